@@ -1,0 +1,51 @@
+# The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build wasm test demo demo-keep lint advisories bench clean
+
+# The tests and the demo look in target/ for what the steps before them made.
+unexport CARGO_TARGET_DIR
+
+# Says what a silent wait is for: $(call first-time,<what the build leaves>,<what is built>).
+first-time = @ls $(1) >/dev/null 2>&1 || echo "building $(2): minutes the first time, then seconds"
+
+DEMO := cargo run --quiet --release --package serin-tests --bin demo
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Fetch Envoy, Prometheus and the Wasm standard library (once; into the user's cache)
+	@cargo xtask setup
+
+build: ## Build the controller: target/release/serin
+	$(call first-time,target/release/serin,the controller)
+	@cargo build --quiet --release --package serin-controller
+
+wasm: ## Build the filter: target/serin.wasm
+	@cargo xtask wasm
+
+test: setup build wasm ## Run all tests, those on the real Envoy and Prometheus among them
+	$(call first-time,target/debug/deps/serin_tests-*,the tests)
+	@cargo test --quiet --workspace
+
+demo: setup build wasm ## Roll a canary out on a real Envoy, and watch it being rolled back
+	$(call first-time,target/release/demo,the demo)
+	@$(DEMO)
+
+demo-keep: setup build wasm ## The same, and leave it running to look at
+	$(call first-time,target/release/demo,the demo)
+	@$(DEMO) -- --keep
+
+lint: ## Check formatting, lints, layers, licences and sources
+	@cargo xtask lint
+
+advisories: ## Check the dependencies against the advisory database (needs the network)
+	@cargo xtask advisories
+
+bench: setup build wasm ## Measure the cost of the filter and of the controller
+	$(call first-time,target/release/bench,the benchmark)
+	@cargo run --quiet --release --package serin-tests --bin bench
+
+clean: ## Remove target/ (the fetched parts stay in the cache)
+	@cache=$$(cargo xtask cache) && rm -rf target && \
+		echo "removed target/; what was fetched stays in $$cache"

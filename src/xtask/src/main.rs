@@ -1,0 +1,61 @@
+//! Set-up, module build and repository checks behind the Makefile: `cargo xtask <step>`.
+
+mod apt;
+mod cache;
+mod deny;
+mod envoy;
+mod layers;
+mod lint;
+mod process;
+mod prometheus;
+mod repository;
+mod setup;
+mod toolchain;
+mod wasm;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::repository::Repository;
+
+const USAGE: &str = "\
+Usage: cargo xtask <step>
+
+  setup       fetch Envoy, Prometheus and the Wasm standard library; write target/setup.json
+  wasm        build the filter to target/serin.wasm
+  layers      check that dependencies point down only
+  lint        formatting, clippy, layers, licences and sources
+  advisories  check the dependencies against the advisory database (needs the network)
+  cache       print the folder that holds what was fetched";
+
+fn main() -> ExitCode {
+    let steps: Vec<String> = std::env::args().skip(1).collect();
+    match run(&steps) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(steps: &[String]) -> Result<()> {
+    let repository = Repository::find()?;
+    match steps.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["setup"] => setup::run(&repository).map(drop),
+        ["wasm"] => wasm::run(&repository),
+        ["layers"] => layers::run(&repository),
+        ["lint"] => lint::run(&repository),
+        ["advisories"] => deny::advisories(&repository),
+        ["cache"] => {
+            println!("{}", cache::folder()?.display());
+            Ok(())
+        }
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("unknown step \"{}\"\n\n{USAGE}", steps.join(" ")),
+    }
+}

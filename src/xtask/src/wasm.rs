@@ -1,0 +1,169 @@
+//! Builds the filter to `target/serin.wasm`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::repository::Repository;
+use crate::setup;
+use crate::toolchain::{self, TARGET, Toolchain};
+
+const PACKAGE: &str = "serin-filter";
+const PROFILE: &str = "wasm";
+
+/// Builds the module, and replaces the file only when its bytes differ.
+pub(crate) fn run(repository: &Repository) -> Result<()> {
+    build(repository, Warnings::Show)
+}
+
+/// What a warning means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Warnings {
+    Show,
+    Deny,
+}
+
+/// Builds the module; with [`Warnings::Deny`] a warning is an error. Cargo repeats the warnings
+/// of a crate that it need not build again, so nothing is built twice to see them.
+pub(crate) fn build(repository: &Repository, warnings: Warnings) -> Result<()> {
+    let toolchain = setup::run(repository)?.wasm;
+    let folder = target_folder(repository, &toolchain);
+    if !folder.exists() {
+        println!("wasm: first build, takes about a minute");
+    }
+    let mut cargo = cargo(repository, &toolchain, "build")?;
+    cargo.args(["--quiet", "--message-format", "json"]);
+    let output = cargo
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("unable to start cargo")?;
+    let count = show_diagnostics(&String::from_utf8_lossy(&output.stdout));
+    if !output.status.success() {
+        bail!("{PACKAGE} doesn't build for {TARGET}: see above");
+    }
+    if warnings == Warnings::Deny && count > 0 {
+        bail!("warnings in the build of {PACKAGE} for {TARGET}: {count}, see above");
+    }
+    let built = folder.join(TARGET).join(PROFILE).join("serin_filter.wasm");
+    publish(&built, &repository.target("serin.wasm"))
+}
+
+/// A cargo command on the filter for the Wasm target, with the toolchain's environment.
+pub(crate) fn cargo(
+    repository: &Repository,
+    toolchain: &Toolchain,
+    subcommand: &str,
+) -> Result<Command> {
+    let mut cargo = repository.cargo();
+    cargo.arg(subcommand).args(["--package", PACKAGE, "--profile", PROFILE, "--target", TARGET]);
+    cargo.arg("--target-dir").arg(target_folder(repository, toolchain));
+    // Flags that are meant for the host, a faster linker for instance, would break this build.
+    cargo.env_remove("RUSTFLAGS");
+    let mut renamed = vec![(repository.root().to_path_buf(), "serin")];
+    renamed.extend(cargo_home().map(|home| (home, "cargo")));
+    if let Toolchain::Debian { rustc, libraries, sources, linker } = toolchain {
+        cargo.arg("-Zbuild-std=std,panic_abort");
+        // Debian's compiler is a stable one; this lets it take cargo's unstable flag.
+        cargo.env("RUSTC_BOOTSTRAP", "1");
+        cargo.env("RUSTC", rustc);
+        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+        if let Some(folder) = libraries {
+            cargo.env("LD_LIBRARY_PATH", toolchain::library_path(folder));
+        }
+        renamed.push((sources.clone(), "rust"));
+    }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", path_flags(&renamed)?);
+    Ok(cargo)
+}
+
+/// Kept apart by toolchain and from the host's: the two would throw away each other's files.
+fn target_folder(repository: &Repository, toolchain: &Toolchain) -> PathBuf {
+    repository.target("wasm").join(toolchain.name())
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    let home = |name| std::env::var_os(name).map(PathBuf::from);
+    home("CARGO_HOME").or_else(|| home("HOME").map(|home| home.join(".cargo")))
+}
+
+/// The flags that keep this machine's paths out of the module's panic messages, so that its
+/// bytes are the same wherever it is built.
+fn path_flags(renamed: &[(PathBuf, &str)]) -> Result<String> {
+    let flags = renamed.iter().map(|(from, to)| {
+        let from = from.to_str().with_context(|| format!("\"{}\" is no UTF-8", from.display()))?;
+        Ok(format!("--remap-path-prefix={from}={to}"))
+    });
+    // The unit separator is what cargo splits on: a path may hold a space.
+    Ok(flags.collect::<Result<Vec<_>>>()?.join("\u{1f}"))
+}
+
+#[derive(Deserialize)]
+struct Message {
+    message: Option<Diagnostic>,
+}
+
+#[derive(Deserialize)]
+struct Diagnostic {
+    level: String,
+    rendered: Option<String>,
+    /// Empty in the closing line, which only counts the others.
+    spans: Vec<serde_json::Value>,
+}
+
+/// Prints what the compiler has to say and gives the number of warnings.
+fn show_diagnostics(output: &str) -> usize {
+    let diagnostics =
+        output.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok()?.message);
+    let mut warnings = 0;
+    for diagnostic in diagnostics {
+        if let Some(text) = &diagnostic.rendered {
+            eprint!("{text}");
+        }
+        warnings += usize::from(diagnostic.level == "warning" && !diagnostic.spans.is_empty());
+    }
+    warnings
+}
+
+/// Copies the module if it differs: an unchanged file keeps its time, and what watches it rests.
+fn publish(built: &Path, place: &Path) -> Result<()> {
+    let bytes =
+        fs::read(built).with_context(|| format!("the build left no \"{}\"", built.display()))?;
+    if fs::read(place).is_ok_and(|known| known == bytes) {
+        return Ok(());
+    }
+    let scratch = place.with_extension("wasm.part");
+    fs::write(&scratch, &bytes)?;
+    fs::rename(&scratch, place)
+        .with_context(|| format!("unable to write \"{}\"", place.display()))?;
+    println!("wasm: target/serin.wasm, {} kB", bytes.len().div_ceil(1000));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_counted_and_other_messages_are_not() {
+        let output = concat!(
+            r#"{"reason":"compiler-artifact","filenames":[]}"#,
+            "\n",
+            r#"{"reason":"compiler-message","message":{"level":"warning","rendered":"","spans":[{}]}}"#,
+            "\n",
+            r#"{"reason":"compiler-message","message":{"level":"warning","rendered":"","spans":[]}}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(show_diagnostics(output), 1);
+    }
+
+    #[test]
+    fn a_path_with_a_space_stays_one_flag() {
+        let flags = path_flags(&[("/a b".into(), "serin"), ("/c".into(), "cargo")]).unwrap();
+        assert_eq!(flags, "--remap-path-prefix=/a b=serin\u{1f}--remap-path-prefix=/c=cargo");
+    }
+}
