@@ -1,0 +1,146 @@
+//! The hash, and what is read off it.
+
+use core::fmt;
+use std::io::Read;
+
+use serde::Serialize;
+
+use crate::{Salt, Variant, Weight};
+
+/// A user's place among the 10,000 that a weight counts, 0 to 9999. One bucket is 0.01 %.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Bucket(u16);
+
+impl Bucket {
+    /// How many buckets there are; a weight of 100 % takes all of them.
+    pub const COUNT: u16 = 10_000;
+
+    /// The bucket's number, 0 to 9999.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+
+    /// Projects a hash evenly: `(hash * 10000) >> 32`, which needs 64 bits and always is below
+    /// 10,000. Unlike a remainder it uses the upper bits, so that the cohort (the lowest four
+    /// bits) is independent of it.
+    const fn of(hash: u32) -> Self {
+        let projected = ((hash as u64) * (Self::COUNT as u64)) >> 32;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a u32 times 10,000, shifted by 32, is below 10,000"
+        )]
+        Self(projected as u16)
+    }
+}
+
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// One of sixteen random sixteenths of the users, 0 to 15, independent of the bucket: what a judge
+/// needs to see that a difference rests on a few users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Cohort(u8);
+
+impl Cohort {
+    /// How many cohorts there are.
+    pub const COUNT: u8 = 16;
+
+    /// The cohort's number, 0 to 15.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    const fn of(hash: u32) -> Self {
+        Self((hash & 15) as u8)
+    }
+}
+
+impl fmt::Display for Cohort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// Where the hash puts a user under one salt, before any weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The place among the 10,000.
+    pub bucket: Bucket,
+    /// The sixteenth.
+    pub cohort: Cohort,
+}
+
+impl Assignment {
+    /// The side on which this user is at `weight`: the canary from bucket 0 up.
+    #[must_use]
+    pub const fn variant(self, weight: Weight) -> Variant {
+        if self.bucket.0 < weight.basis_points() { Variant::Canary } else { Variant::Stable }
+    }
+}
+
+/// Places a user. `id` is bytes as sent, of any length: nothing is decoded or normalised. An empty
+/// id gets a place like any other; callers who read it as "no identity" decide so before.
+#[must_use]
+pub fn assign(salt: &Salt, id: &[u8]) -> Assignment {
+    // Salt and id are not joined in memory.
+    let hash = murmur3_x86_32(salt.as_str().as_bytes().chain(&b":"[..]).chain(id));
+    Assignment { bucket: Bucket::of(hash), cohort: Cohort::of(hash) }
+}
+
+fn murmur3_x86_32(mut key: impl Read) -> u32 {
+    // Reading from memory cannot fail, so the other arm is never taken.
+    murmur3::murmur3_32(&mut key, 0).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Published hashes of others, whose keys are not made of one of our salts and an id.
+    fn published(list: &str) -> Vec<(String, u32, Value)> {
+        let vectors: Value = serde_json::from_str(include_str!("../tests/vectors.json")).unwrap();
+        let text = |case: &Value, field: &str| case[field].as_str().unwrap().to_owned();
+        let cases = vectors[list].as_array().unwrap();
+        assert!(!cases.is_empty());
+        cases
+            .iter()
+            .map(|case| {
+                let hash = u32::from_str_radix(&text(case, "hash"), 16).unwrap();
+                (text(case, "key"), hash, case.clone())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn hash_and_bucket_are_those_of_flagd() {
+        for (key, hash, case) in published("hash_vectors_of_flagd") {
+            assert_eq!(murmur3_x86_32(key.as_bytes()), hash, "{key}");
+            assert_eq!(u64::from(Bucket::of(hash).get()), case["bucket"], "{key}");
+        }
+    }
+
+    #[test]
+    fn hash_and_key_are_those_of_unleash() {
+        for (key, hash, case) in published("hash_vectors_of_unleash") {
+            assert_eq!(murmur3_x86_32(key.as_bytes()), hash, "{key}");
+            assert_eq!(u64::from(hash % 100 + 1), case["normalised_1_to_100"], "{key}");
+            let (salt, id) = key.split_once(':').unwrap();
+            let expected = Assignment { bucket: Bucket::of(hash), cohort: Cohort::of(hash) };
+            assert_eq!(assign(&Salt::new(salt).unwrap(), id.as_bytes()), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_outermost_hashes_have_the_outermost_buckets() {
+        for (hash, bucket) in [(0, 0), (429_496, 0), (429_497, 1), (u32::MAX, 9_999)] {
+            assert_eq!(Bucket::of(hash).get(), bucket, "{hash}");
+        }
+    }
+}
