@@ -1,0 +1,190 @@
+//! A document made ready for the request path.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::limits::{Limits, check_mark};
+use crate::lookup::Hosts;
+use crate::{
+    CompiledRollout, Environment, Fault, HostPattern, Incoming, LeftOut, MarkName, Parsed,
+    Revision, Rollout, RolloutName,
+};
+
+/// A document in force: what decides about requests.
+#[derive(Debug)]
+pub struct Compiled {
+    revision: Option<Revision>,
+    rollouts: Vec<CompiledRollout>,
+    hosts: Hosts,
+    /// The mark, and what becomes of one, where no rollout is found.
+    mark: MarkName,
+    incoming: Incoming,
+    removable: Vec<MarkName>,
+    left_out: Vec<LeftOut>,
+}
+
+impl Compiled {
+    /// What holds before the first answer: nothing is marked, and forged marks are removed.
+    #[must_use]
+    pub fn empty(env: &Environment) -> Self {
+        let mark = env.overrides.mark.clone().unwrap_or_default();
+        let incoming = env.overrides.incoming.unwrap_or_default();
+        Self {
+            revision: None,
+            rollouts: Vec::new(),
+            hosts: Hosts::default(),
+            removable: match incoming {
+                Incoming::Replace => vec![mark.clone()],
+                Incoming::Keep => Vec::new(),
+            },
+            mark,
+            incoming,
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Makes a document ready. A rollout that is older than the one of its name in `previous`
+    /// gives way to that one. A rollout that gets in the way of an earlier one, or that breaks a
+    /// rule together with the overrides, is left out.
+    #[must_use]
+    pub fn compile(parsed: Parsed, previous: Option<&Self>, env: &Environment) -> Self {
+        let Parsed { document, left_out } = parsed;
+        let mut compiled = Self::empty(env);
+        compiled.revision = Some(document.revision);
+        compiled.left_out = left_out;
+        let known = previous.map(Self::by_name).unwrap_or_default();
+        let mut limits = Limits::default();
+        for rollout in document.rollouts {
+            let newest = match known.get(&rollout.name) {
+                Some(known) if known.revision > rollout.revision => Arc::clone(known),
+                _ => Arc::new(rollout),
+            };
+            compiled.add(CompiledRollout::new(newest, &env.overrides), env, &mut limits);
+        }
+        compiled.removable = removable(&compiled);
+        compiled
+    }
+
+    /// The same without rollouts, for a document that is too old to go by: nothing is marked, and
+    /// forged marks are removed, those of its rollouts too.
+    #[must_use]
+    pub fn unmarked(&self) -> Self {
+        Self {
+            revision: self.revision,
+            rollouts: Vec::new(),
+            hosts: Hosts::default(),
+            mark: self.mark.clone(),
+            incoming: self.incoming,
+            removable: self.removable.clone(),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// The document's revision; none before the first.
+    #[must_use]
+    pub const fn revision(&self) -> Option<Revision> {
+        self.revision
+    }
+
+    /// Whether a document of that revision should take this one's place.
+    #[must_use]
+    pub fn is_newer(&self, revision: Revision) -> bool {
+        self.revision.is_none_or(|own| revision > own)
+    }
+
+    /// The rollouts in force.
+    #[must_use]
+    pub fn rollouts(&self) -> &[CompiledRollout] {
+        &self.rollouts
+    }
+
+    /// The rollouts of the document that are not, each with the rule it breaks.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    pub(crate) const fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    pub(crate) const fn mark(&self) -> &MarkName {
+        &self.mark
+    }
+
+    pub(crate) const fn incoming(&self) -> Incoming {
+        self.incoming
+    }
+
+    /// The marks that no request may bring along.
+    pub(crate) fn removable(&self) -> &[MarkName] {
+        &self.removable
+    }
+
+    fn by_name(&self) -> HashMap<&RolloutName, &Arc<Rollout>> {
+        self.rollouts.iter().map(|r| (r.name(), r.rollout())).collect()
+    }
+
+    fn add(&mut self, rollout: CompiledRollout, env: &Environment, limits: &mut Limits) {
+        let hosts = hosts_in(rollout.rollout(), env.namespace.as_deref());
+        let checked = self
+            .check_hosts(rollout.rollout(), &hosts)
+            .and_then(|()| check_mark(&rollout))
+            .and_then(|()| limits.check(&rollout, hosts.len()));
+        if let Err(fault) = checked {
+            self.left_out.push(LeftOut::new(rollout.name().as_str(), fault));
+            return;
+        }
+        limits.take(&rollout, hosts.len());
+        for host in &hosts {
+            for prefix in &rollout.rollout().paths {
+                self.hosts.insert(host, prefix, self.rollouts.len());
+            }
+        }
+        self.rollouts.push(rollout);
+    }
+
+    /// One pair of host and prefix belongs to one rollout.
+    fn check_hosts(&self, rollout: &Rollout, hosts: &[HostPattern]) -> Result<(), Fault> {
+        for host in hosts {
+            for prefix in &rollout.paths {
+                if let Some(owner) =
+                    self.hosts.owner(host, prefix).and_then(|i| self.rollouts.get(i))
+                {
+                    return Err(Fault::new(
+                        "hosts",
+                        &format!("\"{host}\" with path \"{prefix}\""),
+                        format!(
+                            "a host with a path belongs to one rollout, this one to {}",
+                            owner.name()
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The hosts of a rollout that hold in a namespace.
+fn hosts_in(rollout: &Rollout, namespace: Option<&str>) -> Vec<HostPattern> {
+    let bare = namespace.and_then(|namespace| rollout.bare_hosts.get(namespace));
+    let bare = bare.into_iter().flatten().cloned().map(HostPattern::Exact);
+    rollout.hosts.iter().cloned().chain(bare).collect()
+}
+
+/// The marks that a request may not bring to a rollout (or to none) that has another: those of all
+/// rollouts and the one used where there is none, unless all who use it take it over. An inner hop
+/// must not wipe what an outer one decided for a third.
+fn removable(compiled: &Compiled) -> Vec<MarkName> {
+    let users = compiled.rollouts.iter().map(|r| (r.mark(), r.incoming()));
+    let replaced = users
+        .chain([(&compiled.mark, compiled.incoming)])
+        .filter(|(_, incoming)| *incoming == Incoming::Replace)
+        .map(|(mark, _)| mark.clone());
+    let mut marks: Vec<MarkName> = replaced.collect();
+    marks.sort();
+    marks.dedup();
+    marks
+}

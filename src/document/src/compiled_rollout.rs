@@ -1,0 +1,95 @@
+//! One rollout of a document in force.
+
+use std::sync::Arc;
+
+use serin_assignment::Weight;
+
+use crate::{Incoming, MarkName, Overrides, Revision, Rollout, RolloutName};
+
+/// What a rollout may require and this module does. Nothing yet.
+const KNOWN_REQUIREMENTS: [&str; 0] = [];
+
+/// One rollout in force.
+#[derive(Clone, Debug)]
+pub struct CompiledRollout {
+    rollout: Arc<Rollout>,
+    metric_id: Box<str>,
+    incoming: Incoming,
+    count: bool,
+    mark: MarkName,
+    requires_unknown: bool,
+}
+
+impl CompiledRollout {
+    pub(crate) fn new(rollout: Arc<Rollout>, overrides: &Overrides) -> Self {
+        let known = |name: &String| KNOWN_REQUIREMENTS.contains(&name.as_str());
+        Self {
+            metric_id: rollout.name.metric_id().into(),
+            incoming: overrides.incoming.unwrap_or(rollout.incoming),
+            count: overrides.count.unwrap_or(rollout.count),
+            mark: overrides.mark.clone().unwrap_or_else(|| rollout.mark.clone()),
+            requires_unknown: !rollout.requires.iter().all(known),
+            rollout,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &RolloutName {
+        &self.rollout.name
+    }
+
+    /// Its id in metrics: [`RolloutName::metric_id`].
+    #[must_use]
+    pub const fn metric_id(&self) -> &str {
+        &self.metric_id
+    }
+
+    /// Its revision.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.rollout.revision
+    }
+
+    /// The canary's share.
+    #[must_use]
+    pub fn weight(&self) -> Weight {
+        self.rollout.weight
+    }
+
+    /// Whether anybody may be sent to the canary.
+    #[must_use]
+    pub fn canary_serves(&self) -> bool {
+        self.rollout.canary_serves
+    }
+
+    /// Whether this tier counts its assignments, overrides applied.
+    #[must_use]
+    pub const fn count(&self) -> bool {
+        self.count
+    }
+
+    /// What becomes of marks that its requests bring along, overrides applied.
+    #[must_use]
+    pub const fn incoming(&self) -> Incoming {
+        self.incoming
+    }
+
+    /// The header that carries its mark, overrides applied.
+    #[must_use]
+    pub const fn mark(&self) -> &MarkName {
+        &self.mark
+    }
+
+    /// Whether it requires what this module doesn't know, so that all its requests go to stable.
+    #[must_use]
+    pub const fn requires_unknown(&self) -> bool {
+        self.requires_unknown
+    }
+
+    /// The rollout as the document has it.
+    #[must_use]
+    pub const fn rollout(&self) -> &Arc<Rollout> {
+        &self.rollout
+    }
+}

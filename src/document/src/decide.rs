@@ -1,0 +1,243 @@
+//! What becomes of one request: the rules in their order.
+
+use serin_assignment::{Assignment, Cohort, Variant, assign};
+
+use crate::request::Reader;
+use crate::{
+    Anonymous, Compiled, CompiledRollout, Incoming, MAX_ID_BYTES, MarkName, Request, host,
+};
+
+/// What to do to a request, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// The rollout whose request it is.
+    pub rollout: Option<RolloutRef<'a>>,
+    /// The header that carries the mark.
+    pub mark: &'a MarkName,
+    /// What to do with that header.
+    pub write: Write,
+    /// The side on which the request is; none where the route's own weights decide.
+    pub variant: Option<Variant>,
+    /// Why.
+    pub reason: Reason,
+    /// The sixteenth of the users, where the hash placed the request ([`Reason::Hash`],
+    /// [`Reason::Random`]): what evidence may count.
+    pub cohort: Option<Cohort>,
+    removable: &'a [MarkName],
+}
+
+impl<'a> Decision<'a> {
+    /// The marks of other rollouts, which have to go from this request: whoever sent them, nothing
+    /// here wrote them.
+    pub fn foreign(&self) -> impl Iterator<Item = &'a MarkName> + use<'a> {
+        let own = self.mark;
+        self.removable.iter().filter(move |mark| *mark != own)
+    }
+}
+
+/// A rollout with its place in [`Compiled::rollouts`].
+#[derive(Clone, Copy, Debug)]
+pub struct RolloutRef<'a> {
+    /// The place.
+    pub index: usize,
+    /// The rollout.
+    pub rollout: &'a CompiledRollout,
+}
+
+/// What to do with the mark's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Let it have this one value.
+    Set(Variant),
+    /// See that it is absent.
+    Remove,
+    /// Leave it as it came.
+    Leave,
+}
+
+/// Why a request is on its side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The hash of the id placed it.
+    Hash,
+    /// A tester asked for the canary.
+    OptIn,
+    /// A tester asked for stable.
+    OptOut,
+    /// No id: stable.
+    Anonymous,
+    /// No id: drawn by its request id.
+    Random,
+    /// No id and no request id to draw by: unmarked.
+    NoRequestId,
+    /// No id: unmarked, the route's weights decide.
+    Route,
+    /// An id over [`MAX_ID_BYTES`], dealt with as if it had none.
+    Oversized,
+    /// The canary serves nobody now: stable.
+    NotServing,
+    /// A proxy before this one has decided.
+    Incoming,
+    /// The rollout requires what this module doesn't know: stable.
+    Requires,
+    /// No rollout's request.
+    NoRollout,
+}
+
+impl Reason {
+    /// All reasons, in the order of their numbers (`as usize`).
+    pub const ALL: [Self; 12] = [
+        Self::Hash,
+        Self::OptIn,
+        Self::OptOut,
+        Self::Anonymous,
+        Self::Random,
+        Self::NoRequestId,
+        Self::Route,
+        Self::Oversized,
+        Self::NotServing,
+        Self::Incoming,
+        Self::Requires,
+        Self::NoRollout,
+    ];
+
+    /// The name that metrics carry.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::OptIn => "opt-in",
+            Self::OptOut => "opt-out",
+            Self::Anonymous => "anonymous",
+            Self::Random => "random",
+            Self::NoRequestId => "no-request-id",
+            Self::Route => "route",
+            Self::Oversized => "oversized",
+            Self::NotServing => "not-serving",
+            Self::Incoming => "incoming",
+            Self::Requires => "requires",
+            Self::NoRollout => "no-rollout",
+        }
+    }
+}
+
+/// A side with its reason.
+struct Choice {
+    variant: Option<Variant>,
+    reason: Reason,
+    cohort: Option<Cohort>,
+}
+
+impl Choice {
+    const fn plain(variant: Option<Variant>, reason: Reason) -> Self {
+        Self { variant, reason, cohort: None }
+    }
+}
+
+impl Compiled {
+    /// Decides about a request. The document can't make this fail, nor can the request.
+    pub fn decide<'a>(&'a self, request: &impl Request) -> Decision<'a> {
+        let reader = Reader::new(request);
+        let Some(found) = self.find(&reader) else {
+            let write = match self.incoming() {
+                Incoming::Replace => Write::Remove,
+                Incoming::Keep => Write::Leave,
+            };
+            return Decision {
+                rollout: None,
+                mark: self.mark(),
+                write,
+                variant: None,
+                reason: Reason::NoRollout,
+                cohort: None,
+                removable: self.removable(),
+            };
+        };
+        let Choice { variant, reason, cohort } = choose(found.rollout, &reader);
+        let write = match (reason, variant) {
+            (Reason::Incoming, _) => Write::Leave,
+            (_, Some(variant)) => Write::Set(variant),
+            (_, None) => Write::Remove,
+        };
+        let mark = found.rollout.mark();
+        let removable = self.removable();
+        Decision { rollout: Some(found), mark, write, variant, reason, cohort, removable }
+    }
+
+    fn find(&self, reader: &Reader<'_, impl Request>) -> Option<RolloutRef<'_>> {
+        if self.rollouts().is_empty() {
+            return None;
+        }
+        let authority = reader.header(":authority").unwrap_or_default();
+        let paths = self.hosts().find(&host::normalise(&authority))?;
+        let index = paths.find(reader.target().path)?;
+        self.rollouts().get(index).map(|rollout| RolloutRef { index, rollout })
+    }
+}
+
+fn choose(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choice {
+    let stable = Some(Variant::Stable);
+    if rollout.requires_unknown() {
+        return Choice::plain(stable, Reason::Requires);
+    }
+    if !rollout.canary_serves() {
+        return Choice::plain(stable, Reason::NotServing);
+    }
+    if let Some(variant) = incoming(rollout, reader) {
+        return Choice::plain(Some(variant), Reason::Incoming);
+    }
+    match tester(rollout, reader) {
+        Some(Variant::Canary) => return Choice::plain(Some(Variant::Canary), Reason::OptIn),
+        Some(Variant::Stable) => return Choice::plain(stable, Reason::OptOut),
+        None => {}
+    }
+    let identity = rollout.rollout().identity.iter();
+    match identity.filter_map(|source| reader.value(source)).find(|id| !id.is_empty()) {
+        Some(id) if id.len() > MAX_ID_BYTES => {
+            let Choice { variant, .. } = anonymous(rollout, reader);
+            Choice::plain(variant, Reason::Oversized)
+        }
+        Some(id) => placed(rollout, assign(&rollout.rollout().salt, &id), Reason::Hash),
+        None => anonymous(rollout, reader),
+    }
+}
+
+fn placed(rollout: &CompiledRollout, assignment: Assignment, reason: Reason) -> Choice {
+    Choice {
+        variant: Some(assignment.variant(rollout.weight())),
+        reason,
+        cohort: Some(assignment.cohort),
+    }
+}
+
+fn incoming(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Option<Variant> {
+    match rollout.incoming() {
+        Incoming::Replace => None,
+        Incoming::Keep => Variant::from_bytes(&reader.header(rollout.mark().as_str())?),
+    }
+}
+
+fn tester(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Option<Variant> {
+    let testers = rollout.rollout().testers.iter();
+    testers.filter_map(|source| reader.value(source)).find_map(|said| Variant::from_bytes(&said))
+}
+
+fn anonymous(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choice {
+    match rollout.rollout().anonymous {
+        Anonymous::Stable => Choice::plain(Some(Variant::Stable), Reason::Anonymous),
+        Anonymous::Route => Choice::plain(None, Reason::Route),
+        Anonymous::Random => match draw_id(&reader.header("x-request-id").unwrap_or_default()) {
+            Some(id) => placed(rollout, assign(&rollout.rollout().salt, &id), Reason::Random),
+            None => Choice::plain(None, Reason::NoRequestId),
+        },
+    }
+}
+
+/// A request id without its 15th character, in which Envoy keeps the trace decision: it may change
+/// from hop to hop, and one trace is to stay on one side.
+fn draw_id(request_id: &[u8]) -> Option<Vec<u8>> {
+    const TRACE_DECISION: usize = 14;
+    let before = request_id.get(..TRACE_DECISION)?;
+    let after = request_id.get(TRACE_DECISION + 1..)?;
+    Some([before, after].concat())
+}

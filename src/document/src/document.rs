@@ -1,0 +1,80 @@
+//! The document as the controller builds it and the wire carries it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serin_assignment::{Salt, Weight};
+
+use crate::{
+    Anonymous, FormatVersion, Host, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix,
+    Revision, RolloutName,
+};
+
+/// All rollouts that a proxy has to know, at one revision.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    /// The format's version.
+    pub format_version: FormatVersion,
+    /// Rises with every change of anything in the document.
+    pub revision: Revision,
+    /// The rollouts; where two claim the same requests, the earlier one has them.
+    pub rollouts: Vec<Rollout>,
+}
+
+impl Document {
+    /// A document of the version that this crate writes.
+    #[must_use]
+    pub const fn new(revision: Revision, rollouts: Vec<Rollout>) -> Self {
+        Self { format_version: FormatVersion::CURRENT, revision, rollouts }
+    }
+
+    /// The wire form: one line of JSON, which [`parse`](crate::parse) reads.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Only a map with keys that are no text, or a failing `Serialize`, could end in the other
+        // arm, and nothing here is either.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// One rollout: whose requests, and who of them gets the canary.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// Its name, unique in the document.
+    pub name: RolloutName,
+    /// Rises with every change of this rollout, and only then.
+    pub revision: Revision,
+    /// The hosts whose requests it takes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostPattern>,
+    /// Per namespace the short host names (`web`) that mean this rollout there only.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub bare_hosts: BTreeMap<String, Vec<Host>>,
+    /// The paths whose requests it takes.
+    pub paths: Vec<PathPrefix>,
+    /// Names the release to the hash.
+    pub salt: Salt,
+    /// The canary's share of the users.
+    pub weight: Weight,
+    /// Whether anybody at all may be sent to the canary, testers included.
+    pub canary_serves: bool,
+    /// Where the user's id stands, in order: the first that isn't empty counts.
+    pub identity: Vec<IdentitySource>,
+    /// What becomes of requests without an id.
+    pub anonymous: Anonymous,
+    /// Where a tester says `canary` or `stable`, in order: the first that says either counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub testers: Vec<IdentitySource>,
+    /// What becomes of marks that requests bring along.
+    pub incoming: Incoming,
+    /// Whether this tier counts assignments; one tier should, else a request counts twice.
+    pub count: bool,
+    /// The header that carries the mark.
+    pub mark: MarkName,
+    /// What a reader has to understand to send anybody to the canary. One that doesn't know an
+    /// entry marks every request of this rollout stable.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<String>,
+}

@@ -1,0 +1,23 @@
+//! What a proxy adds to the document.
+
+use crate::{Incoming, MarkName};
+
+/// What differs from proxy to proxy while the document is one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// The namespace in which the proxy runs: which short hosts hold.
+    pub namespace: Option<String>,
+    /// What the plugin's own configuration says.
+    pub overrides: Overrides,
+}
+
+/// What a plugin's own configuration says in place of every rollout.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// What becomes of marks that requests bring along, also where no rollout is found.
+    pub incoming: Option<Incoming>,
+    /// Whether this tier counts.
+    pub count: Option<bool>,
+    /// The header that carries the mark.
+    pub mark: Option<MarkName>,
+}

@@ -1,0 +1,141 @@
+//! What is wrong with an input: the field, the value and the rule it breaks.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use crate::FormatVersion;
+
+/// The longest value, in characters, that an error repeats: enough to recognise it by.
+const SHOWN: usize = 60;
+
+/// The longest place, in characters: room for the deepest of our own fields.
+const SHOWN_FIELD: usize = 120;
+
+/// Cuts a value to what an error may show.
+pub(crate) fn shorten(value: &str) -> String {
+    shorten_to(SHOWN, value)
+}
+
+fn shorten_to(limit: usize, value: &str) -> String {
+    match value.char_indices().nth(limit) {
+        None => value.to_owned(),
+        Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
+    }
+}
+
+/// A text that breaks the rule of its type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{value:?}: {rule}")]
+pub struct Invalid {
+    /// The text, shortened.
+    pub value: String,
+    /// The rule, with an example.
+    pub rule: Cow<'static, str>,
+}
+
+impl Invalid {
+    pub(crate) fn new(value: &str, rule: impl Into<Cow<'static, str>>) -> Self {
+        Self { value: shorten(value), rule: rule.into() }
+    }
+}
+
+/// A field that breaks its rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {value}: {rule}")]
+pub struct Fault {
+    /// Where it stands, such as `rollouts[3].weight`.
+    pub field: String,
+    /// What stands there as JSON, shortened; `missing` where nothing does.
+    pub value: String,
+    /// The rule, with an example.
+    pub rule: String,
+}
+
+impl Fault {
+    pub(crate) fn new(field: impl Into<String>, value: &str, rule: impl Into<String>) -> Self {
+        // A place may hold keys that somebody else chose: no line ends into the log.
+        let field = field.into().escape_debug().to_string();
+        let (field, value) = (shorten_to(SHOWN_FIELD, &field), shorten(value));
+        Self { field, value, rule: rule.into() }
+    }
+
+    pub(crate) fn missing(field: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self::new(field, "missing", rule)
+    }
+}
+
+/// A rollout that is not in force, while the others of its document are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The rollout's name, or its place such as `rollouts[3]` where the name cannot be read.
+    pub rollout: String,
+    /// The field at fault.
+    pub field: String,
+    /// Its value as JSON, shortened; `missing` where there is none.
+    pub value: String,
+    /// The rule it breaks.
+    pub rule: String,
+}
+
+impl LeftOut {
+    pub(crate) fn new(rollout: impl Into<String>, fault: Fault) -> Self {
+        let Fault { field, value, rule } = fault;
+        Self { rollout: rollout.into(), field, value, rule }
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rollout, field, value, rule } = self;
+        write!(f, "rollout {rollout} left out: {field}: {value}: {rule}")
+    }
+}
+
+/// Why bytes are no document (or no plugin configuration): nothing of them is in force.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Not JSON at all.
+    #[error("not JSON: {problem}")]
+    NotJson {
+        /// What the reader stumbled over, with line and column.
+        problem: String,
+    },
+    /// JSON, but nothing that could be a document.
+    #[error("no assignment document: {value}: {rule}")]
+    NotDocument {
+        /// What it is, shortened.
+        value: String,
+        /// What it would have to be.
+        rule: String,
+    },
+    /// A document of another major version, whose fields may mean anything.
+    #[error("formatVersion: \"{found}\": {}", FormatVersion::RULE)]
+    UnknownMajor {
+        /// The version it says it has.
+        found: FormatVersion,
+    },
+    /// A field at the top level breaks its rule.
+    #[error(transparent)]
+    Field(#[from] Fault),
+}
+
+impl Refused {
+    /// Whether the bytes were JSON. A plugin accepts any JSON as its configuration and refuses
+    /// anything else, because that verdict has to be the same for the same bytes on every load.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        !matches!(self, Self::NotJson { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        assert_eq!(shorten("short"), "short");
+        assert_eq!(shorten(&"ü".repeat(60)), "ü".repeat(60));
+        assert_eq!(shorten(&"ü".repeat(61)), "ü".repeat(60) + "…");
+    }
+}

@@ -1,0 +1,73 @@
+//! The assignment document: which requests belong to a rollout, and who of them gets the canary.
+//!
+//! The controller builds a [`Document`] and publishes it as JSON; every proxy's filter reads it by
+//! [`parse`], turns it into a [`Compiled`] and asks that about each request
+//! ([`Compiled::decide`]). Both use this one crate, so the controller publishes only what the
+//! filter accepts. Nothing here does I/O or reads a clock.
+//!
+//! ```
+//! use std::borrow::Cow;
+//! use serin_document::{Compiled, Environment, Request, Write, parse};
+//!
+//! struct Get;
+//! impl Request for Get {
+//!     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+//!         match name {
+//!             ":authority" => Some(Cow::Borrowed(b"shop.example.com")),
+//!             ":path" => Some(Cow::Borrowed(b"/checkout?step=2")),
+//!             "x-user-id" => Some(Cow::Borrowed(b"alice")),
+//!             _ => None,
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), serin_document::Refused> {
+//! let parsed = parse(br#"{"formatVersion": "1.0", "revision": 1, "rollouts": [{
+//!     "name": "shop/checkout", "revision": 1, "hosts": ["shop.example.com"],
+//!     "salt": "checkout-2026-11", "weight": "10%", "canaryServes": true,
+//!     "identity": [{"header": "x-user-id"}]}]}"#)?;
+//! let compiled = Compiled::compile(parsed, None, &Environment::default());
+//! assert!(compiled.left_out().is_empty());
+//! assert_eq!(compiled.decide(&Get).write, Write::Set(serin_assignment::Variant::Canary));
+//! # Ok(())
+//! # }
+//! ```
+
+mod checked;
+mod compile;
+mod compiled_rollout;
+mod decide;
+mod document;
+pub mod duration;
+mod environment;
+mod fault;
+mod format_version;
+mod host;
+mod identity;
+mod json;
+mod limits;
+mod lookup;
+pub mod metrics;
+mod names;
+mod node;
+mod parse;
+mod path;
+mod percent;
+pub mod plugin;
+mod request;
+mod revision;
+
+pub use compile::Compiled;
+pub use compiled_rollout::CompiledRollout;
+pub use decide::{Decision, Reason, RolloutRef, Write};
+pub use document::{Document, Rollout};
+pub use environment::{Environment, Overrides};
+pub use fault::{Fault, Invalid, LeftOut, Refused};
+pub use format_version::FormatVersion;
+pub use host::{Host, HostPattern};
+pub use identity::{Anonymous, IdentitySource, Incoming};
+pub use names::{CookieName, HeaderName, MarkName, ParameterName, RolloutName};
+pub use parse::{MAX_DOCUMENT_BYTES, Parsed, parse};
+pub use path::PathPrefix;
+pub use request::{MAX_ID_BYTES, Request};
+pub use revision::Revision;

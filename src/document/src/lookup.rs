@@ -1,0 +1,90 @@
+//! From host and path to a rollout, at a price that doesn't grow with the number of rollouts: one
+//! look for the exact host, one per label for wildcards, one per known length of a prefix.
+
+use hashbrown::HashMap;
+
+use crate::{HostPattern, PathPrefix};
+
+/// Hosts with their paths; each pair belongs to one entry, a rollout's index.
+#[derive(Debug, Default)]
+pub(crate) struct Hosts {
+    exact: HashMap<Box<[u8]>, Paths>,
+    below: HashMap<Box<[u8]>, Paths>,
+    any: Option<Paths>,
+    /// The longest suffix that is known, so that a long hostile host costs no more than that.
+    longest_suffix: usize,
+}
+
+impl Hosts {
+    /// Whose pair this is, if it is somebody's.
+    pub(crate) fn owner(&self, host: &HostPattern, prefix: &PathPrefix) -> Option<usize> {
+        let paths = match host {
+            HostPattern::Exact(host) => self.exact.get(host.as_str().as_bytes()),
+            HostPattern::Below(suffix) => self.below.get(suffix.as_str().as_bytes()),
+            HostPattern::Any => self.any.as_ref(),
+        };
+        paths?.by_prefix.get(prefix.as_str().as_bytes()).copied()
+    }
+
+    /// Gives a pair to an entry.
+    pub(crate) fn insert(&mut self, host: &HostPattern, prefix: &PathPrefix, index: usize) {
+        let paths = match host {
+            HostPattern::Exact(host) => {
+                self.exact.entry(host.as_str().as_bytes().into()).or_default()
+            }
+            HostPattern::Below(suffix) => {
+                self.longest_suffix = self.longest_suffix.max(suffix.as_str().len());
+                self.below.entry(suffix.as_str().as_bytes().into()).or_default()
+            }
+            HostPattern::Any => self.any.get_or_insert_default(),
+        };
+        paths.insert(prefix, index);
+    }
+
+    /// The paths of a normalised host: those of the exact name, else of the longest wildcard.
+    pub(crate) fn find(&self, host: &[u8]) -> Option<&Paths> {
+        self.exact.get(host).or_else(|| self.find_below(host)).or(self.any.as_ref())
+    }
+
+    fn find_below(&self, host: &[u8]) -> Option<&Paths> {
+        if self.below.is_empty() {
+            return None;
+        }
+        // A wildcard stands for one byte at least, then comes the dot.
+        let first = host.len().saturating_sub(self.longest_suffix).max(2);
+        (first..host.len())
+            .filter(|start| host.get(start - 1) == Some(&b'.'))
+            .find_map(|start| self.below.get(host.get(start..)?))
+    }
+}
+
+/// The paths of one host.
+#[derive(Debug, Default)]
+pub(crate) struct Paths {
+    by_prefix: HashMap<Box<[u8]>, usize>,
+    /// The lengths of the prefixes, each once, the longest first.
+    lengths: Vec<usize>,
+}
+
+impl Paths {
+    fn insert(&mut self, prefix: &PathPrefix, index: usize) {
+        let bytes = prefix.as_str().as_bytes();
+        self.by_prefix.insert(bytes.into(), index);
+        if let Err(place) = self.lengths.binary_search_by(|known| bytes.len().cmp(known)) {
+            self.lengths.insert(place, bytes.len());
+        }
+    }
+
+    /// The entry of the longest prefix of a path.
+    pub(crate) fn find(&self, path: &[u8]) -> Option<usize> {
+        self.lengths
+            .iter()
+            .filter(|length| ends_segment(path, **length))
+            .find_map(|length| self.by_prefix.get(path.get(..*length)?).copied())
+    }
+}
+
+/// Whether a prefix of that length would end where a segment does. `/` itself always does.
+fn ends_segment(path: &[u8], length: usize) -> bool {
+    length == 1 || path.len() == length || path.get(length) == Some(&b'/')
+}

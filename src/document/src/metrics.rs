@@ -1,0 +1,68 @@
+//! Names of the metrics that filters export and controllers read.
+//!
+//! Tags are part of a metric's name, in the form that Envoy's and Istio's tag extraction take out
+//! again: `serin_assignments.id=.=0a1b2c3d;.;rollout=.=shop/checkout;.;`.
+
+/// Counter: requests by [`ID`], [`ROLLOUT`], [`VARIANT`] and [`REASON`].
+pub const ASSIGNMENTS: &str = "serin_assignments";
+/// Gauge: the smallest revision of a rollout among a proxy's live VMs, 0 once it is gone; by
+/// [`ID`] and [`ROLLOUT`].
+pub const REVISION: &str = "serin_rollout_revision";
+/// Gauge: the weight in basis points at that revision; by [`ID`] and [`ROLLOUT`].
+pub const WEIGHT: &str = "serin_rollout_weight";
+/// Gauge: the revision of the document in force; by [`SOURCE`].
+pub const DOCUMENT_REVISION: &str = "serin_document_revision";
+/// Gauge: 0 no answer yet, 1 fresh, 2 stale; by [`SOURCE`].
+pub const SOURCE_STATE: &str = "serin_source_state";
+/// Counter: the source's answers by [`SOURCE`] and [`RESULT`].
+pub const SOURCE_ANSWERS: &str = "serin_source_answers";
+/// Gauge: how many rollouts of the document in force are left out.
+pub const LEFT_OUT: &str = "serin_left_out";
+/// Counter: plugin configurations that were JSON but no document.
+pub const CONFIG_REFUSED: &str = "serin_config_refused";
+
+/// Tag: the rollout's [`metric_id`](crate::RolloutName::metric_id).
+pub const ID: &str = "id";
+/// Tag: the rollout's name.
+pub const ROLLOUT: &str = "rollout";
+/// Tag: `canary`, `stable`, or [`UNMARKED`].
+pub const VARIANT: &str = "variant";
+/// Tag: why, as [`Reason::as_str`](crate::Reason::as_str) has it.
+pub const REASON: &str = "reason";
+/// Tag: the source's [`key_hash`](crate::plugin::SourceConfig::key_hash).
+pub const SOURCE: &str = "source";
+/// Tag: what became of an answer: applied, unchanged, older, refused, unreadable or failed.
+pub const RESULT: &str = "result";
+
+/// The value of [`VARIANT`] for a request that is left to the route's weights.
+pub const UNMARKED: &str = "none";
+
+/// A metric's name with its tags: `base.key=.=value;.;key=.=value;.;`.
+#[must_use]
+pub fn tagged(base: &str, tags: &[(&str, &str)]) -> String {
+    let mut name = String::from(base);
+    for (index, (key, value)) in tags.iter().enumerate() {
+        let separator = if index == 0 { "." } else { "" };
+        for part in [separator, key, "=.=", value, ";.;"] {
+            name.push_str(part);
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_stand_in_the_name_as_envoy_takes_them_out() {
+        assert_eq!(
+            tagged(
+                ASSIGNMENTS,
+                &[(ID, "0a1b2c3d"), (ROLLOUT, "shop/checkout"), (VARIANT, "canary")]
+            ),
+            "serin_assignments.id=.=0a1b2c3d;.;rollout=.=shop/checkout;.;variant=.=canary;.;"
+        );
+        assert_eq!(tagged(LEFT_OUT, &[]), "serin_left_out");
+    }
+}

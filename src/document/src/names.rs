@@ -1,0 +1,237 @@
+//! Names of rollouts, headers, cookies and query parameters.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::Invalid;
+use crate::checked::checked_text;
+
+/// The longest name of a header, cookie or parameter, in bytes: far above any in use, and it keeps
+/// what a request is searched for small.
+const MAX_LEN: usize = 128;
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn is_token(text: &str) -> bool {
+    (1..=MAX_LEN).contains(&text.len()) && text.bytes().all(is_token_byte)
+}
+
+/// The name of a rollout, unique within a document: 1 to 128 letters, digits, `.`, `_`, `-`, `/`,
+/// such as `shop/checkout`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RolloutName(Arc<str>);
+
+impl RolloutName {
+    /// The longest name, in bytes: a namespace and a name of 63 characters each.
+    pub const MAX_LEN: usize = 128;
+
+    const RULE: &str = "a rollout's name is 1 to 128 letters, digits, '.', '_', '-' and '/', such as shop/checkout (metric names carry it, so nothing else fits)";
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`Invalid`] where it is empty, too long or holds another character.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        let fits = (1..=Self::MAX_LEN).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b));
+        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    }
+
+    /// The id under which metrics carry this rollout: 8 lower-case hexadecimal digits of
+    /// `murmur3_x86_32(name, seed 0)`. It survives where a metrics system rewrites the name's
+    /// other characters.
+    #[must_use]
+    pub fn metric_id(&self) -> String {
+        short_hash(self.0.as_bytes())
+    }
+}
+
+/// 8 lower-case hexadecimal digits of `murmur3_x86_32(bytes, seed 0)`.
+pub(crate) fn short_hash(mut bytes: &[u8]) -> String {
+    // Reading from memory cannot fail, so the other arm is never taken.
+    format!("{:08x}", murmur3::murmur3_32(&mut bytes, 0).unwrap_or_default())
+}
+
+/// The name of a request header to read, in lower case: 1 to 128 token characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HeaderName(Arc<str>);
+
+impl HeaderName {
+    const RULE: &str = "a header's name is 1 to 128 letters, digits and \"!#$%&'*+-.^_`|~\", such as x-user-id (no ':')";
+
+    /// Checks a name and makes it lower-case, as headers' names don't tell cases apart.
+    ///
+    /// # Errors
+    /// [`Invalid`] where it is no token, as `:path` is none.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        if is_token(text) {
+            Ok(Self(text.to_ascii_lowercase().into()))
+        } else {
+            Err(Invalid::new(text, Self::RULE))
+        }
+    }
+}
+
+/// The name of the header that carries the mark, in lower case: a header name that nothing but
+/// this filter gives a meaning to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MarkName(Arc<str>);
+
+impl MarkName {
+    /// The mark's name where nothing else is said.
+    pub const DEFAULT: &str = "x-serin-variant";
+
+    const RULE: &str = "the mark is a header of its own, such as x-serin-variant: none that carries the message, credentials, cookies, forwarding or request ids, none of Envoy's x-envoy-…";
+
+    /// Headers that mean something to proxies or applications: overwriting one would break
+    /// requests, or leak into decisions that are not ours.
+    const TAKEN: [&str; 26] = [
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "date",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "origin",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-request-id",
+    ];
+
+    /// Checks a name and makes it lower-case.
+    ///
+    /// # Errors
+    /// [`Invalid`] where it is no header name or one that is taken.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        let HeaderName(name) = HeaderName::new(text)?;
+        if Self::TAKEN.contains(&&*name) || name.starts_with("x-envoy-") {
+            return Err(Invalid::new(text, Self::RULE));
+        }
+        Ok(Self(name))
+    }
+}
+
+impl Default for MarkName {
+    fn default() -> Self {
+        Self(Self::DEFAULT.into())
+    }
+}
+
+/// The name of a cookie: 1 to 128 token characters, upper and lower case told apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct CookieName(Arc<str>);
+
+impl CookieName {
+    const RULE: &str =
+        "a cookie's name is 1 to 128 letters, digits and \"!#$%&'*+-.^_`|~\", such as uid";
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`Invalid`] where it is no token.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        if is_token(text) { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    }
+}
+
+/// The name of a query parameter as it reads after percent-decoding: 1 to 128 bytes of text
+/// without control characters, upper and lower case told apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ParameterName(Arc<str>);
+
+impl ParameterName {
+    const RULE: &str = "a query parameter's name is 1 to 128 bytes of text without control characters, not percent-encoded, such as user";
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`Invalid`] where it is empty, too long or holds a control character.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        if (1..=MAX_LEN).contains(&text.len()) && !text.chars().any(char::is_control) {
+            Ok(Self(text.into()))
+        } else {
+            Err(Invalid::new(text, Self::RULE))
+        }
+    }
+}
+
+checked_text!(RolloutName);
+checked_text!(HeaderName);
+checked_text!(MarkName);
+checked_text!(CookieName);
+checked_text!(ParameterName);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rollouts_name_holds_what_metric_names_can_carry() {
+        for good in ["a", "shop/checkout", "shop/check-out.v2_b", &"x".repeat(128)] {
+            assert_eq!(RolloutName::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a b", "a;b", "a=b", "ä", "a\n", "a:b", &"x".repeat(129)] {
+            assert!(RolloutName::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_metric_id_is_the_hash_in_eight_digits() {
+        // flagd's published vectors of the same hash; the second has seven leading zeros.
+        for (name, id) in [("fractional-flagjack", "9fe843e0"), ("bY9fO-", "00000001")] {
+            assert_eq!(RolloutName::new(name).unwrap().metric_id(), id);
+        }
+    }
+
+    #[test]
+    fn a_headers_name_is_a_token_in_lower_case() {
+        assert_eq!(HeaderName::new("X-User-Id").unwrap().as_str(), "x-user-id");
+        for bad in ["", ":path", "x user", "x:user", "x-ü", "x\r\ny", &"x".repeat(129)] {
+            assert!(HeaderName::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_mark_is_no_header_that_means_something_else() {
+        assert_eq!(MarkName::new("X-Side").unwrap().as_str(), "x-side");
+        assert_eq!(MarkName::default(), MarkName::new("x-serin-variant").unwrap());
+        let taken = ["Host", "content-length", "transfer-encoding", "connection", "cookie"];
+        for bad in taken.into_iter().chain(["x-request-id", "x-envoy-retry-on", ":path", ""]) {
+            assert!(MarkName::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_and_parameters_tell_cases_apart() {
+        assert_eq!(CookieName::new("Uid").unwrap().as_str(), "Uid");
+        assert!(CookieName::new("a;b").is_err());
+        assert!(CookieName::new("a=b").is_err());
+        assert_eq!(ParameterName::new("User Id ü").unwrap().as_str(), "User Id ü");
+        assert!(ParameterName::new("").is_err());
+        assert!(ParameterName::new("a\tb").is_err());
+    }
+}

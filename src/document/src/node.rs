@@ -1,0 +1,251 @@
+//! A JSON value with its place, read strictly: each error names the field, the value and the rule.
+
+use core::str::FromStr;
+use std::collections::BTreeMap;
+
+use crate::json::{Json, Object};
+use crate::{Fault, FormatVersion};
+
+/// What is done with fields that no rule names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// An error: a misspelt field must not pass for its default.
+    Refuse,
+    /// Ignored: a newer minor version may have them.
+    Ignore,
+}
+
+impl From<FormatVersion> for Unknown {
+    fn from(version: FormatVersion) -> Self {
+        if version.is_newer_minor() { Self::Ignore } else { Self::Refuse }
+    }
+}
+
+/// A value and where it stands.
+#[derive(Debug)]
+pub(crate) struct Node {
+    json: Json,
+    at: String,
+    unknown: Unknown,
+}
+
+impl Node {
+    pub(crate) const fn new(json: Json, at: String, unknown: Unknown) -> Self {
+        Self { json, at, unknown }
+    }
+
+    /// Where it stands, such as `rollouts[3].paths`.
+    pub(crate) fn at(&self) -> &str {
+        &self.at
+    }
+
+    pub(crate) fn fault(&self, rule: impl Into<String>) -> Fault {
+        Fault::new(self.at.clone(), &self.json.to_string(), rule)
+    }
+
+    /// A text that its type accepts.
+    pub(crate) fn text<T>(self) -> Result<T, Fault>
+    where
+        T: FromStr,
+        T::Err: Rule,
+    {
+        self.text_by(str::parse)
+    }
+
+    /// A text that `read` accepts.
+    pub(crate) fn text_by<T, E: Rule>(
+        self,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Fault> {
+        match &self.json {
+            Json::Text(text) => read(text).map_err(|e| self.fault(e.rule())),
+            _ => Err(self.fault("this is text, in quotes")),
+        }
+    }
+
+    pub(crate) fn flag(self) -> Result<bool, Fault> {
+        match self.json {
+            Json::Bool(value) => Ok(value),
+            _ => Err(self.fault("this is true or false, without quotes")),
+        }
+    }
+
+    /// A whole number from 0 to `max`.
+    pub(crate) fn whole(self, max: u64) -> Result<u64, Fault> {
+        match &self.json {
+            Json::Number(number) => number.as_u64().filter(|n| *n <= max),
+            _ => None,
+        }
+        .ok_or_else(|| self.fault(format!("this is a whole number from 0 to {max}")))
+    }
+
+    /// A list of at most `max` entries. `why` says in the error what the limit is for.
+    pub(crate) fn list<T>(
+        self,
+        max: usize,
+        why: &str,
+        read: impl Fn(Self) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let Json::List(items) = self.json else {
+            return Err(self.fault("this is a list, in [ ]"));
+        };
+        if items.len() > max {
+            let found = format!("{} entries", items.len());
+            return Err(Fault::new(self.at, &found, format!("at most {max}: {why}")));
+        }
+        items
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| {
+                read(Self::new(item, format!("{}[{index}]", self.at), self.unknown))
+            })
+            .collect()
+    }
+
+    /// All items of a list of any length, each with its place.
+    pub(crate) fn items(self) -> Result<Vec<Self>, Fault> {
+        self.list(usize::MAX, "", Ok)
+    }
+
+    /// The entries of an object that maps names to values.
+    pub(crate) fn map<T>(
+        self,
+        max: usize,
+        why: &str,
+        read: impl Fn(Self) -> Result<T, Fault>,
+    ) -> Result<BTreeMap<String, T>, Fault> {
+        let at = self.at.clone();
+        let fields = self.fields()?;
+        let count = fields.members.len();
+        if count > max {
+            return Err(Fault::new(
+                at,
+                &format!("{count} entries"),
+                format!("at most {max}: {why}"),
+            ));
+        }
+        let unknown = fields.unknown;
+        fields
+            .members
+            .into_iter()
+            .map(|(key, json)| {
+                let value = read(Self::new(json, format!("{at}.{key}"), unknown))?;
+                Ok((key, value))
+            })
+            .collect()
+    }
+
+    /// The fields of an object, none of which stands twice.
+    pub(crate) fn fields(self) -> Result<Fields, Fault> {
+        match self.json {
+            Json::Object(Object { members, twice: None }) => {
+                Ok(Fields { at: self.at, members, unknown: self.unknown })
+            }
+            Json::Object(Object { twice: Some(key), .. }) => Err(Fault::new(
+                place(&self.at, &key),
+                "two values",
+                "a field stands once in an object: readers differ in which one they take",
+            )),
+            _ => Err(self.fault("this is an object, in { }")),
+        }
+    }
+}
+
+/// An object whose fields are taken one by one.
+#[derive(Debug)]
+pub(crate) struct Fields {
+    at: String,
+    members: BTreeMap<String, Json>,
+    unknown: Unknown,
+}
+
+impl Fields {
+    /// Where a field of this object stands.
+    pub(crate) fn place(&self, name: &str) -> String {
+        place(&self.at, name)
+    }
+
+    /// Sets what is done with unknown fields, once the version is known.
+    pub(crate) fn set_unknown(&mut self, unknown: Unknown) {
+        self.unknown = unknown;
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// A text field as it stands, if it is one; the object keeps it.
+    pub(crate) fn peek_text(&self, name: &str) -> Option<&str> {
+        match self.members.get(name) {
+            Some(Json::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A field that may be absent.
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Node) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let at = self.place(name);
+        self.members.remove(name).map(|json| read(Node::new(json, at, self.unknown))).transpose()
+    }
+
+    /// A field that has to be there; `rule` says what it would be.
+    pub(crate) fn required<T>(
+        &mut self,
+        name: &str,
+        rule: &str,
+        read: impl FnOnce(Node) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.optional(name, read)?.ok_or_else(|| Fault::missing(self.place(name), rule))
+    }
+
+    /// Ends the reading: what was not taken is unknown. `known` lists the fields for the error.
+    pub(crate) fn close(self, known: &str) -> Result<(), Fault> {
+        match self.members.first_key_value() {
+            Some((name, json)) if self.unknown == Unknown::Refuse => Err(Fault::new(
+                place(&self.at, name),
+                &json.to_string(),
+                format!("no such field; there are {known}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn place(at: &str, name: &str) -> String {
+    if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
+}
+
+/// The rule that a text broke, for the error.
+pub(crate) trait Rule {
+    fn rule(&self) -> String;
+}
+
+impl Rule for crate::Invalid {
+    fn rule(&self) -> String {
+        self.rule.clone().into_owned()
+    }
+}
+
+impl Rule for serin_assignment::InvalidSalt {
+    fn rule(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Rule for serin_assignment::InvalidWeight {
+    fn rule(&self) -> String {
+        // Its own words repeat the whole text, which stands beside them already.
+        "a weight is a percentage from 0% to 100% with at most two decimals, such as 5% or 0.25%"
+            .to_owned()
+    }
+}
+
+impl Rule for core::convert::Infallible {
+    fn rule(&self) -> String {
+        match *self {}
+    }
+}

@@ -1,0 +1,231 @@
+//! Reads the wire form: strict within a format version, rollout by rollout.
+
+use std::collections::BTreeSet;
+
+use serin_assignment::{Salt, Weight};
+
+use crate::json::{self, Json};
+use crate::node::{Fields, Node, Unknown};
+use crate::{
+    Anonymous, CookieName, Document, Fault, FormatVersion, HeaderName, Host, IdentitySource,
+    Incoming, LeftOut, MarkName, ParameterName, PathPrefix, Refused, Revision, Rollout,
+    RolloutName,
+};
+
+/// The largest document, in bytes: some 10,000 rollouts, and little beside what a VM may hold.
+pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
+
+/// Hosts, or short hosts of one namespace, per rollout.
+const MAX_HOSTS: usize = 256;
+/// Namespaces with short hosts per rollout.
+const MAX_NAMESPACES: usize = 1024;
+/// Path prefixes per rollout.
+const MAX_PATHS: usize = 64;
+/// Places to look for an id, and for a tester's choice.
+const MAX_SOURCES: usize = 8;
+/// Entries of `requires`.
+const MAX_REQUIRES: usize = 32;
+
+const TABLES: &str = "they multiply in every worker's tables";
+const PER_REQUEST: &str = "every request is searched for each";
+
+const DOCUMENT_FIELDS: &str = "formatVersion, revision, rollouts";
+const ROLLOUT_FIELDS: &str = "name, revision, hosts, bareHosts, paths, salt, weight, canaryServes, identity, anonymous, testers, incoming, count, mark, requires";
+
+/// A document with what had to be left out of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parsed {
+    /// The rollouts that hold, in the order in which they stand.
+    pub document: Document,
+    /// The others.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Whether a document has to carry revisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revisions {
+    /// As from a source, where they tell newer from older.
+    Required,
+    /// As inline in a plugin's configuration, where none means 0.
+    Optional,
+}
+
+/// Reads a document. A rollout that breaks a rule is left out and the others hold.
+///
+/// # Errors
+/// [`Refused`] where the bytes are no JSON, no document, a document of another major version, or
+/// break a rule at the top level.
+pub fn parse(json: &[u8]) -> Result<Parsed, Refused> {
+    let (version, mut fields) = open(json)?;
+    let parsed = document(version, &mut fields, Revisions::Required)?;
+    fields.close(DOCUMENT_FIELDS)?;
+    Ok(parsed)
+}
+
+/// Reads what every kind of document begins with: an object with a known version.
+pub(crate) fn open(bytes: &[u8]) -> Result<(FormatVersion, Fields), Refused> {
+    let json = json::read(bytes)?;
+    let no_document = |value: &str, rule: &str| Refused::NotDocument {
+        value: crate::fault::shorten(value),
+        rule: rule.to_owned(),
+    };
+    if !matches!(json, Json::Object(_)) {
+        return Err(no_document(&json.to_string(), "a document is an object, in { }"));
+    }
+    let mut fields = Node::new(json, String::new(), Unknown::Refuse).fields()?;
+    let Some(version) = fields.optional("formatVersion", Node::text::<FormatVersion>)? else {
+        return Err(no_document("no formatVersion", FormatVersion::RULE));
+    };
+    if !version.is_known_major() {
+        return Err(Refused::UnknownMajor { found: version });
+    }
+    fields.set_unknown(version.into());
+    Ok((version, fields))
+}
+
+/// Reads the fields of a document proper.
+pub(crate) fn document(
+    format_version: FormatVersion,
+    fields: &mut Fields,
+    revisions: Revisions,
+) -> Result<Parsed, Fault> {
+    let revision = revision(fields, revisions)?;
+    let nodes =
+        fields.required("rollouts", "the list of rollouts, which may be empty", Node::items)?;
+    let mut rollouts: Vec<Rollout> = Vec::with_capacity(nodes.len());
+    let mut left_out = Vec::new();
+    let mut names = BTreeSet::new();
+    for (index, node) in nodes.into_iter().enumerate() {
+        let place = format!("rollouts[{index}]");
+        match rollout(node, revisions) {
+            Ok(rollout) if names.insert(rollout.name.clone()) => rollouts.push(rollout),
+            Ok(rollout) => left_out.push(LeftOut::new(
+                rollout.name.as_str(),
+                Fault::new(
+                    format!("{place}.name"),
+                    &format!("{:?}", rollout.name.as_str()),
+                    "a name stands once in a document, and an earlier rollout has it",
+                ),
+            )),
+            Err(Unread { name, fault }) => {
+                left_out.push(LeftOut::new(name.map_or(place, |name| name.to_string()), fault));
+            }
+        }
+    }
+    let document = Document { format_version, revision, rollouts };
+    Ok(Parsed { document, left_out })
+}
+
+fn revision(fields: &mut Fields, revisions: Revisions) -> Result<Revision, Fault> {
+    let read = |node: Node| node.whole(Revision::MAX.get()).map(Revision::new);
+    match revisions {
+        Revisions::Required => {
+            fields.required("revision", "a whole number that rises with every change", read)
+        }
+        Revisions::Optional => Ok(fields.optional("revision", read)?.unwrap_or_default()),
+    }
+}
+
+/// A rollout that breaks a rule, with its name where that much could be read.
+struct Unread {
+    name: Option<RolloutName>,
+    fault: Fault,
+}
+
+fn rollout(node: Node, revisions: Revisions) -> Result<Rollout, Unread> {
+    let fields = node.fields().map_err(|fault| Unread { name: None, fault })?;
+    let name = fields.peek_text("name").and_then(|name| RolloutName::new(name).ok());
+    rollout_fields(fields, revisions).map_err(|fault| Unread { name, fault })
+}
+
+fn rollout_fields(mut fields: Fields, revisions: Revisions) -> Result<Rollout, Fault> {
+    let hosts_at = fields.place("hosts");
+    let rollout = Rollout {
+        name: fields.required(
+            "name",
+            "the rollout's name, such as \"shop/checkout\"",
+            Node::text,
+        )?,
+        revision: revision(&mut fields, revisions)?,
+        hosts: fields
+            .optional("hosts", |n| n.list(MAX_HOSTS, TABLES, Node::text))?
+            .unwrap_or_default(),
+        bare_hosts: fields
+            .optional("bareHosts", |n| {
+                n.map(MAX_NAMESPACES, TABLES, |n| n.list(MAX_HOSTS, TABLES, Node::text::<Host>))
+            })?
+            .unwrap_or_default(),
+        paths: fields.optional("paths", paths)?.unwrap_or_else(|| vec![PathPrefix::root()]),
+        salt: fields.required(
+            "salt",
+            "what names the release to the hash, such as \"shop/checkout/5d4f8c\"",
+            Node::text::<Salt>,
+        )?,
+        weight: fields.required(
+            "weight",
+            "the canary's share as text, such as \"5%\"",
+            Node::text::<Weight>,
+        )?,
+        canary_serves: fields.required(
+            "canaryServes",
+            "true or false: whether anybody may be sent to the canary",
+            Node::flag,
+        )?,
+        identity: fields.required(
+            "identity",
+            "where the user's id stands, such as [{\"header\": \"x-user-id\"}]; [] if nowhere",
+            sources,
+        )?,
+        anonymous: fields.optional("anonymous", Node::text::<Anonymous>)?.unwrap_or_default(),
+        testers: fields.optional("testers", sources)?.unwrap_or_default(),
+        incoming: fields.optional("incoming", Node::text::<Incoming>)?.unwrap_or_default(),
+        count: fields.optional("count", Node::flag)?.unwrap_or(true),
+        mark: fields.optional("mark", Node::text::<MarkName>)?.unwrap_or_default(),
+        requires: fields
+            .optional("requires", |n| n.list(MAX_REQUIRES, "no version has as many", Node::text))?
+            .unwrap_or_default(),
+    };
+    fields.close(ROLLOUT_FIELDS)?;
+    if rollout.hosts.is_empty() && rollout.bare_hosts.values().all(Vec::is_empty) {
+        return Err(Fault::missing(
+            hosts_at,
+            "at least one host in hosts or bareHosts, such as [\"shop.example.com\"]",
+        ));
+    }
+    Ok(rollout)
+}
+
+fn paths(node: Node) -> Result<Vec<PathPrefix>, Fault> {
+    let at = node.at().to_owned();
+    let paths = node.list(MAX_PATHS, TABLES, Node::text)?;
+    if paths.is_empty() {
+        return Err(Fault::new(
+            at,
+            "[]",
+            "at least one path, such as [\"/\"], which is the default",
+        ));
+    }
+    Ok(paths)
+}
+
+fn sources(node: Node) -> Result<Vec<IdentitySource>, Fault> {
+    node.list(MAX_SOURCES, PER_REQUEST, source)
+}
+
+fn source(node: Node) -> Result<IdentitySource, Fault> {
+    let at = node.at().to_owned();
+    let mut fields = node.fields()?;
+    let header = fields.optional("header", Node::text::<HeaderName>)?.map(IdentitySource::Header);
+    let cookie = fields.optional("cookie", Node::text::<CookieName>)?.map(IdentitySource::Cookie);
+    let query = fields.optional("query", Node::text::<ParameterName>)?.map(IdentitySource::Query);
+    fields.close("header, cookie, query")?;
+    let mut given = [header, cookie, query].into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(source), None) => Ok(source),
+        (first, _) => Err(Fault::new(
+            at,
+            if first.is_none() { "none of the three" } else { "several" },
+            "a source is exactly one of {\"header\": name}, {\"cookie\": name}, {\"query\": name}",
+        )),
+    }
+}

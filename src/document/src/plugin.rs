@@ -1,0 +1,82 @@
+//! The plugin's own configuration: a document inline, or where to get one; either, never both.
+//!
+//! ```json
+//! {"formatVersion": "1.0", "source": {"cluster": "serin"}, "count": false}
+//! {"formatVersion": "1.0", "rollouts": [], "incoming": "keep"}
+//! ```
+
+mod source;
+
+pub use source::{Authority, ClusterName, SourceConfig, SourcePath, WhenStale};
+
+use crate::node::{Fields, Node};
+use crate::parse::{Revisions, document, open};
+use crate::{Fault, Incoming, MarkName, Overrides, Parsed, Refused};
+
+const FIELDS: &str =
+    "formatVersion, incoming, count, mark, and either source or revision and rollouts";
+
+/// Why bytes are no plugin configuration. [`Refused::is_json`] says what to do with them.
+pub type ConfigRefused = Refused;
+
+/// A plugin's configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PluginConfig {
+    /// The document itself. Revisions may be absent and are 0 then.
+    Inline {
+        /// The document.
+        parsed: Parsed,
+        /// What it says in place of every rollout.
+        overrides: Overrides,
+    },
+    /// Where to get the document.
+    Source {
+        /// Where.
+        source: SourceConfig,
+        /// What holds in place of what the document says.
+        overrides: Overrides,
+    },
+}
+
+/// Reads a plugin's configuration.
+///
+/// # Errors
+/// [`ConfigRefused`] where it is no JSON or no configuration; rollouts that break a rule are left
+/// out instead.
+pub fn parse(json: &[u8]) -> Result<PluginConfig, ConfigRefused> {
+    let (version, mut fields) = open(json)?;
+    let overrides = overrides(&mut fields)?;
+    let source = fields.optional("source", source::read)?;
+    let config = match source {
+        Some(_) if fields.has("rollouts") => {
+            return Err(Fault::new(
+                "source",
+                "beside rollouts",
+                "the document comes from a source or stands inline as rollouts, never both",
+            )
+            .into());
+        }
+        Some(source) => PluginConfig::Source { source, overrides },
+        None if fields.has("rollouts") => {
+            let parsed = document(version, &mut fields, Revisions::Optional)?;
+            PluginConfig::Inline { parsed, overrides }
+        }
+        None => {
+            return Err(Fault::missing(
+                "source",
+                "either a source such as {\"cluster\": \"serin\"} or inline rollouts",
+            )
+            .into());
+        }
+    };
+    fields.close(FIELDS)?;
+    Ok(config)
+}
+
+fn overrides(fields: &mut Fields) -> Result<Overrides, Fault> {
+    Ok(Overrides {
+        incoming: fields.optional("incoming", Node::text::<Incoming>)?,
+        count: fields.optional("count", Node::flag)?,
+        mark: fields.optional("mark", Node::text::<MarkName>)?,
+    })
+}

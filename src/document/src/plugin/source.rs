@@ -1,0 +1,216 @@
+//! Where a plugin gets its document, and how often it asks.
+
+use core::str::FromStr;
+use core::time::Duration;
+use std::sync::Arc;
+
+use crate::checked::checked_text;
+use crate::names::short_hash;
+use crate::node::{Fields, Node};
+use crate::{Fault, Invalid, duration};
+
+const FIELDS: &str = "cluster, authority, path, wait, minInterval, jitter, staleAfter, whenStale";
+
+/// The longest that a source is asked to hold a request: proxies and balancers in between cut idle
+/// streams from a minute on.
+const MAX_WAIT: Duration = Duration::from_mins(1);
+/// The shortest time between two questions: as often as a worker looks for news.
+const LEAST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The name of a cluster that Envoy knows, such as `serin` or
+/// `outbound|7316||serin.serin-system.svc.cluster.local`: 1 to 512 printable ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClusterName(Arc<str>);
+
+impl ClusterName {
+    const RULE: &str = "a cluster's name is 1 to 512 printable ASCII characters without spaces, such as serin, as Envoy's configuration has it";
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`Invalid`] where it is empty, too long or holds another character.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        let fits = (1..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    }
+}
+
+/// What a question carries as `:authority`: a host, with or without port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Authority(Arc<str>);
+
+impl Authority {
+    const RULE: &str = "an authority is a host with or without port, 1 to 260 bytes, such as serin.serin-system.svc:7316";
+
+    /// Checks an authority.
+    ///
+    /// # Errors
+    /// [`Invalid`] where it is empty, too long or holds a character that none may have.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        let fits = (1..=260).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
+        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    }
+}
+
+/// The path of the document at the source, without query (the wait is added to it).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SourcePath(Arc<str>);
+
+impl SourcePath {
+    const RULE: &str = "a source's path starts with '/' and has at most 1024 printable ASCII characters without '?' and '#', such as /v1/assignment";
+
+    /// Checks a path.
+    ///
+    /// # Errors
+    /// [`Invalid`] where it does not start with `/`, is too long, or has a query or a fragment.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        let fits = text.starts_with('/')
+            && text.len() <= 1024
+            && text.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#');
+        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    }
+}
+
+checked_text!(ClusterName);
+checked_text!(Authority);
+checked_text!(SourcePath);
+
+/// What becomes of requests once the source has been silent for too long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenStale {
+    /// The last document goes on.
+    #[default]
+    Keep,
+    /// Nothing is marked any more: the route's own weights decide.
+    Unmarked,
+}
+
+impl FromStr for WhenStale {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "keep" => Ok(Self::Keep),
+            "unmarked" => Ok(Self::Unmarked),
+            _ => Err(Invalid::new(
+                text,
+                "a stale source means \"keep\" (the last document goes on) or \"unmarked\"; there is no \"stable\", since at 100% stable may be gone",
+            )),
+        }
+    }
+}
+
+/// A source of documents. Fields other than these keep to their ranges when read by
+/// [`parse`](crate::plugin::parse).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceConfig {
+    /// The cluster by which Envoy reaches it.
+    pub cluster: ClusterName,
+    /// What the questions carry as `:authority`; default `serin`.
+    pub authority: Authority,
+    /// The document's path; default `/v1/assignment`.
+    pub path: SourcePath,
+    /// How long the source may hold an answer while nothing changes, 0 to 60 s; default 25 s.
+    pub wait: Duration,
+    /// The shortest time between the beginnings of two questions, from 100 ms; default 1 s.
+    pub min_interval: Duration,
+    /// How much longer than that it may be at random, in percent of it, 0 to 100; default 20. So
+    /// proxies that started together don't ask together for ever.
+    pub jitter_percent: u8,
+    /// How long the source may be silent before what it said is stale; default 5 min.
+    pub stale_after: Duration,
+    /// What happens then.
+    pub when_stale: WhenStale,
+}
+
+impl SourceConfig {
+    /// 8 lower-case hexadecimal digits that name this source among those of one proxy: the hash of
+    /// cluster, authority and path. How often it is asked makes no other source of it, so a change
+    /// of that goes on with the document that is there.
+    #[must_use]
+    pub fn key_hash(&self) -> String {
+        // None of the three holds a line end.
+        short_hash(format!("{}\n{}\n{}", self.cluster, self.authority, self.path).as_bytes())
+    }
+}
+
+pub(super) fn read(node: Node) -> Result<SourceConfig, Fault> {
+    let mut fields = node.fields()?;
+    let cluster = fields.required("cluster", ClusterName::RULE, Node::text)?;
+    let authority = fields.optional("authority", Node::text)?;
+    let path = fields.optional("path", Node::text)?;
+    let wait = time(&mut fields, "wait", Duration::from_secs(25), |wait| {
+        if wait <= MAX_WAIT { None } else { Some("the wait is 0s to 60s") }
+    })?;
+    let min_interval = time(&mut fields, "minInterval", Duration::from_secs(1), |interval| {
+        if interval >= LEAST_INTERVAL { None } else { Some("the interval is at least 100ms") }
+    })?;
+    let jitter = fields.optional("jitter", Node::text::<Percent>)?;
+    let jitter_percent = jitter.map_or(20, |Percent(percent)| percent);
+    // A question that is held to its end must not count as silence.
+    let interval = min_interval.saturating_mul(100 + u32::from(jitter_percent)) / 100;
+    let longest = wait.saturating_add(interval);
+    let stale_after = time(&mut fields, "staleAfter", Duration::from_mins(5), |stale| {
+        if stale > longest {
+            None
+        } else {
+            Some("the stale time is longer than wait plus interval plus jitter")
+        }
+    })?;
+    let when_stale = fields.optional("whenStale", Node::text)?;
+    fields.close(FIELDS)?;
+    Ok(SourceConfig {
+        cluster,
+        authority: authority.unwrap_or_else(|| Authority("serin".into())),
+        path: path.unwrap_or_else(|| SourcePath("/v1/assignment".into())),
+        wait,
+        min_interval,
+        jitter_percent,
+        stale_after,
+        when_stale: when_stale.unwrap_or_default(),
+    })
+}
+
+/// A duration that may be absent; `broken` names the rule that a value breaks.
+fn time(
+    fields: &mut Fields,
+    name: &str,
+    default: Duration,
+    broken: impl Fn(Duration) -> Option<&'static str>,
+) -> Result<Duration, Fault> {
+    let given = fields.optional(name, |node| {
+        node.text_by(|text| {
+            let given = duration::parse(text)?;
+            broken(given).map_or(Ok(given), |rule| Err(Invalid::new(text, rule)))
+        })
+    })?;
+    match given {
+        Some(given) => Ok(given),
+        None => match broken(default) {
+            None => Ok(default),
+            Some(rule) => Err(Fault::missing(
+                fields.place(name),
+                format!("{rule}, which the default of {} is not", duration::format(default)),
+            )),
+        },
+    }
+}
+
+/// A whole percentage, 0 to 100.
+struct Percent(u8);
+
+impl FromStr for Percent {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.strip_suffix('%')
+            .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+            .and_then(|digits| digits.parse().ok())
+            .filter(|percent| *percent <= 100)
+            .map(Self)
+            .ok_or_else(|| {
+                Invalid::new(text, "the jitter is a whole percentage from 0% to 100%, such as 20%")
+            })
+    }
+}

@@ -1,0 +1,120 @@
+//! What is read from a request: its target, headers, cookies and query parameters.
+
+use core::cell::OnceCell;
+use std::borrow::Cow;
+
+use crate::path::{Target, cut};
+use crate::{IdentitySource, percent};
+
+/// The longest id, in bytes; a request with a longer one counts as anonymous. Ids are names,
+/// numbers and UUIDs: what is longer is a token or an attack, and would be hashed at its price.
+pub const MAX_ID_BYTES: usize = 256;
+
+/// A request's headers.
+pub trait Request {
+    /// The first value of a header by its lower-case name, `:authority` and `:path` too, as the
+    /// raw bytes that were sent.
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
+}
+
+/// A request of which path and cookies are asked for once at most.
+pub(crate) struct Reader<'r, R> {
+    request: &'r R,
+    path: OnceCell<Cow<'r, [u8]>>,
+    cookies: OnceCell<Option<Cow<'r, [u8]>>>,
+}
+
+impl<'r, R: Request> Reader<'r, R> {
+    pub(crate) const fn new(request: &'r R) -> Self {
+        Self { request, path: OnceCell::new(), cookies: OnceCell::new() }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<Cow<'r, [u8]>> {
+        self.request.header(name)
+    }
+
+    /// The target; without a `:path`, as in CONNECT, an empty one.
+    pub(crate) fn target(&self) -> Target<'_> {
+        Target::read(self.path.get_or_init(|| self.request.header(":path").unwrap_or_default()))
+    }
+
+    /// The value at a source; absent and empty are told apart.
+    pub(crate) fn value(&self, source: &IdentitySource) -> Option<Cow<'_, [u8]>> {
+        match source {
+            IdentitySource::Header(name) => self.header(name.as_str()),
+            IdentitySource::Cookie(name) => {
+                let sent = self.cookies.get_or_init(|| self.request.header("cookie")).as_deref()?;
+                cookie(sent, name.as_str().as_bytes()).map(Cow::Borrowed)
+            }
+            IdentitySource::Query(name) => parameter(self.target().query, name.as_str().as_bytes()),
+        }
+    }
+}
+
+/// The first cookie of that name in a `cookie` header, its value as sent. Pairs without `=` have
+/// no name and are passed over.
+fn cookie<'a>(sent: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    sent.split(|b| *b == b';').find_map(|pair| {
+        let rest = pair.trim_ascii().strip_prefix(name)?;
+        rest.strip_prefix(b"=")
+    })
+}
+
+/// The first parameter of that name in a query, decoded. One without `=` has an empty value.
+fn parameter<'a>(query: &'a [u8], name: &[u8]) -> Option<Cow<'a, [u8]>> {
+    query.split(|b| *b == b'&').find_map(|pair| {
+        let (key, value) = cut(pair, b'=');
+        (*percent::decode(key) == *name).then(|| percent::decode(value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_cookie_of_a_name_counts_as_sent() {
+        for (sent, value) in [
+            ("uid=alice", Some("alice")),
+            ("a=1; uid=alice; b=2", Some("alice")),
+            ("a=1;uid=alice;b=2", Some("alice")),
+            ("a=1;\tuid=alice ;b=2", Some("alice")),
+            ("uid=alice; uid=bob", Some("alice")),
+            ("uid=; uid=bob", Some("")),
+            ("uid=a=b==", Some("a=b==")),
+            ("uid=\"alice\"", Some("\"alice\"")),
+            ("uid=a%20b", Some("a%20b")),
+            ("uid; uid=bob", Some("bob")),
+            ("Uid=alice", None),
+            ("xuid=alice; uidx=bob", None),
+            ("", None),
+            (";;; =x", None),
+        ] {
+            assert_eq!(cookie(sent.as_bytes(), b"uid"), value.map(str::as_bytes), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_parameter_of_a_name_counts_decoded() {
+        for (query, value) in [
+            ("user=alice", Some("alice")),
+            ("a=1&user=alice&b=2", Some("alice")),
+            ("user=alice&user=bob", Some("alice")),
+            ("user&user=bob", Some("")),
+            ("user=&user=bob", Some("")),
+            ("user=a%20b+c", Some("a b+c")),
+            ("%75ser=alice", Some("alice")),
+            ("us%65r=%61", Some("a")),
+            ("user=a=b", Some("a=b")),
+            ("user=%", Some("%")),
+            ("User=alice", None),
+            ("users=alice&xuser=bob", None),
+            ("a;user=alice", None),
+            ("", None),
+            ("&&=", None),
+        ] {
+            let found = parameter(query.as_bytes(), b"user");
+            assert_eq!(found.as_deref(), value.map(str::as_bytes), "{query:?}");
+        }
+    }
+}

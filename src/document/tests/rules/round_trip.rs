@@ -1,0 +1,99 @@
+//! What the controller publishes is what the filter reads.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serin_assignment::{Salt, Weight};
+use serin_document::{
+    Anonymous, CookieName, Document, HeaderName, Host, HostPattern, IdentitySource, Incoming,
+    MarkName, ParameterName, PathPrefix, Revision, Rollout, RolloutName, parse,
+};
+
+fn host() -> impl Strategy<Value = String> {
+    "[a-zA-Z0-9_-]{1,12}(\\.[a-z0-9-]{1,12}){0,3}\\.?"
+}
+
+fn pattern() -> impl Strategy<Value = HostPattern> {
+    let text = prop_oneof![host(), host().prop_map(|h| format!("*.{h}")), Just("*".to_owned())];
+    text.prop_map(|text| HostPattern::new(&text).unwrap())
+}
+
+fn path() -> impl Strategy<Value = PathPrefix> {
+    "(/[a-zA-Z0-9%_~-]{1,8}){0,4}/?"
+        .prop_map(|text| PathPrefix::new(if text.is_empty() { "/" } else { &text }).unwrap())
+}
+
+fn source() -> impl Strategy<Value = IdentitySource> {
+    let name = "[a-zA-Z0-9_.-]{1,20}";
+    prop_oneof![
+        name.prop_map(|n| IdentitySource::Header(HeaderName::new(&n).unwrap())),
+        name.prop_map(|n| IdentitySource::Cookie(CookieName::new(&n).unwrap())),
+        "[^\\p{Cc}]{1,10}".prop_map(|n| IdentitySource::Query(ParameterName::new(&n).unwrap())),
+    ]
+}
+
+prop_compose! {
+    fn traffic()(
+        hosts in prop::collection::vec(pattern(), 1..5),
+        bare_hosts in prop::collection::btree_map(
+            "[a-z0-9-]{1,10}",
+            prop::collection::vec(host().prop_map(|h| Host::new(&h).unwrap()), 0..3),
+            0..3,
+        ),
+        paths in prop::collection::vec(path(), 1..5),
+    ) -> (Vec<HostPattern>, BTreeMap<String, Vec<Host>>, Vec<PathPrefix>) {
+        (hosts, bare_hosts, paths)
+    }
+}
+
+prop_compose! {
+    fn rollout()(
+        name in "[a-zA-Z0-9._/-]{1,40}",
+        revision in 0..=Revision::MAX.get(),
+        (hosts, bare_hosts, paths) in traffic(),
+        salt in "[!-9;-~]{1,60}",
+        points in 0..=10_000_u16,
+        (canary_serves, count) in any::<(bool, bool)>(),
+        identity in prop::collection::vec(source(), 0..8),
+        testers in prop::collection::vec(source(), 0..8),
+        anonymous in prop::sample::select(vec![Anonymous::Stable, Anonymous::Random, Anonymous::Route]),
+        incoming in prop::sample::select(vec![Incoming::Replace, Incoming::Keep]),
+        mark in "x-[a-z0-9]{1,10}",
+        requires in prop::collection::vec("[a-z]{1,10}", 0..3),
+    ) -> Rollout {
+        Rollout {
+            name: RolloutName::new(&name).unwrap(),
+            revision: Revision::new(revision),
+            hosts,
+            bare_hosts,
+            paths,
+            salt: Salt::new(&salt).unwrap(),
+            weight: Weight::from_basis_points(points).unwrap(),
+            canary_serves,
+            identity,
+            anonymous,
+            testers,
+            incoming,
+            count,
+            mark: MarkName::new(&mark).unwrap(),
+            requires,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_published_document_reads_back_the_same(
+        revision in 0..=Revision::MAX.get(),
+        rollouts in prop::collection::btree_map("[a-z]{1,5}", rollout(), 0..5),
+    ) {
+        let named = rollouts.into_iter().map(|(name, rollout)| Rollout {
+            name: RolloutName::new(&name).unwrap(),
+            ..rollout
+        });
+        let document = Document::new(Revision::new(revision), named.collect());
+        let parsed = parse(document.to_json().as_bytes()).unwrap();
+        prop_assert_eq!(parsed.left_out, []);
+        prop_assert_eq!(parsed.document, document);
+    }
+}
