@@ -1,0 +1,55 @@
+//! What the SDK has no call for, or none that is safe from its input: the only unsafe code here.
+
+#![expect(unsafe_code, reason = "functions of the proxy can be called in no other way")]
+
+use core::ptr;
+
+use proxy_wasm::types::{MapType, Status};
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn clock_time_get(clock: u32, precision: u64, nanoseconds: *mut u64) -> u16;
+    fn random_get(bytes: *mut u8, length: usize) -> u16;
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_get_header_map_pairs(map: MapType, data: *mut *mut u8, size: *mut usize) -> u32;
+}
+
+/// Milliseconds on the clock that never goes back. The SDK has the time of day only.
+pub(super) fn monotonic_milliseconds() -> u64 {
+    const MONOTONIC: u32 = 1;
+    const NANOSECONDS_IN_A_MILLISECOND: u64 = 1_000_000;
+    let mut nanoseconds = 0;
+    // It fails for unknown clocks only, and hosts have this one.
+    // SAFETY: the pointer is to a live variable of the type that WASI states.
+    unsafe { clock_time_get(MONOTONIC, 0, &raw mut nanoseconds) };
+    nanoseconds / NANOSECONDS_IN_A_MILLISECOND
+}
+
+/// Random bits, different in each VM.
+pub(super) fn random() -> u64 {
+    let mut bytes = [0; size_of::<u64>()];
+    // It fails only for lengths far above this one.
+    // SAFETY: the pointer is to a live array of that length.
+    unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
+    u64::from_ne_bytes(bytes)
+}
+
+/// The request's headers as one block; empty where the proxy has none to give. The SDK's call
+/// copies each name and value out of it and panics on a name that is no UTF-8.
+pub(super) fn request_headers() -> Vec<u8> {
+    let mut data = ptr::null_mut();
+    let mut size = 0;
+    // SAFETY: both pointers are to live variables of the types that the ABI states.
+    let status = unsafe {
+        proxy_get_header_map_pairs(MapType::HttpRequestHeaders, &raw mut data, &raw mut size)
+    };
+    if status != Status::Ok as u32 || data.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the proxy got the bytes from the SDK's allocator, which makes a box of the size that
+    // it is asked for, and hands them over.
+    unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(data, size)) }.into_vec()
+}

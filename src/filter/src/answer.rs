@@ -1,0 +1,117 @@
+//! What an answer of the source is, judged before anything is done with it.
+
+use serin_document::{MAX_DOCUMENT_BYTES, Refused, Revision, parse};
+
+use crate::host::{Answer, Host};
+use crate::shared::SourceKeys;
+use crate::shared::document::{ETag, Stored, note, store};
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It brought a newer document.
+    Applied,
+    /// It brought or confirmed the document that is there.
+    Unchanged,
+    /// It brought an older document.
+    Older,
+    /// It was JSON, but no document that this module understands.
+    Refused,
+    /// It was no JSON, or too large.
+    Unreadable,
+    /// There was none, or one with another status than 200 and 304.
+    Failed,
+}
+
+impl Outcome {
+    /// The name that the counter carries.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Unchanged => "unchanged",
+            Self::Older => "older",
+            Self::Refused => "refused",
+            Self::Unreadable => "unreadable",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// An outcome, and what to complain of where it is not a good one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// What is wrong.
+    pub complaint: Option<String>,
+}
+
+impl Answered {
+    const fn good(outcome: Outcome) -> Self {
+        Self { outcome, complaint: None }
+    }
+
+    pub(crate) fn bad(outcome: Outcome, complaint: impl Into<String>) -> Self {
+        Self { outcome, complaint: Some(complaint.into()) }
+    }
+}
+
+/// An answer that is well-formed.
+enum Content {
+    NotModified,
+    Document(Revision, Vec<u8>),
+}
+
+/// Takes in the answer to a call: shares a newer document, notes a good
+/// answer, and leaves everything as it is on any other.
+pub fn take(host: &impl Host, keys: &SourceKeys, answer: &Answer) -> Answered {
+    let (revision, json) = match read(host, answer) {
+        Err(bad) => return bad,
+        Ok(Content::NotModified) => {
+            note(host, keys, host.now(), None);
+            return Answered::good(Outcome::Unchanged);
+        }
+        Ok(Content::Document(revision, json)) => (revision, json),
+    };
+    let outcome = match store(host, keys, revision, &json) {
+        Stored::Newer => Outcome::Applied,
+        Stored::Same => Outcome::Unchanged,
+        Stored::Older => {
+            let complaint = format!("its document has the older revision {revision}");
+            return Answered::bad(Outcome::Older, complaint);
+        }
+        Stored::Busy => {
+            return Answered::bad(Outcome::Failed, "other workers wrote the shared document");
+        }
+    };
+    let etag = answer.etag.as_deref().and_then(ETag::new);
+    note(host, keys, host.now(), Some(&(revision, etag)));
+    Answered::good(outcome)
+}
+
+fn read(host: &impl Host, answer: &Answer) -> Result<Content, Answered> {
+    match answer.status.as_deref() {
+        Some(b"200") => {}
+        Some(b"304") => return Ok(Content::NotModified),
+        None => return Err(Answered::bad(Outcome::Failed, "no answer within the time limit")),
+        Some(other) => {
+            let complaint = format!("status {}", String::from_utf8_lossy(other));
+            return Err(Answered::bad(Outcome::Failed, complaint));
+        }
+    }
+    let Answer { body_size, .. } = *answer;
+    if body_size > MAX_DOCUMENT_BYTES {
+        let complaint =
+            format!("{body_size} bytes: a document has at most {MAX_DOCUMENT_BYTES} bytes");
+        return Err(Answered::bad(Outcome::Unreadable, complaint));
+    }
+    let json = host.answer_body(body_size);
+    match parse(&json) {
+        Ok(parsed) => Ok(Content::Document(parsed.document.revision, json)),
+        Err(refused @ Refused::NotJson { .. }) => {
+            Err(Answered::bad(Outcome::Unreadable, refused.to_string()))
+        }
+        Err(refused) => Err(Answered::bad(Outcome::Refused, refused.to_string())),
+    }
+}

@@ -1,0 +1,94 @@
+//! Assignments counted in this VM's memory, and added to the proxy's counters once a second.
+//!
+//! A counter of the proxy costs a call out of the VM, more than deciding itself. The counts belong
+//! to the VM and to a rollout's name: a new configuration or document finds them where they were.
+
+use core::cell::RefCell;
+
+use hashbrown::HashMap;
+use serin_assignment::Variant;
+use serin_document::{CompiledRollout, Reason, metrics};
+
+use crate::host::Host;
+use crate::metrics::Metrics;
+
+/// The sides that are told apart: canary, stable, and neither.
+const SIDES: [Option<Variant>; 3] = [Some(Variant::Canary), Some(Variant::Stable), None];
+
+/// Counts per rollout: one for each side and reason.
+const CELLS: usize = SIDES.len() * Reason::ALL.len();
+
+/// Where a rollout's counts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(usize);
+
+/// The counts of a VM.
+#[derive(Debug, Default)]
+pub struct Counts {
+    rollouts: RefCell<Vec<RolloutCounts>>,
+    slots: RefCell<HashMap<String, Slot>>,
+}
+
+#[derive(Debug)]
+struct RolloutCounts {
+    name: String,
+    metric_id: String,
+    cells: [u64; CELLS],
+    changed: bool,
+}
+
+impl Counts {
+    /// The place of a rollout's counts; the same for the same name.
+    pub fn slot(&self, rollout: &CompiledRollout) -> Slot {
+        let name = rollout.name().as_str();
+        if let Some(slot) = self.slots.borrow().get(name) {
+            return *slot;
+        }
+        let mut rollouts = self.rollouts.borrow_mut();
+        let slot = Slot(rollouts.len());
+        rollouts.push(RolloutCounts {
+            name: name.to_owned(),
+            metric_id: rollout.metric_id().to_owned(),
+            cells: [0; CELLS],
+            changed: false,
+        });
+        self.slots.borrow_mut().insert(name.to_owned(), slot);
+        slot
+    }
+
+    /// Counts one assignment.
+    pub fn add(&self, slot: Slot, variant: Option<Variant>, reason: Reason) {
+        let side = match variant {
+            Some(Variant::Canary) => 0,
+            Some(Variant::Stable) => 1,
+            None => 2,
+        };
+        if let Some(rollout) = self.rollouts.borrow_mut().get_mut(slot.0)
+            && let Some(cell) = rollout.cells.get_mut(side * Reason::ALL.len() + reason as usize)
+        {
+            *cell += 1;
+            rollout.changed = true;
+        }
+    }
+
+    /// Adds what has come together since the last time to the proxy's counters.
+    pub fn flush(&self, host: &impl Host, metrics: &mut Metrics) {
+        let names = SIDES.iter().flat_map(|side| Reason::ALL.map(|reason| (*side, reason)));
+        for rollout in self.rollouts.borrow_mut().iter_mut().filter(|rollout| rollout.changed) {
+            rollout.changed = false;
+            for ((variant, reason), cell) in names.clone().zip(&mut rollout.cells) {
+                let count = core::mem::take(cell);
+                if count > 0 {
+                    let tags = [
+                        (metrics::ID, rollout.metric_id.as_str()),
+                        (metrics::ROLLOUT, &rollout.name),
+                        (metrics::VARIANT, variant.map_or(metrics::UNMARKED, Variant::as_str)),
+                        (metrics::REASON, reason.as_str()),
+                    ];
+                    let name = metrics::tagged(metrics::ASSIGNMENTS, &tags);
+                    metrics.increment(host, &name, count);
+                }
+            }
+        }
+    }
+}

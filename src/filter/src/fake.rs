@@ -1,0 +1,295 @@
+//! A proxy for tests: several VMs with one clock, one set of shared data and one set of metrics.
+
+use core::cell::RefCell;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::headers::HeaderBlock;
+use crate::host::{
+    CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, RequestHeaders, Shared, Token,
+    Version,
+};
+
+/// A call that a VM has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) vm: usize,
+    pub(crate) token: Token,
+    pub(crate) cluster: String,
+    pub(crate) authority: String,
+    pub(crate) path: String,
+    pub(crate) etag: Option<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) at: Moment,
+}
+
+#[derive(Default)]
+struct World {
+    now: Moment,
+    random: u64,
+    vms: usize,
+    writes: u32,
+    shared: BTreeMap<String, (Vec<u8>, u32)>,
+    properties: BTreeMap<String, String>,
+    metrics: Vec<(String, u64)>,
+    metric_places: BTreeMap<(Kind, String), usize>,
+    log: Vec<String>,
+    sent: Vec<Sent>,
+    tokens: u32,
+    /// By VM: it cannot send calls, for that reason.
+    mute: BTreeMap<usize, CallRefused>,
+    body: Vec<u8>,
+    before_share: Option<Box<dyn FnOnce()>>,
+}
+
+/// The proxy.
+#[derive(Clone, Default)]
+pub(crate) struct Proxy(Rc<RefCell<World>>);
+
+impl Proxy {
+    pub(crate) fn new() -> Self {
+        let proxy = Self::default();
+        proxy.0.borrow_mut().now = Moment::from_millis(1_000_000);
+        proxy
+    }
+
+    pub(crate) fn vm(&self) -> FakeVm {
+        let mut world = self.0.borrow_mut();
+        world.vms += 1;
+        FakeVm { number: world.vms - 1, world: Rc::clone(&self.0) }
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        let mut world = self.0.borrow_mut();
+        world.now = world.now + time;
+    }
+
+    pub(crate) fn set_property(&self, path: &str, value: &str) {
+        self.0.borrow_mut().properties.insert(path.to_owned(), value.to_owned());
+    }
+
+    pub(crate) fn metric(&self, name: &str) -> Option<u64> {
+        let world = self.0.borrow();
+        world.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+    }
+
+    /// The metrics whose name has all these parts, with their values.
+    pub(crate) fn metrics(&self, parts: &[&str]) -> Vec<(String, u64)> {
+        let world = self.0.borrow();
+        let all = world.metrics.iter().cloned();
+        all.filter(|(name, _)| parts.iter().all(|part| name.contains(part))).collect()
+    }
+
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.0.borrow().log.clone()
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.0.borrow().shared.keys().cloned().collect()
+    }
+
+    pub(crate) fn writes(&self) -> u32 {
+        self.0.borrow().writes
+    }
+
+    pub(crate) fn spoil(&self, key: &str, value: &[u8]) {
+        let mut world = self.0.borrow_mut();
+        world.writes += 1;
+        let version = world.writes;
+        world.shared.insert(key.to_owned(), (value.to_vec(), version));
+    }
+
+    /// The calls sent since the last time this was asked.
+    pub(crate) fn take_sent(&self) -> Vec<Sent> {
+        core::mem::take(&mut self.0.borrow_mut().sent)
+    }
+
+    pub(crate) fn set_body(&self, body: &[u8]) {
+        self.0.borrow_mut().body = body.to_vec();
+    }
+
+    pub(crate) fn mute(&self, vm: usize, reason: Option<CallRefused>) {
+        let mute = &mut self.0.borrow_mut().mute;
+        match reason {
+            Some(reason) => mute.insert(vm, reason),
+            None => mute.remove(&vm),
+        };
+    }
+
+    pub(crate) fn before_next_share(&self, act: impl FnOnce() + 'static) {
+        self.0.borrow_mut().before_share = Some(Box::new(act));
+    }
+}
+
+/// One VM of a proxy.
+#[derive(Clone)]
+pub(crate) struct FakeVm {
+    pub(crate) number: usize,
+    world: Rc<RefCell<World>>,
+}
+
+impl FakeVm {
+    /// The proxy's log.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.world.borrow().log.clone()
+    }
+}
+
+impl Host for FakeVm {
+    fn now(&self) -> Moment {
+        self.world.borrow().now
+    }
+
+    fn random(&self) -> u64 {
+        let world = &mut *self.world.borrow_mut();
+        // A linear congruential generator (Knuth's MMIX constants).
+        world.random = world.random.wrapping_mul(6_364_136_223_846_793_005);
+        world.random = world.random.wrapping_add(1_442_695_040_888_963_407);
+        world.random >> 16
+    }
+
+    fn set_tick_period(&self, _: Duration) {}
+
+    fn log(&self, _: Level, line: &str) {
+        self.world.borrow_mut().log.push(line.to_owned());
+    }
+
+    fn property(&self, path: &[&str]) -> Option<String> {
+        self.world.borrow().properties.get(&path.join(".")).cloned()
+    }
+
+    fn shared(&self, key: &str) -> Shared {
+        let world = self.world.borrow();
+        let (value, version) = world
+            .shared
+            .get(key)
+            .map_or((Vec::new(), Version::ABSENT), |(v, n)| (v.clone(), Version::from_abi(*n)));
+        Shared { value, version }
+    }
+
+    fn share(&self, key: &str, value: &[u8], expected: Option<Version>) -> Result<(), Changed> {
+        let before = self.world.borrow_mut().before_share.take();
+        if let Some(act) = before {
+            act();
+        }
+        let world = &mut *self.world.borrow_mut();
+        let present = world.shared.get(key).map(|(_, version)| Version::from_abi(*version));
+        // As hosts do it: the version is compared only where there is a value.
+        if let (Some(expected), Some(present)) = (expected, present)
+            && expected != present
+        {
+            return Err(Changed);
+        }
+        world.writes += 1;
+        world.shared.insert(key.to_owned(), (value.to_vec(), world.writes));
+        Ok(())
+    }
+
+    fn get(&self, get: &Get<'_>) -> Result<Token, CallRefused> {
+        let world = &mut *self.world.borrow_mut();
+        if let Some(refused) = world.mute.get(&self.number) {
+            return Err(*refused);
+        }
+        world.tokens += 1;
+        let token = Token(world.tokens);
+        world.sent.push(Sent {
+            vm: self.number,
+            token,
+            cluster: get.cluster.to_owned(),
+            authority: get.authority.to_owned(),
+            path: get.path.to_owned(),
+            etag: get.etag.map(str::to_owned),
+            timeout: get.timeout,
+            at: world.now,
+        });
+        Ok(token)
+    }
+
+    fn answer_body(&self, size: usize) -> Vec<u8> {
+        self.world.borrow().body.iter().take(size).copied().collect()
+    }
+
+    fn define(&self, kind: Kind, name: &str) -> MetricId {
+        let World { metrics, metric_places, .. } = &mut *self.world.borrow_mut();
+        let place = *metric_places.entry((kind, name.to_owned())).or_insert_with(|| {
+            metrics.push((name.to_owned(), 0));
+            metrics.len() - 1
+        });
+        MetricId(u32::try_from(place).unwrap())
+    }
+
+    fn record(&self, metric: MetricId, value: u64) {
+        self.world.borrow_mut().metrics[metric.0 as usize].1 = value;
+    }
+
+    fn increment(&self, metric: MetricId, by: u64) {
+        self.world.borrow_mut().metrics[metric.0 as usize].1 += by;
+    }
+}
+
+/// A request's headers that note what is done to them.
+#[derive(Default)]
+pub(crate) struct FakeRequest {
+    headers: RefCell<Vec<(String, Vec<u8>)>>,
+    writes: RefCell<Vec<String>>,
+}
+
+impl FakeRequest {
+    /// A request with these headers, and with the path `/` where they have none.
+    pub(crate) fn new(headers: &[(&str, &[u8])]) -> Self {
+        let has_path = headers.iter().any(|(name, _)| *name == ":path");
+        let path: &[(&str, &[u8])] = if has_path { &[] } else { &[(":path", b"/")] };
+        let all = path.iter().chain(headers);
+        let owned = all.map(|(name, value)| ((*name).to_owned(), value.to_vec()));
+        Self { headers: RefCell::new(owned.collect()), writes: RefCell::default() }
+    }
+
+    pub(crate) fn values(&self, name: &str) -> Vec<String> {
+        let headers = self.headers.borrow();
+        let found = headers.iter().filter(|(known, _)| known == name);
+        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    /// What was written, in order: `name=value`, `-name`.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        self.writes.borrow().clone()
+    }
+}
+
+impl RequestHeaders for FakeRequest {
+    fn all(&self) -> HeaderBlock {
+        let headers = self.headers.borrow();
+        let pairs: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
+        block(&pairs)
+    }
+
+    fn set(&self, name: &str, value: &str) {
+        self.writes.borrow_mut().push(format!("{name}={value}"));
+        let mut headers = self.headers.borrow_mut();
+        headers.retain(|(known, _)| known != name);
+        headers.push((name.to_owned(), value.into()));
+    }
+
+    fn remove(&self, name: &str) {
+        self.writes.borrow_mut().push(format!("-{name}"));
+        self.headers.borrow_mut().retain(|(known, _)| known != name);
+    }
+}
+
+/// Headers as a proxy hands them over.
+pub(crate) fn block(headers: &[(&str, &[u8])]) -> HeaderBlock {
+    let number = |length: usize| u32::try_from(length).unwrap().to_le_bytes();
+    let mut bytes = number(headers.len()).to_vec();
+    for (name, value) in headers {
+        bytes.extend(number(name.len()));
+        bytes.extend(number(value.len()));
+    }
+    for (name, value) in headers {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(value);
+        bytes.push(0);
+    }
+    HeaderBlock::new(bytes)
+}

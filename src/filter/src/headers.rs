@@ -1,0 +1,129 @@
+//! A request's headers as the proxy hands them over: one block of bytes, searched in place.
+//!
+//! The block is a count, the lengths of each name and value, then each name and value with a zero
+//! byte after it; numbers are `u32`, little-endian. Nothing is copied out of it and no byte in it
+//! can make a reader fail: what doesn't fit is as if it were absent.
+
+use std::borrow::Cow;
+
+use serin_document::Request;
+
+/// The bytes of a number in the block.
+const NUMBER: usize = 4;
+
+/// A block of headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderBlock(Vec<u8>);
+
+impl HeaderBlock {
+    /// Takes the bytes as they came.
+    #[must_use]
+    pub const fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The values of all headers of a name (in lower case), in their order.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter().filter(move |(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// All headers in their order.
+    #[must_use]
+    pub fn iter(&self) -> Headers<'_> {
+        let count = self.0.first_chunk().map_or(0, |count| u32::from_le_bytes(*count) as usize);
+        let lengths = count.checked_mul(2 * NUMBER).and_then(|end| {
+            let (lengths, rest) = self.0.get(NUMBER..)?.split_at_checked(end)?;
+            Some(Headers { lengths, rest })
+        });
+        lengths.unwrap_or(Headers { lengths: &[], rest: &[] })
+    }
+}
+
+impl<'a> IntoIterator for &'a HeaderBlock {
+    type Item = (&'a [u8], &'a [u8]);
+    type IntoIter = Headers<'a>;
+
+    fn into_iter(self) -> Headers<'a> {
+        self.iter()
+    }
+}
+
+impl Request for HeaderBlock {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.iter().find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value.into())
+    }
+}
+
+/// Walks over a block of headers.
+#[derive(Clone, Debug)]
+pub struct Headers<'a> {
+    lengths: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Headers<'a> {
+    fn length(&mut self) -> Option<usize> {
+        let (length, lengths) = self.lengths.split_first_chunk::<NUMBER>()?;
+        self.lengths = lengths;
+        Some(u32::from_le_bytes(*length) as usize)
+    }
+
+    fn text(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (text, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest.get(1..)?;
+        Some(text)
+    }
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = (self.length()?, self.length()?);
+        Some((self.text(name)?, self.text(value)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fake::block;
+
+    #[test]
+    fn the_first_of_several_counts() {
+        let headers = block(&[(":path", b"/"), ("x-id", b"a"), ("cookie", b""), ("x-id", b"\xff")]);
+        assert_eq!(headers.header("x-id").as_deref(), Some(b"a".as_slice()));
+        assert_eq!(headers.header("cookie").as_deref(), Some(b"".as_slice()));
+        assert_eq!(headers.header("x-i"), None);
+        assert_eq!(headers.values("x-id").collect::<Vec<_>>(), [b"a".as_slice(), b"\xff"]);
+    }
+
+    #[test]
+    fn a_block_that_lies_about_its_lengths_ends_early() {
+        let whole = block(&[("a", b"1"), ("b", b"2")]);
+        for cut in 0..whole.0.len() {
+            let short = HeaderBlock::new(whole.0[..cut].to_vec());
+            assert!(short.iter().count() < 2, "cut at {cut}");
+        }
+        assert_eq!(HeaderBlock::new(vec![0xff; 64]).iter().count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_put_in_comes_out(pairs in prop::collection::vec(("[a-z:-]{0,12}", prop::collection::vec(any::<u8>(), 0..40)), 0..12)) {
+            let given: Vec<(&str, &[u8])> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
+            let block = block(&given);
+            let read: Vec<(&[u8], &[u8])> = block.iter().collect();
+            prop_assert_eq!(read, given.iter().map(|(n, v)| (n.as_bytes(), *v)).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let block = HeaderBlock::new(bytes);
+            let _ = block.iter().count();
+            let _ = block.header("cookie");
+        }
+    }
+}

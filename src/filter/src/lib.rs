@@ -1,0 +1,31 @@
+//! The filter: a proxy-wasm module that marks each request with its variant.
+//!
+//! ```text
+//!              source ──answer──▶ poller ──▶ shared data ──tick──▶ every VM's document
+//! request ──▶ decide by the document ──▶ write or remove the mark ──▶ route
+//!                      └──▶ counts ──once a second──▶ the proxy's counters
+//! ```
+//!
+//! All logic is written against the traits of [`host`] and runs natively in tests; `abi` is the one
+//! place that talks to a proxy. Nothing that a request, a configuration or a source says makes it
+//! panic, since a panic would take the worker's VM down.
+
+#[cfg(target_arch = "wasm32")]
+mod abi;
+pub mod answer;
+pub mod counts;
+#[cfg(test)]
+mod fake;
+pub mod gauges;
+pub mod headers;
+pub mod host;
+pub mod metrics;
+pub mod plugin;
+#[cfg(test)]
+mod scenarios;
+pub mod serving;
+pub mod shared;
+pub mod source;
+pub mod stream;
+pub mod verdict;
+pub mod vm;

@@ -1,0 +1,132 @@
+//! What is done to requests, and how they are counted.
+
+use core::time::Duration;
+
+use super::{Worker, document_of, rollout};
+use crate::fake::{FakeRequest, Proxy};
+
+fn worker(more: &str) -> Worker {
+    let shop = rollout("shop", 5, "100%", more);
+    let news = rollout("news", 5, "0%", r#", "mark": "x-news-variant""#);
+    Worker::start(&Proxy::new(), &document_of(5, &[&shop, &news]))
+}
+
+fn writes(worker: &Worker, headers: &[(&str, &[u8])]) -> Vec<String> {
+    let request = FakeRequest::new(headers);
+    worker.mark_request(&request);
+    request.writes()
+}
+
+/// Headers of a request, and what is written to them.
+type Case<'a> = (&'a [(&'a str, &'a [u8])], &'a [&'a str]);
+
+#[test]
+fn the_mark_is_written_once_or_not_at_all() {
+    fn mark(value: &[u8]) -> (&str, &[u8]) {
+        ("x-serin-variant", value)
+    }
+    let worker = worker("");
+    let shop = (":authority", b"SHOP.test.:443".as_slice());
+    let user = ("x-user-id", b"alice".as_slice());
+    let cases: [Case<'_>; 8] = [
+        (&[shop, user], &["x-serin-variant=canary"]),
+        (&[shop, user, mark(b"stable")], &["x-serin-variant=canary"]),
+        (&[shop, user, mark(b"canary"), mark(b"canary")], &["x-serin-variant=canary"]),
+        (&[shop, user, mark(b"Canary")], &["x-serin-variant=canary"]),
+        (&[shop, user, mark(b"canary")], &[]),
+        (&[shop], &["x-serin-variant=stable"]),
+        (&[(":authority", b"elsewhere.test"), user], &[]),
+        (&[user, mark(b"canary"), mark(b"canary")], &["-x-serin-variant"]),
+    ];
+    for (headers, expected) in cases {
+        assert_eq!(writes(&worker, headers), expected, "{headers:?}");
+    }
+}
+
+#[test]
+fn marks_of_other_rollouts_are_removed() {
+    let worker = worker("");
+    let forged = [
+        (":authority", b"shop.test".as_slice()),
+        ("x-news-variant", b"canary"),
+        ("x-serin-variant", b"canary"),
+        ("x-user-id", b"alice"),
+    ];
+    assert_eq!(writes(&worker, &forged), ["-x-news-variant"]);
+    let forged = [
+        (":authority", b"news.test".as_slice()),
+        ("x-news-variant", b"canary"),
+        ("x-serin-variant", b"canary"),
+    ];
+    assert_eq!(writes(&worker, &forged), ["x-news-variant=stable", "-x-serin-variant"]);
+    let forged = [("x-news-variant", b"canary".as_slice()), ("x-serin-variant", b"canary")];
+    assert_eq!(writes(&worker, &forged), ["-x-serin-variant", "-x-news-variant"]);
+}
+
+#[test]
+fn hostile_values_are_values() {
+    let worker = worker(r#", "anonymous": "route""#);
+    let long = [b'x'; 257];
+    let ids: [(&[u8], &[&str]); 5] = [
+        (b"\xff\xfe\x00", &["x-serin-variant=canary"]),
+        (b"a\r\nx-serin-variant: stable", &["x-serin-variant=canary"]),
+        (b"", &[]),
+        (&long, &[]),
+        (&long[1..], &["x-serin-variant=canary"]),
+    ];
+    for (id, expected) in ids {
+        let headers = [(":authority", b"shop.test".as_slice()), ("x-user-id", id)];
+        assert_eq!(writes(&worker, &headers), expected, "{id:?}");
+    }
+}
+
+#[test]
+fn assignments_are_counted_by_side_and_reason_once_a_second() {
+    let mut worker = worker(r#", "testers": [{"header": "x-test"}]"#);
+    let proxy = Proxy::new();
+    let host = proxy.vm();
+    let shop = (":authority", b"shop.test".as_slice());
+    worker.host = host;
+    worker.plugin.tick(&worker.host);
+    for _ in 0..3 {
+        writes(&worker, &[shop, ("x-user-id", b"alice")]);
+        writes(&worker, &[shop, ("x-test", b"stable")]);
+    }
+    writes(&worker, &[shop]);
+    writes(&worker, &[(":authority", b"elsewhere.test")]);
+    let counted = || {
+        let mut all = proxy.metrics(&["serin_assignments"]);
+        all.sort();
+        all
+    };
+    worker.plugin.tick(&worker.host);
+    assert_eq!(counted(), []);
+    let old = worker.replace(r#"{"formatVersion": "1.0", "rollouts": []}"#);
+    drop(old);
+    proxy.pass(Duration::from_secs(1));
+    worker.plugin.tick(&worker.host);
+    let id = serin_document::RolloutName::new("shop").unwrap().metric_id();
+    let name = |side: &str, reason: &str| {
+        format!(
+            "serin_assignments.id=.={id};.;rollout=.=shop;.;variant=.={side};.;reason=.={reason};.;"
+        )
+    };
+    let expected = [
+        (name("canary", "hash"), 3),
+        (name("stable", "anonymous"), 1),
+        (name("stable", "opt-out"), 3),
+    ];
+    assert_eq!(counted(), expected);
+    proxy.pass(Duration::from_secs(2));
+    worker.plugin.tick(&worker.host);
+    assert_eq!(counted(), expected);
+}
+
+#[test]
+fn nothing_is_logged_for_requests() {
+    let worker = worker("");
+    writes(&worker, &[(":authority", b"shop.test"), ("x-user-id", b"\xff")]);
+    writes(&worker, &[(":authority", b"\xff"), ("x-serin-variant", b"\xff")]);
+    // A proxy of its own stands behind the worker, so its log is all there is.
+    assert_eq!(worker.host.lines(), [""; 0]);
+}

@@ -1,0 +1,68 @@
+//! What a request needs: the document in force, and where to count.
+
+use core::cell::Cell;
+use std::rc::Rc;
+
+use serin_document::Compiled;
+
+use crate::counts::{Counts, Slot};
+
+/// What a plugin's requests are decided by. It never changes; a newer document makes a new one,
+/// and a request that has begun keeps the one it began with.
+#[derive(Debug)]
+pub struct Serving {
+    document: Rc<Compiled>,
+    /// In place of the document while its source has been silent for too long and the
+    /// configuration says `unmarked` for that case.
+    unmarked: Option<Compiled>,
+    /// Where each of the document's rollouts is counted.
+    slots: Vec<Slot>,
+    asked: Cell<bool>,
+}
+
+impl Serving {
+    /// Takes a document into service.
+    #[must_use]
+    pub fn new(document: Rc<Compiled>, unmarked: bool, counts: &Counts) -> Self {
+        Self {
+            slots: document.rollouts().iter().map(|rollout| counts.slot(rollout)).collect(),
+            unmarked: unmarked.then(|| document.unmarked()),
+            document,
+            asked: Cell::new(false),
+        }
+    }
+
+    /// The document, whether or not requests are decided by it just now.
+    #[must_use]
+    pub const fn document(&self) -> &Rc<Compiled> {
+        &self.document
+    }
+
+    /// What decides about requests.
+    #[must_use]
+    pub fn in_force(&self) -> &Compiled {
+        self.unmarked.as_ref().unwrap_or(&self.document)
+    }
+
+    /// Whether nothing is marked because the source has been silent for too long.
+    #[must_use]
+    pub const fn is_unmarked(&self) -> bool {
+        self.unmarked.is_some()
+    }
+
+    /// Where the rollout at a place of the document is counted.
+    #[must_use]
+    pub fn slot(&self, index: usize) -> Option<Slot> {
+        self.slots.get(index).copied()
+    }
+
+    /// Notes that a request was decided.
+    pub fn asked(&self) {
+        self.asked.set(true);
+    }
+
+    /// Whether a request was decided since the last time this was asked.
+    pub fn take_asked(&self) -> bool {
+        self.asked.take()
+    }
+}
