@@ -1,0 +1,40 @@
+//! Which alerts stand, derived from the state; what changed since the last pass is told once.
+
+use std::collections::BTreeSet;
+
+use crate::clock::lasted;
+use crate::decide::Pass;
+use crate::{Action, Alert, Pause, Phase, State};
+
+/// Notes the alerts that stand after this pass and gives the changes, the raised ones first.
+pub(crate) fn settle(pass: Pass<'_>, state: &mut State) -> Vec<Action> {
+    let standing = standing(pass, state);
+    let raised = standing.difference(&state.alerts).copied().map(Action::Raise);
+    let cleared = state.alerts.difference(&standing).copied().map(Action::Clear);
+    let changes = raised.chain(cleared).collect();
+    state.alerts = standing;
+    changes
+}
+
+fn standing(pass: Pass<'_>, state: &State) -> BTreeSet<Alert> {
+    let policy = &pass.plan.policy;
+    let progressing = state.phase == Phase::Progressing;
+    let emptying = state.phase == Phase::RollingBack || state.hands_over();
+    let causes = [
+        (Alert::NoData, progressing && lasted(state.no_data_ms, policy.no_data_alert_after)),
+        (Alert::NotLive, progressing && lasted(state.unproved_ms, policy.not_live_alert_after)),
+        (
+            Alert::RollbackNotEffective,
+            emptying && lasted(state.unproved_ms, policy.rollback_alert_after),
+        ),
+        (Alert::Frozen, state.frozen),
+        (Alert::StateLost, state.paused == Some(Pause::StateLost)),
+        (
+            Alert::ServingChanged,
+            state.phase == Phase::Succeeded
+                && state.traffic.canary_serves
+                && pass.seen.version != state.version,
+        ),
+    ];
+    causes.into_iter().filter_map(|(alert, stands)| stands.then_some(alert)).collect()
+}

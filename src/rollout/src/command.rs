@@ -1,0 +1,121 @@
+//! What a person asks for: done where it fits, refused with the reason where it does not.
+
+use crate::decide::Pass;
+use crate::{
+    Approval, Command, Decision, Endpoints, Pause, Phase, Reason, State, harm, message, progress,
+    promote, rollback,
+};
+
+/// Takes note of a pause before anything is decided: it stops rises only, so that no decision of the
+/// same pass may lose it.
+pub(crate) fn heed_pause(pass: Pass<'_>, state: &mut State) {
+    if pass.seen.command == Some(Command::Pause)
+        && matches!(state.phase, Phase::Pending | Phase::Progressing)
+    {
+        state.paused.get_or_insert(Pause::Person);
+    }
+}
+
+/// Carries the command out, or says why not.
+pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
+    let (name, done) = match pass.seen.command? {
+        Command::Pause => ("pause", pause(pass, state)),
+        Command::Resume => ("resume", resume(pass, state)),
+        Command::Approve => ("approve", approve(pass, state)),
+        Command::Abort => {
+            let why = rollback::abort_refused(pass.seen, state);
+            ("abort", Err(why.unwrap_or("nothing is to be sent back").to_owned()))
+        }
+        Command::Retry => ("retry", retry(pass, state)),
+    };
+    Some(done.unwrap_or_else(|why| {
+        Reason::Refused.because(format!("{name} does not fit ({:?}): {why}", state.phase))
+    }))
+}
+
+fn pause(pass: Pass<'_>, state: &State) -> Result<Decision, String> {
+    match state.phase {
+        Phase::Pending | Phase::Progressing => Ok(Reason::Paused.because(format!(
+            "paused at {} by a person until `serin resume`; harm still rolls back",
+            message::place(pass.plan, state)
+        ))),
+        _ => Err("no rise is to come".to_owned()),
+    }
+}
+
+fn resume(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
+    let place = message::place(pass.plan, state);
+    if state.paused.take().is_some() {
+        return Ok(Reason::Resumed.because(format!("resumed at {place} by a person")));
+    }
+    match state.phase {
+        Phase::Promoting | Phase::Succeeded if state.frozen => {
+            if let Some((_, why)) = harm::cause(pass, state) {
+                return Err(format!("harm is still seen: {why}"));
+            }
+            state.frozen = false;
+            Ok(Reason::Resumed.because(format!("no longer frozen at {place}, by a person")))
+        }
+        _ if state.frozen => {
+            Err("a rollback waits for stable's endpoints; `serin abort` goes all the same".into())
+        }
+        _ => Err("it is not paused".to_owned()),
+    }
+}
+
+fn approve(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
+    match state.phase {
+        Phase::Promoting if state.hands_over() => Err("stable takes the traffic already".into()),
+        Phase::Promoting if pass.seen.stable == Endpoints::NotReady => {
+            Err("stable has no ready endpoint, so that everyone would get errors".to_owned())
+        }
+        Phase::Promoting => Ok(promote::hand_over(pass, state, "a person said so")),
+        Phase::Progressing if state.frozen => Err("it is frozen".to_owned()),
+        Phase::Progressing => approve_step(pass, state),
+        _ => Err("nothing waits for approval".to_owned()),
+    }
+}
+
+/// Fits only once the step's time is over: else the second of two people who approve the same step
+/// would approve the next one unseen.
+fn approve_step(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
+    let (_, step) = pass.plan.steps.reached_by(state.traffic.weight);
+    let place = message::place(pass.plan, state);
+    if step.approval == Approval::Automatic {
+        return Err(format!("{place} needs no approval"));
+    }
+    if state.approved {
+        return Err(format!("{place} is approved already"));
+    }
+    if !progress::baked(step, state) {
+        let facts = message::facts(pass, state);
+        return Err(format!("{place} does not wait for approval yet: {facts}"));
+    }
+    state.approved = true;
+    let facts = message::facts(pass, state);
+    Ok(Reason::Approved.because(format!("approved at {place} by a person: {facts}")))
+}
+
+fn retry(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
+    let named = &pass.seen.version;
+    match state.phase {
+        Phase::RolledBack => {
+            state.start_over(named.clone());
+            Ok(Reason::Retried.because(format!("{named} starts again, asked for by a person")))
+        }
+        Phase::Succeeded if state.traffic.canary_serves && *named != state.version => {
+            if pass.seen.stable == Endpoints::NotReady {
+                return Err(format!(
+                    "stable has no ready endpoint, and everyone goes there before {named} starts"
+                ));
+            }
+            let why = format!("a person asked for the start of {named}");
+            Ok(rollback::start(pass, state, Reason::Retried, &why))
+        }
+        Phase::Succeeded => Err(format!("{} has succeeded", state.version)),
+        Phase::RollingBack => Err("the rollback has not ended".to_owned()),
+        Phase::Pending | Phase::Progressing | Phase::Promoting => {
+            Err("it was not rolled back".to_owned())
+        }
+    }
+}

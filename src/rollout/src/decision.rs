@@ -1,0 +1,106 @@
+//! What a pass decided, and why.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{State, Traffic};
+
+/// The result of a pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// To be stored before any action is taken.
+    pub state: State,
+    /// To be taken in order.
+    pub actions: Vec<Action>,
+    /// What the pass comes to, for the log and for status; also where nothing changes
+    /// (`holding at 5%: 312 of 500 requests`).
+    pub decision: Decision,
+}
+
+/// An act outside of the state.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Put this traffic in force.
+    Publish(Traffic),
+    /// Tell people. The same alert is given once until its cause has gone.
+    Raise(Alert),
+    /// The alert's cause has gone.
+    Clear(Alert),
+}
+
+/// What people must know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Alert {
+    /// The gates have had no data for the stated time.
+    NoData,
+    /// Requests still reach the canary after a rollback.
+    RollbackNotEffective,
+    /// Some proxy does not take the weight.
+    NotLive,
+    /// Harm where there is no side left to go back to; a person must decide.
+    Frozen,
+    /// The stored state was lost while the canary had weight.
+    StateLost,
+    /// The serving version changed, or a new version cannot start by itself.
+    ServingChanged,
+}
+
+/// One line of the decision log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// What kind of decision it is, for programs.
+    pub reason: Reason,
+    /// One sentence with the numbers in it, for people.
+    pub message: String,
+}
+
+/// What kind of decision it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// A new version was found; the rollout starts with everyone on stable.
+    NewVersion,
+    /// The rollout starts or goes to its next step.
+    Advanced,
+    /// The weight is not yet proved to be live.
+    WaitingForProxies,
+    /// The step's time is not over.
+    Baking,
+    /// Too few requests yet.
+    WaitingForRequests,
+    /// Gates without data.
+    NoData,
+    /// Metrics that do not answer.
+    BrokenMetrics,
+    /// A person must agree.
+    WaitingForApproval,
+    /// A person agreed to the end of the step.
+    Approved,
+    /// Rises are stopped.
+    Paused,
+    /// A person ended the pause.
+    Resumed,
+    /// The canary has no ready endpoint yet.
+    WaitingForCanary,
+    /// Stable has no ready endpoint, so that a rise could not be taken back.
+    WaitingForStable,
+    /// A person asked for a new start.
+    Retried,
+    /// Gates saw harm: back to stable.
+    Harm,
+    /// The canary has no ready endpoint any more: back to stable.
+    CanaryNotReady,
+    /// A person asked to go back.
+    Aborted,
+    /// Everyone is being sent back; requests may still reach the canary.
+    RollingBack,
+    /// The rollback has ended: nothing reaches the canary.
+    RolledBack,
+    /// Nothing is done until a person decides.
+    Frozen,
+    /// The last step held; stable is being brought to the new version.
+    Promoting,
+    /// The rollout has ended well.
+    Succeeded,
+    /// A command that does not fit the phase.
+    Refused,
+}

@@ -1,0 +1,62 @@
+//! What the readings of a pass say, gate by gate.
+//!
+//! A gate that was read more than once stands for the worst of its readings, one that was not read
+//! for metrics that did not answer.
+
+use crate::decide::Pass;
+use crate::{GateReading, Reason, Verdict};
+
+/// The readings of the plan's gates that show harm, taken at or after `since_ms`.
+pub(crate) fn failed(pass: Pass<'_>, since_ms: u64) -> impl Iterator<Item = &GateReading> {
+    pass.seen.gates.iter().filter(move |reading| {
+        reading.verdict == Verdict::Fail
+            && reading.at_ms >= since_ms
+            && pass.plan.gates.contains(&reading.gate)
+    })
+}
+
+/// Whether the metrics answered for every gate, be it with too little to tell.
+pub(crate) fn answered(pass: Pass<'_>) -> bool {
+    verdicts(pass, 0).all(|verdict| !matches!(verdict, None | Some(Verdict::Broken)))
+}
+
+/// Whether every gate could tell.
+pub(crate) fn complete(pass: Pass<'_>) -> bool {
+    verdicts(pass, 0).all(|verdict| matches!(verdict, Some(Verdict::Pass | Verdict::Fail)))
+}
+
+/// What speaks against a rise: `None` where every gate passes by a reading taken at or after
+/// `since_ms`.
+pub(crate) fn objection(pass: Pass<'_>, since_ms: u64) -> Option<Reason> {
+    if !answered(pass) {
+        return Some(Reason::BrokenMetrics);
+    }
+    verdicts(pass, since_ms).find_map(|verdict| match verdict {
+        Some(Verdict::Pass) => None,
+        Some(Verdict::Fail) => Some(Reason::Harm),
+        Some(Verdict::Broken) => Some(Reason::BrokenMetrics),
+        Some(Verdict::NoData) | None => Some(Reason::NoData),
+    })
+}
+
+/// The verdict of each gate of the plan by its readings taken at or after `since_ms`; `None` where
+/// there is no such reading.
+fn verdicts(pass: Pass<'_>, since_ms: u64) -> impl Iterator<Item = Option<Verdict>> {
+    pass.plan.gates.iter().map(move |gate| {
+        pass.seen
+            .gates
+            .iter()
+            .filter(|reading| reading.gate == *gate && reading.at_ms >= since_ms)
+            .map(|reading| reading.verdict)
+            .max_by_key(|verdict| badness(*verdict))
+    })
+}
+
+const fn badness(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Pass => 0,
+        Verdict::NoData => 1,
+        Verdict::Broken => 2,
+        Verdict::Fail => 3,
+    }
+}

@@ -1,0 +1,76 @@
+//! Harm: back to stable at once, or a freeze where that would help nobody.
+
+use crate::clock::lasted;
+use crate::decide::Pass;
+use crate::{Decision, Endpoints, OnNoData, Phase, Reason, State, evidence, message, rollback};
+
+/// Acts on harm in every phase in which somebody may be on the canary.
+pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
+    match state.phase {
+        // What froze it still holds: it goes as soon as it may.
+        Phase::Progressing if state.frozen => (pass.seen.stable == Endpoints::Ready).then(|| {
+            let why = "stable has a ready endpoint again";
+            rollback::start(pass, state, Reason::RollingBack, why)
+        }),
+        Phase::Progressing => {
+            let (reason, why) = cause(pass, state)?;
+            Some(rollback::start_if_stable_serves(pass, state, reason, &why))
+        }
+        Phase::Promoting | Phase::Succeeded if !state.frozen => {
+            let (_, why) = cause(pass, state)?;
+            state.frozen = true;
+            Some(Reason::Frozen.because(format!(
+                "frozen at {}: {why}; traffic stays, as stable may not run what it ran before: \
+                 `serin abort` moves everyone there all the same, `serin resume` goes on once the \
+                 harm has gone",
+                state.traffic.weight
+            )))
+        }
+        _ => None,
+    }
+}
+
+/// What speaks for a rollback, with its numbers.
+pub(crate) fn cause(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
+    if !state.traffic.canary_serves {
+        return None;
+    }
+    let policy = &pass.plan.policy;
+    let failed: Vec<_> = evidence::failed(pass, state.exposed_since_ms.unwrap_or(0))
+        .map(|reading| format!("{} fails: {}", reading.gate, reading.detail))
+        .collect();
+    if !failed.is_empty() {
+        return Some((Reason::Harm, failed.join("; ")));
+    }
+    if lasted(state.not_ready_ms, policy.not_ready_after) {
+        let (been, limit) = (message::seconds(state.not_ready_ms), policy.not_ready_after);
+        let why = format!("canary without a ready endpoint for {been}, limit {limit:?}");
+        return Some((Reason::CanaryNotReady, why));
+    }
+    match policy.on_no_data {
+        OnNoData::RollBackAfter(limit) if lasted(state.no_data_ms, limit) => {
+            let been = message::seconds(state.no_data_ms);
+            let gates = message::gates(pass);
+            Some((Reason::NoData, format!("gates without data for {been}, limit {limit:?}{gates}")))
+        }
+        OnNoData::RollBackAfter(_) | OnNoData::Hold => None,
+    }
+}
+
+/// A freeze goes on until a person decides, or while progressing until stable can serve.
+pub(crate) fn stay_frozen(pass: Pass<'_>, state: &State) -> Decision {
+    let (place, gates) = (message::place(pass.plan, state), message::gates(pass));
+    let ends = match state.phase {
+        Phase::Progressing => {
+            "back to stable as soon as that has a ready endpoint, `serin abort` goes all the same"
+        }
+        Phase::Promoting => {
+            "`serin approve` moves everyone to stable once that runs the new version, \
+             `serin abort` while it runs the old one, `serin resume` goes on once the harm has gone"
+        }
+        _ => {
+            "`serin abort` moves everyone to stable, `serin resume` goes on once the harm has gone"
+        }
+    };
+    Reason::Frozen.because(format!("frozen at {place}: {ends}{gates}"))
+}

@@ -1,0 +1,31 @@
+//! The course of a rollout, decided by one pure function.
+//!
+//! [`decide`] takes the plan, the stored state, what was observed and the time, and gives the next
+//! state with the actions that lead there. It does no I/O and knows no clock, so that a decision
+//! can be computed again from what was logged.
+
+mod alerts;
+mod clock;
+mod command;
+mod decide;
+mod decision;
+mod evidence;
+mod harm;
+mod message;
+mod observation;
+mod plan;
+mod progress;
+mod promote;
+mod rollback;
+mod state;
+mod steps;
+mod version;
+
+pub use decide::decide;
+pub use decision::{Action, Alert, Decision, Outcome, Reason};
+pub use observation::{
+    CanaryTraffic, Command, Endpoints, GateReading, Now, Observation, Proof, Verdict,
+};
+pub use plan::{Approval, OnNoData, OnSuccess, Plan, Policy, Step};
+pub use state::{Pause, Phase, State, StepClock, Traffic, Version};
+pub use steps::{InvalidPlan, Steps};

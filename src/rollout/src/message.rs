@@ -1,0 +1,104 @@
+//! The words of decisions: one sentence with the numbers in it.
+
+use core::fmt::Write as _;
+use core::time::Duration;
+
+use crate::decide::Pass;
+use crate::{Approval, CanaryTraffic, Observation, Plan, Proof, State, Verdict};
+
+/// `25% (step 2 of 5)`
+pub(crate) fn place(plan: &Plan, state: &State) -> String {
+    let weight = state.traffic.weight;
+    let step = plan.steps.reached_by(weight).0.saturating_add(1);
+    format!("{weight} (step {step} of {})", plan.steps.len())
+}
+
+/// `312 of 500 requests, baked 42 s of 600 s; errors pass: 0.1 % of 312 requests`
+pub(crate) fn facts(pass: Pass<'_>, state: &State) -> String {
+    let (_, step) = pass.plan.steps.reached_by(state.traffic.weight);
+    let requests = match (pass.seen.canary_requests, step.min_requests) {
+        (Some(seen), 0) => format!("{seen} requests"),
+        (Some(seen), needed) => format!("{seen} of {needed} requests"),
+        (None, 0) => "requests unknown".to_owned(),
+        (None, needed) => format!("requests unknown, {needed} needed"),
+    };
+    let baked = state.clock.map_or(0, |clock| clock.baked_ms);
+    let (baked, bake) = (seconds(baked), whole_seconds(step.bake));
+    let approval = match (step.approval, state.approved) {
+        (Approval::Automatic, _) => "",
+        (Approval::Manual, true) => ", approved",
+        (Approval::Manual, false) => ", not approved",
+    };
+    format!("{requests}, baked {baked} of {bake}{approval}{}", gates(pass))
+}
+
+/// `; errors pass: 0.1 % of 312 requests; latency no data: 12 of 100 samples`
+pub(crate) fn gates(pass: Pass<'_>) -> String {
+    let mut text = String::new();
+    for gate in &pass.plan.gates {
+        let mut readings =
+            pass.seen.gates.iter().filter(|reading| reading.gate == *gate).peekable();
+        if readings.peek().is_none() {
+            push(&mut text, gate, "not read", "");
+        }
+        for reading in readings {
+            push(&mut text, gate, verdict(reading.verdict), &reading.detail);
+        }
+    }
+    text
+}
+
+fn push(text: &mut String, gate: &str, verdict: &str, detail: &str) {
+    let colon = if detail.is_empty() { "" } else { ": " };
+    // Writing to a string cannot fail.
+    let _ = write!(text, "; {gate} {verdict}{colon}{detail}");
+}
+
+const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::NoData => "no data",
+        Verdict::Broken => "broken",
+    }
+}
+
+/// `revision 17 not live: 1 of 3 proxies behind, the last one at 12`
+pub(crate) fn proof(proof: &Proof, revision: u64) -> String {
+    match proof {
+        Proof::Live { proxies } => format!("revision {revision} live at {proxies} proxies"),
+        Proof::Behind { proxies, behind, smallest } => format!(
+            "revision {revision} not live: {behind} of {proxies} proxies behind, the last one at \
+             {smallest}"
+        ),
+        Proof::Unknown { why } => {
+            format!("nobody can tell whether revision {revision} is live: {why}")
+        }
+    }
+}
+
+/// `requests still reach the canary`
+pub(crate) fn emptying(seen: &Observation) -> String {
+    let traffic = match seen.canary_traffic {
+        CanaryTraffic::Still { scrapes } => {
+            format!("no request to the canary in {scrapes} scrapes")
+        }
+        CanaryTraffic::Flowing => "requests still reach the canary".to_owned(),
+        CanaryTraffic::Unknown => "nobody can tell what reaches the canary".to_owned(),
+    };
+    match seen.proof {
+        Proof::Behind { proxies, behind, .. } => {
+            format!("{traffic}, {behind} of {proxies} proxies behind")
+        }
+        Proof::Live { .. } | Proof::Unknown { .. } => traffic,
+    }
+}
+
+/// Milliseconds as whole seconds, cut: what is not over is never shown as over.
+pub(crate) fn seconds(ms: u64) -> String {
+    whole_seconds(Duration::from_millis(ms))
+}
+
+fn whole_seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs())
+}

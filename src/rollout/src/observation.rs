@@ -1,0 +1,134 @@
+//! What was seen in one pass.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Version;
+
+/// The time of a pass, taken after its observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since 1970 by the wall clock: for stamps and revisions, never for bake time.
+    pub wall_ms: u64,
+    /// Time since the previous pass of the same process by a monotonic clock; zero in the first
+    /// pass after a start.
+    pub since_last_pass: Duration,
+}
+
+/// All that a pass knows of the world.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// The version that the release names now.
+    pub version: Version,
+    /// What a person asked for since the last pass.
+    pub command: Option<Command>,
+    /// Whether the traffic that the state holds is live.
+    pub proof: Proof,
+    /// One reading a gate.
+    pub gates: Vec<GateReading>,
+    /// Requests that the canary served since the step's clock started; `None` where unknown.
+    pub canary_requests: Option<u64>,
+    /// The canary's endpoints.
+    pub canary: Endpoints,
+    /// Stable's endpoints.
+    pub stable: Endpoints,
+    /// Requests that reach the canary at present.
+    pub canary_traffic: CanaryTraffic,
+    /// Whether stable runs the version being promoted; only read while promoting.
+    pub promoted: bool,
+}
+
+/// What a person asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Command {
+    /// No rise until `Resume`; harm still rolls back.
+    Pause,
+    /// Ends a pause.
+    Resume,
+    /// Agrees to the end of a step that waits for a person (or to the end of a promotion).
+    Approve,
+    /// Back to stable at once.
+    Abort,
+    /// Starts again from the first step after a rollback.
+    Retry,
+}
+
+/// Whether the traffic that the state holds is in force at every proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Every proxy of the last three scrapes shows the revision, or a later one.
+    Live {
+        /// How many proxies were seen.
+        proxies: usize,
+    },
+    /// Some proxy shows an earlier one.
+    Behind {
+        /// How many proxies were seen.
+        proxies: usize,
+        /// How many of them are behind.
+        behind: usize,
+        /// The smallest revision among them.
+        smallest: u64,
+    },
+    /// No proxy was seen, or the question could not be answered.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A gate's answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GateReading {
+    /// The gate's name.
+    pub gate: String,
+    /// When it was evaluated, in milliseconds since 1970 by the wall clock.
+    pub at_ms: u64,
+    /// The outcome.
+    pub verdict: Verdict,
+    /// The numbers behind it, for people: `canary 20.3 % of 148 requests, limit 5 %`.
+    pub detail: String,
+}
+
+/// The outcome of a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// Within its limits.
+    Pass,
+    /// Evidence of harm.
+    Fail,
+    /// The metrics answered, with too little to tell (empty, NaN, too few samples).
+    NoData,
+    /// The metrics did not answer or answered nonsense.
+    Broken,
+}
+
+/// Whether a side has an endpoint that can serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoints {
+    /// At least one.
+    Ready,
+    /// None.
+    NotReady,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// Requests that reach the canary at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CanaryTraffic {
+    /// They stood still over so many scrapes in a row, all of them after the traffic in the state
+    /// was written.
+    Still {
+        /// Consecutive scrapes.
+        scrapes: u32,
+    },
+    /// They grew within the last scrapes.
+    Flowing,
+    /// Nobody can tell.
+    Unknown,
+}

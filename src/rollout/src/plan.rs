@@ -1,0 +1,99 @@
+//! What the user asked for.
+
+use core::time::Duration;
+
+use serin_assignment::Weight;
+
+use crate::Steps;
+
+/// A rollout as its owner planned it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The weights to go through.
+    pub steps: Steps,
+    /// The names of the gates; a reading of each is expected in every pass.
+    pub gates: Vec<String>,
+    /// What follows the last step.
+    pub on_success: OnSuccess,
+    /// Waiting times and what follows them.
+    pub policy: Policy,
+}
+
+/// One weight and what must hold before the next one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The canary's share during this step.
+    pub weight: Weight,
+    /// Time under observation at this weight, counted from the proof that the weight is live.
+    pub bake: Duration,
+    /// Requests that the canary must have served since the step's clock started.
+    pub min_requests: u64,
+    /// Whether a person must agree before the step ends.
+    pub approval: Approval,
+}
+
+/// Who lets a step end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Approval {
+    /// The gates alone.
+    #[default]
+    Automatic,
+    /// The gates and a person.
+    Manual,
+}
+
+/// What follows the last step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnSuccess {
+    /// The canary keeps the last step's weight (100 % as a rule): it serves from now on.
+    #[default]
+    Keep,
+    /// Stable is brought to the new version, then takes the traffic back.
+    Promote,
+}
+
+/// Waiting times and what follows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Gates without data or with broken metrics for this long raise an alert.
+    pub no_data_alert_after: Duration,
+    /// What else follows gates that stay without data.
+    pub on_no_data: OnNoData,
+    /// The canary without a ready endpoint for this long loses its weight.
+    pub not_ready_after: Duration,
+    /// A weight that no proof shows to be live for this long raises an alert.
+    pub not_live_alert_after: Duration,
+    /// A rollback that has not emptied the canary for this long raises an alert.
+    pub rollback_alert_after: Duration,
+    /// The longest stretch between two passes that counts as time under observation.
+    pub longest_gap: Duration,
+}
+
+/// What else follows gates that stay without data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnNoData {
+    /// Hold the weight until data is back.
+    #[default]
+    Hold,
+    /// Roll back once any gate has had no data, or its metrics have been broken, for this long
+    /// while the canary had weight; the time until the first samples of a step counts as well.
+    RollBackAfter(Duration),
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            // Eight scrapes at the usual 15 s: a restart of Prometheus passes without a page.
+            no_data_alert_after: Duration::from_mins(2),
+            on_no_data: OnNoData::Hold,
+            // Longer than the gap of a rolling restart, short for users who get errors.
+            not_ready_after: Duration::from_secs(10),
+            // The proof takes three scrapes, 45 s at the usual 15 s; twice that and some.
+            not_live_alert_after: Duration::from_mins(2),
+            // Standing still takes three scrapes after the write, up to 60 s at the usual 15 s.
+            rollback_alert_after: Duration::from_secs(90),
+            // One usual scrape interval: within it nothing could have been seen anyway.
+            longest_gap: Duration::from_secs(15),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The way up: the start, the conditions of a step, the rise.
+
+use core::time::Duration;
+
+use serin_assignment::Weight;
+
+use crate::decide::Pass;
+use crate::{
+    Approval, Decision, Endpoints, OnSuccess, Pause, Phase, Proof, Reason, State, Step, evidence,
+    message,
+};
+
+/// Waits until both sides can serve, then goes to the first step. Gates say nothing yet, as nobody
+/// is on the canary.
+pub(crate) fn start(pass: Pass<'_>, state: &mut State) -> Decision {
+    let blocker = paused(state).or_else(|| canary_away(pass)).or_else(|| stable_away(pass));
+    if let Some((reason, why)) = blocker {
+        return reason.because(format!("{} has not started: {why}", state.version));
+    }
+    let (index, first) = pass.plan.steps.reached_by(Weight::ZERO);
+    rise(pass, state, index, first, &format!("{} starts", state.version))
+}
+
+/// Holds at a step until all its conditions are met, then rises or ends.
+pub(crate) fn step(pass: Pass<'_>, state: &mut State) -> Decision {
+    let (_, now_at) = pass.plan.steps.reached_by(state.traffic.weight);
+    let next = pass.plan.steps.above(state.traffic.weight);
+    let facts = message::facts(pass, state);
+    let blocker = blocker(pass, state, now_at)
+        // Where the weight stays, nothing hangs on stable.
+        .or_else(|| next.and_then(|_| stable_away(pass)));
+    match (blocker, next) {
+        (Some((reason, why)), _) => {
+            let place = message::place(pass.plan, state);
+            let why = if why.is_empty() { why } else { format!("{why}; ") };
+            reason.because(format!("holding {place}: {why}{facts}"))
+        }
+        (None, Some((index, step))) => rise(pass, state, index, step, &facts),
+        (None, None) => finish(pass, state, &facts),
+    }
+}
+
+/// Whether the step has been under observation for its time.
+pub(crate) fn baked(step: &Step, state: &State) -> bool {
+    state.clock.is_some_and(|clock| Duration::from_millis(clock.baked_ms) >= step.bake)
+}
+
+/// The first condition that is not met, and what the facts of the step do not say about it.
+fn blocker(pass: Pass<'_>, state: &State, step: &Step) -> Option<(Reason, String)> {
+    let fact = |reason| Some((reason, String::new()));
+    if let Some(away) = paused(state).or_else(|| canary_away(pass)) {
+        return Some(away);
+    }
+    let (Proof::Live { .. }, Some(clock)) = (&pass.seen.proof, state.clock) else {
+        let why = message::proof(&pass.seen.proof, state.traffic.revision);
+        return Some((Reason::WaitingForProxies, why));
+    };
+    if let Some(reason) = evidence::objection(pass, clock.started_ms) {
+        return fact(reason);
+    }
+    if !baked(step, state) {
+        return fact(Reason::Baking);
+    }
+    let enough = step.min_requests == 0
+        || pass.seen.canary_requests.is_some_and(|requests| requests >= step.min_requests);
+    if !enough {
+        return fact(Reason::WaitingForRequests);
+    }
+    if step.approval == Approval::Manual && !state.approved {
+        return fact(Reason::WaitingForApproval);
+    }
+    None
+}
+
+fn paused(state: &State) -> Option<(Reason, String)> {
+    let why = match state.paused? {
+        Pause::Person => "paused by a person until `serin resume`",
+        Pause::StateLost => {
+            "paused until `serin resume`, as the stored state was lost; harm still rolls back"
+        }
+    };
+    Some((Reason::Paused, why.to_owned()))
+}
+
+fn canary_away(pass: Pass<'_>) -> Option<(Reason, String)> {
+    (pass.seen.canary == Endpoints::NotReady)
+        .then(|| (Reason::WaitingForCanary, "the canary has no ready endpoint".to_owned()))
+}
+
+fn stable_away(pass: Pass<'_>) -> Option<(Reason, String)> {
+    (pass.seen.stable == Endpoints::NotReady).then(|| {
+        let why = "stable has no ready endpoint, so that nothing could be rolled back";
+        (Reason::WaitingForStable, why.to_owned())
+    })
+}
+
+fn rise(pass: Pass<'_>, state: &mut State, index: usize, step: &Step, facts: &str) -> Decision {
+    let from = state.traffic.weight;
+    state.phase = Phase::Progressing;
+    state.step = index;
+    state.exposed_since_ms.get_or_insert(pass.now.wall_ms);
+    state.send(step.weight, true, pass.now.wall_ms);
+    let place = message::place(pass.plan, state);
+    Reason::Advanced.because(format!("rising from {from} to {place}: {facts}"))
+}
+
+fn finish(pass: Pass<'_>, state: &mut State, facts: &str) -> Decision {
+    state.clock = None;
+    state.approved = false;
+    state.no_data_ms = 0;
+    state.unproved_ms = 0;
+    let (version, weight) = (&state.version, state.traffic.weight);
+    match pass.plan.on_success {
+        OnSuccess::Keep => {
+            state.phase = Phase::Succeeded;
+            Reason::Succeeded
+                .because(format!("{version} has succeeded and keeps {weight}: {facts}"))
+        }
+        OnSuccess::Promote => {
+            state.phase = Phase::Promoting;
+            Reason::Promoting.because(format!(
+                "all steps held, at {weight}: bring stable to version {version}, then \
+                 `serin approve`; {facts}"
+            ))
+        }
+    }
+}

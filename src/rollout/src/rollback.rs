@@ -1,0 +1,131 @@
+//! The way back to stable: its start, and the proof that it has ended.
+
+use serin_assignment::Weight;
+
+use crate::decide::Pass;
+use crate::{
+    CanaryTraffic, Command, Decision, Endpoints, Observation, Pause, Phase, Proof, Reason, State,
+    message,
+};
+
+/// Scrapes in a row without a request to the canary that prove it empty. One may fall between two
+/// requests, or before a proxy's counters were flushed.
+const SCRAPES_TO_PROVE_EMPTY: u32 = 3;
+
+/// Sends everyone back to stable, testers included, in one write.
+pub(crate) fn start(pass: Pass<'_>, state: &mut State, reason: Reason, why: &str) -> Decision {
+    let place = message::place(pass.plan, state);
+    state.phase = Phase::RollingBack;
+    state.frozen = false;
+    state.no_data_ms = 0;
+    state.not_ready_ms = 0;
+    state.send(Weight::ZERO, false, pass.now.wall_ms);
+    reason.because(format!("back to stable from {place}: {why}"))
+}
+
+/// Waits for nothing, unless stable has no endpoint at all: then whoever is on the canary is better
+/// off there, and the way back begins as soon as stable can serve.
+pub(crate) fn start_if_stable_serves(
+    pass: Pass<'_>,
+    state: &mut State,
+    reason: Reason,
+    why: &str,
+) -> Decision {
+    if pass.seen.stable != Endpoints::NotReady {
+        return start(pass, state, reason, why);
+    }
+    state.frozen = true;
+    let place = message::place(pass.plan, state);
+    // While promoting, an abort that leaves everyone without an answer is refused.
+    let or =
+        if state.phase == Phase::Progressing { ", `serin abort` goes all the same" } else { "" };
+    Reason::Frozen.because(format!(
+        "frozen at {place}: {why}; stable has no ready endpoint to go back to: it goes as soon as \
+         there is one{or}"
+    ))
+}
+
+/// A person's abort, where it fits.
+pub(crate) fn abort(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
+    if pass.seen.command != Some(Command::Abort) || abort_refused(pass.seen, state).is_some() {
+        return None;
+    }
+    let why = "a person asked for it";
+    Some(match state.phase {
+        Phase::Pending => {
+            end(state);
+            Reason::Aborted.because(format!(
+                "{} will not start: {why}; nobody was on the canary; `serin retry` or a new \
+                 version starts again",
+                state.version
+            ))
+        }
+        Phase::Progressing if !state.frozen => {
+            start_if_stable_serves(pass, state, Reason::Aborted, why)
+        }
+        _ => start(pass, state, Reason::Aborted, why),
+    })
+}
+
+/// Why an abort does not fit, if it does not.
+pub(crate) fn abort_refused(seen: &Observation, state: &State) -> Option<&'static str> {
+    match state.phase {
+        Phase::Pending | Phase::Progressing => None,
+        Phase::RollingBack => Some("everyone is being sent back to stable already"),
+        Phase::RolledBack => Some("everyone is on stable already"),
+        Phase::Promoting | Phase::Succeeded if !state.traffic.canary_serves => {
+            Some("stable runs the new version and serves it: release the earlier one as a new one")
+        }
+        Phase::Promoting if seen.promoted => {
+            Some("stable runs the new version already: there is no earlier one to go back to")
+        }
+        Phase::Promoting | Phase::Succeeded => (seen.stable == Endpoints::NotReady)
+            .then_some("stable has no ready endpoint, so that everyone would get errors"),
+    }
+}
+
+/// Whether nothing reaches the canary any more. A proxy that is behind may still send somebody there,
+/// however quiet it is just now.
+pub(crate) const fn emptied(seen: &Observation) -> bool {
+    matches!(seen.canary_traffic, CanaryTraffic::Still { scrapes } if scrapes >= SCRAPES_TO_PROVE_EMPTY)
+        && !matches!(seen.proof, Proof::Behind { .. })
+}
+
+/// Goes on until the canary is proved empty, for ever if need be.
+pub(crate) fn go_on(pass: Pass<'_>, state: &mut State) -> Decision {
+    if !emptied(pass.seen) {
+        return Reason::RollingBack.because(format!(
+            "everyone is being sent back to stable for {}: {}",
+            message::seconds(state.unproved_ms),
+            message::emptying(pass.seen)
+        ));
+    }
+    let proof = message::emptying(pass.seen);
+    end(state);
+    if pass.seen.version == state.version {
+        return Reason::RolledBack.because(format!(
+            "{} is rolled back: {proof}; `serin retry` or a new version starts again",
+            state.version
+        ));
+    }
+    let former = state.version.clone();
+    state.start_over(pass.seen.version.clone());
+    Reason::NewVersion.because(format!(
+        "{} starts with everyone on stable after {former}: {proof}",
+        state.version
+    ))
+}
+
+/// Nothing follows a rollback by itself.
+pub(crate) fn rest(state: &State) -> Decision {
+    Reason::RolledBack.because(format!(
+        "everyone is on stable; {} was rolled back, `serin retry` or a new version starts again",
+        state.version
+    ))
+}
+
+/// Everyone is on stable, so that the state is known again where it was lost.
+fn end(state: &mut State) {
+    state.phase = Phase::RolledBack;
+    state.paused = state.paused.filter(|pause| *pause != Pause::StateLost);
+}

@@ -1,0 +1,188 @@
+//! What is stored of a rollout.
+
+use core::fmt;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serin_assignment::Weight;
+
+use crate::{Alert, GateReading, Steps};
+
+/// Names a version of the canary: a template's hash, or what the release file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(pub String);
+
+/// Where a rollout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// Everyone on stable; the canary is being waited for.
+    Pending,
+    /// The canary's weight goes up step by step.
+    Progressing,
+    /// All steps held; stable is being brought to the new version.
+    Promoting,
+    /// The new version serves.
+    Succeeded,
+    /// Everyone is being sent back to stable.
+    RollingBack,
+    /// Nothing reaches the canary any more.
+    RolledBack,
+}
+
+/// The traffic that the controller wants, and under which revision it was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Traffic {
+    /// The canary's share.
+    pub weight: Weight,
+    /// Whether anybody may be sent to the canary, testers included.
+    pub canary_serves: bool,
+    /// Rises with every change: `max(last + 1, milliseconds since 1970)`.
+    pub revision: u64,
+}
+
+/// How long the present step has been under observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepClock {
+    /// When the weight was proved live, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// Time under observation since, in milliseconds.
+    pub baked_ms: u64,
+}
+
+/// Why no rise happens for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Pause {
+    /// A person asked for it.
+    Person,
+    /// The state was lost while the canary had weight.
+    StateLost,
+}
+
+/// All that is stored of a rollout: enough to go on after a kill at any point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// The version on trial.
+    pub version: Version,
+    /// Where the rollout is.
+    pub phase: Phase,
+    /// Index of the present step, counted from 0; after a rollback where it was then.
+    pub step: usize,
+    /// The traffic to be in force.
+    pub traffic: Traffic,
+    /// When `traffic` was decided, in milliseconds since 1970.
+    pub traffic_since_ms: u64,
+    /// The step's clock; `None` until its weight is proved live.
+    pub clock: Option<StepClock>,
+    /// When the canary first had weight in this rollout, in milliseconds since 1970.
+    pub exposed_since_ms: Option<u64>,
+    /// Set while rises are stopped.
+    pub paused: Option<Pause>,
+    /// Whether a person agreed to the end of the present step.
+    pub approved: bool,
+    /// Whether harm was seen where going back would help nobody: in a phase that has no side left to
+    /// go back to no further act until a person decides, else until stable can serve.
+    pub frozen: bool,
+    /// For how long the gates have had no data without a break, in milliseconds.
+    pub no_data_ms: u64,
+    /// For how long the canary has had no ready endpoint without a break, in milliseconds; the pass
+    /// that first sees it counts for one, here and in the two others.
+    pub not_ready_ms: u64,
+    /// For how long the present traffic has not been proved, in milliseconds: on the way up not
+    /// live, on the way back the canary not empty.
+    pub unproved_ms: u64,
+    /// The last readings of the gates.
+    pub gates: Vec<GateReading>,
+    /// The alerts that were raised and whose causes have not gone.
+    pub alerts: BTreeSet<Alert>,
+}
+
+impl State {
+    /// A rollout of `version` before its start: everyone is on stable, testers included.
+    ///
+    /// `last_revision` is the last revision under which this rollout's traffic was published, as
+    /// far as one is known; `now_ms` is in milliseconds since 1970.
+    #[must_use]
+    pub fn fresh(version: Version, last_revision: Option<u64>, now_ms: u64) -> Self {
+        let revision = last_revision.map_or(now_ms, |last| revision_after(last, now_ms));
+        Self {
+            version,
+            phase: Phase::Pending,
+            step: 0,
+            traffic: Traffic { weight: Weight::ZERO, canary_serves: false, revision },
+            traffic_since_ms: now_ms,
+            clock: None,
+            exposed_since_ms: None,
+            paused: None,
+            approved: false,
+            frozen: false,
+            no_data_ms: 0,
+            not_ready_ms: 0,
+            unproved_ms: 0,
+            gates: Vec::new(),
+            alerts: BTreeSet::new(),
+        }
+    }
+
+    /// A rollout whose stored state was lost while proxies show `weight_in_force`: the weight stays
+    /// as it is, harm rolls back, and nothing rises until a person resumes. Where nobody was on the
+    /// canary the rollout waits for its start, paused alike.
+    #[must_use]
+    pub fn state_lost(
+        version: Version,
+        weight_in_force: Weight,
+        steps: &Steps,
+        now_ms: u64,
+    ) -> Self {
+        let fresh = Self { paused: Some(Pause::StateLost), ..Self::fresh(version, None, now_ms) };
+        if weight_in_force.is_zero() {
+            return fresh;
+        }
+        Self {
+            phase: Phase::Progressing,
+            step: steps.reached_by(weight_in_force).0,
+            traffic: Traffic { weight: weight_in_force, canary_serves: true, ..fresh.traffic },
+            // Nobody knows since when; what was measured before may belong to another rollout.
+            exposed_since_ms: Some(now_ms),
+            ..fresh
+        }
+    }
+
+    /// The release's next rollout, after everyone has left the canary: it starts where a fresh one
+    /// does. The traffic stays, and so does a pause.
+    pub(crate) fn start_over(&mut self, version: Version) {
+        *self = Self {
+            traffic: self.traffic,
+            traffic_since_ms: self.traffic_since_ms,
+            paused: self.paused,
+            alerts: core::mem::take(&mut self.alerts),
+            ..Self::fresh(version, None, self.traffic_since_ms)
+        };
+    }
+
+    /// Changes the traffic, under a new revision. What was counted at the traffic before, counts no
+    /// more.
+    pub(crate) fn send(&mut self, weight: Weight, canary_serves: bool, now_ms: u64) {
+        let revision = revision_after(self.traffic.revision, now_ms);
+        self.traffic = Traffic { weight, canary_serves, revision };
+        self.traffic_since_ms = now_ms;
+        self.clock = None;
+        self.approved = false;
+        self.unproved_ms = 0;
+    }
+}
+
+/// Rises also where the wall clock was set back.
+fn revision_after(last: u64, now_ms: u64) -> u64 {
+    last.saturating_add(1).max(now_ms)
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

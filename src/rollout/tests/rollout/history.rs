@@ -1,0 +1,282 @@
+//! Random histories of a rollout: plans, weather, commands, restarts, clocks that jump.
+
+use core::time::Duration;
+
+use proptest::prelude::*;
+use serin_assignment::Weight;
+use serin_rollout::{
+    Approval, CanaryTraffic, Command, Endpoints, GateReading, Now, Observation, OnNoData,
+    OnSuccess, Outcome, Plan, Policy, Proof, State, Step, Steps, Verdict, Version, decide,
+};
+
+use crate::world::START_MS;
+
+const GATES: [&str; 3] = ["errors", "latency", "checkout"];
+
+/// What happens between one pass and the next, and what the next one sees.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent of each other, each drawn by itself"
+)]
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    /// How long the pass before was ago, in truth.
+    gap_ms: u64,
+    /// How far the wall clock was moved meanwhile, in milliseconds.
+    jump_ms: i64,
+    /// Whether the controller was killed and started again: its state comes from the file, and it
+    /// doesn't know the gap.
+    restart: bool,
+    /// Whether the release file holds the other plan from now on.
+    other_plan: bool,
+    /// Whether the gates' readings are those of the pass before.
+    stale: bool,
+    version: u8,
+    command: Option<Command>,
+    proof: Proof,
+    verdicts: [Option<Verdict>; 3],
+    canary_requests: Option<u64>,
+    canary: Endpoints,
+    stable: Endpoints,
+    canary_traffic: CanaryTraffic,
+    promoted: bool,
+}
+
+/// One pass with all that went into it.
+#[derive(Clone, Debug)]
+pub(crate) struct Pass {
+    /// The true time since the start.
+    pub(crate) at: Duration,
+    pub(crate) plan: Plan,
+    pub(crate) before: State,
+    pub(crate) seen: Observation,
+    /// When the gates were read, in true time.
+    pub(crate) read_at: Duration,
+    pub(crate) now: Now,
+    pub(crate) after: State,
+    pub(crate) outcome: Outcome,
+}
+
+impl Pass {
+    pub(crate) fn rises(&self) -> bool {
+        self.after.traffic.weight > self.before.traffic.weight
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.seen.proof, Proof::Live { .. })
+    }
+}
+
+/// Runs a history. A state is kept from pass to pass by way of its stored form after a restart.
+pub(crate) fn run(plans: &[Plan; 2], events: &[Event]) -> Vec<Pass> {
+    let mut passes: Vec<Pass> = Vec::new();
+    let mut state = State::fresh(Version("v0".to_owned()), None, START_MS);
+    let (mut at, mut wall_ms, mut plan) = (Duration::ZERO, START_MS, 0);
+    for event in events {
+        at += Duration::from_millis(event.gap_ms);
+        let moved = wall_ms.saturating_add(event.gap_ms).saturating_add_signed(event.jump_ms);
+        // Readings cannot be from before the clock was set back and later than its time now.
+        let read_before = event.stale && moved >= wall_ms;
+        wall_ms = moved;
+        plan = if event.other_plan { 1 - plan } else { plan };
+        if event.restart {
+            state = restored(&state);
+        }
+        let since_last_pass =
+            if event.restart { Duration::ZERO } else { Duration::from_millis(event.gap_ms) };
+        let now = Now { wall_ms, since_last_pass };
+        let (gates, read_at) = match passes.last() {
+            Some(last) if read_before => (last.seen.gates.clone(), last.read_at),
+            _ => (event.readings(wall_ms), at),
+        };
+        let seen = event.observation(gates);
+        let outcome = decide(&plans[plan], &state, &seen, now);
+        let before = core::mem::replace(&mut state, outcome.state.clone());
+        let (plan, after) = (plans[plan].clone(), state.clone());
+        passes.push(Pass { at, plan, before, seen, read_at, now, after, outcome });
+    }
+    passes
+}
+
+/// What a restart makes of a state.
+pub(crate) fn restored(state: &State) -> State {
+    serde_json::from_str(&serde_json::to_string(state).unwrap()).unwrap()
+}
+
+impl Event {
+    fn readings(&self, at_ms: u64) -> Vec<GateReading> {
+        let reading = |(gate, verdict): (&&str, &Option<Verdict>)| {
+            verdict.map(|verdict| GateReading {
+                gate: (*gate).to_owned(),
+                at_ms,
+                verdict,
+                detail: "1 of 200".to_owned(),
+            })
+        };
+        GATES.iter().zip(&self.verdicts).filter_map(reading).collect()
+    }
+
+    fn observation(&self, gates: Vec<GateReading>) -> Observation {
+        Observation {
+            version: Version(format!("v{}", self.version)),
+            command: self.command,
+            proof: self.proof.clone(),
+            gates,
+            canary_requests: self.canary_requests,
+            canary: self.canary,
+            stable: self.stable,
+            canary_traffic: self.canary_traffic,
+            promoted: self.promoted,
+        }
+    }
+}
+
+/// Two plans, of which the second may replace the first, and stretches of weather.
+pub(crate) fn histories() -> impl Strategy<Value = ([Plan; 2], Vec<Event>)> {
+    let weathers = prop::collection::vec(weather(), 1..12);
+    ([plans(), plans()], weathers.prop_map(|weathers| weathers.concat()))
+}
+
+fn plans() -> impl Strategy<Value = Plan> {
+    let bake = prop_oneof![1 => Just(0), 2 => 0..20_u64];
+    let step =
+        (bake, 0..300_u64, prop::bool::weighted(0.2)).prop_map(|(bake, min_requests, manual)| {
+            let approval = if manual { Approval::Manual } else { Approval::Automatic };
+            (Duration::from_secs(bake), min_requests, approval)
+        });
+    let steps = prop::collection::btree_map(1..=10_000_u16, step, 1..5).prop_map(|steps| {
+        let step = |(weight, (bake, min_requests, approval))| {
+            let weight = Weight::from_basis_points(weight).unwrap();
+            Step { weight, bake, min_requests, approval }
+        };
+        Steps::try_new(steps.into_iter().map(step).collect()).unwrap()
+    });
+    let seconds = |range: core::ops::Range<u64>| range.prop_map(Duration::from_secs);
+    let policy = (
+        seconds(0..60),
+        prop_oneof![
+            2 => Just(OnNoData::Hold),
+            1 => seconds(5..60).prop_map(OnNoData::RollBackAfter),
+        ],
+        seconds(0..20),
+        seconds(0..60),
+        seconds(0..60),
+        seconds(1..20),
+    )
+        .prop_map(|(no_data, on_no_data, not_ready, not_live, rollback, longest_gap)| Policy {
+            no_data_alert_after: no_data,
+            on_no_data,
+            not_ready_after: not_ready,
+            not_live_alert_after: not_live,
+            rollback_alert_after: rollback,
+            longest_gap,
+        });
+    let gates = (0..=GATES.len()).prop_map(|many| GATES[..many].iter().map(ToString::to_string));
+    let on_success = prop_oneof![Just(OnSuccess::Keep), Just(OnSuccess::Promote)];
+    (steps, gates, on_success, policy).prop_map(|(steps, gates, on_success, policy)| Plan {
+        steps,
+        gates: gates.collect(),
+        on_success,
+        policy,
+    })
+}
+
+/// A stretch in which things mostly are as they were: fair (all is well), or of any kind.
+fn weather() -> impl Strategy<Value = Vec<Event>> {
+    let stretch = |fair: u32| {
+        let own = prop_oneof![6 => Just(None), 1 => sky(fair).prop_map(Some)];
+        (sky(fair), prop::collection::vec((moment(), own), 1..15)).prop_map(|(usual, moments)| {
+            let event = |(moment, own): (Event, Option<Sky>)| {
+                moment.under(own.unwrap_or_else(|| usual.clone()))
+            };
+            moments.into_iter().map(event).collect()
+        })
+    };
+    prop_oneof![4 => stretch(100), 1 => stretch(3)]
+}
+
+/// What lasts: how the sides, the gates and the proof are.
+type Sky = (u8, Proof, [Option<Verdict>; 3], Endpoints, Endpoints, CanaryTraffic);
+
+/// `fair` to two is how likely each part is well.
+fn sky(fair: u32) -> impl Strategy<Value = Sky> {
+    let proof = prop_oneof![
+        fair => Just(Proof::Live { proxies: 3 }),
+        1 => Just(Proof::Behind { proxies: 3, behind: 1, smallest: 7 }),
+        1 => Just(Proof::Unknown { why: "no proxy was seen".to_owned() }),
+    ];
+    let verdict = || {
+        prop_oneof![
+            2 * fair => Just(Some(Verdict::Pass)),
+            1 => Just(Some(Verdict::Fail)),
+            1 => Just(Some(Verdict::NoData)),
+            1 => Just(Some(Verdict::Broken)),
+            1 => Just(None),
+        ]
+    };
+    let endpoints = || {
+        prop_oneof![
+            fair => Just(Endpoints::Ready),
+            1 => Just(Endpoints::NotReady),
+            1 => Just(Endpoints::Unknown),
+        ]
+    };
+    let traffic = prop_oneof![
+        3 => (1..5_u32).prop_map(|scrapes| CanaryTraffic::Still { scrapes }),
+        1 => Just(CanaryTraffic::Flowing),
+        1 => Just(CanaryTraffic::Unknown),
+    ];
+    let version = prop_oneof![12 => Just(0), 1 => 1..3_u8];
+    let verdicts = [verdict(), verdict(), verdict()];
+    (version, proof, verdicts, endpoints(), endpoints(), traffic)
+}
+
+/// What happens at one moment only, under a sky where all is well.
+fn moment() -> impl Strategy<Value = Event> {
+    let jump = prop_oneof![
+        20 => Just(0_i64),
+        1 => -5_000..5_000_i64,
+        1 => -10_000_000..10_000_000_i64,
+    ];
+    let gap = prop_oneof![8 => 500..3_000_u64, 1 => Just(0), 1 => 3_000..60_000_u64];
+    let command = prop_oneof![
+        40 => Just(None),
+        1 => Just(Some(Command::Pause)),
+        2 => Just(Some(Command::Resume)),
+        4 => Just(Some(Command::Approve)),
+        1 => Just(Some(Command::Abort)),
+        3 => Just(Some(Command::Retry)),
+    ];
+    let requests = prop_oneof![1 => Just(None), 8 => (0..1_000_u64).prop_map(Some)];
+    let rarely = prop::bool::weighted;
+    ((gap, jump, rarely(0.05), rarely(0.01), rarely(0.2)), (command, requests, rarely(0.1)))
+        .prop_map(
+            |(
+                (gap_ms, jump_ms, restart, other_plan, stale),
+                (command, canary_requests, promoted),
+            )| {
+                Event {
+                    gap_ms,
+                    jump_ms,
+                    restart,
+                    other_plan,
+                    stale,
+                    version: 0,
+                    command,
+                    proof: Proof::Live { proxies: 3 },
+                    verdicts: [Some(Verdict::Pass); 3],
+                    canary_requests,
+                    canary: Endpoints::Ready,
+                    stable: Endpoints::Ready,
+                    canary_traffic: CanaryTraffic::Flowing,
+                    promoted,
+                }
+            },
+        )
+}
+
+impl Event {
+    fn under(self, (version, proof, verdicts, canary, stable, canary_traffic): Sky) -> Self {
+        Self { version, proof, verdicts, canary, stable, canary_traffic, ..self }
+    }
+}

@@ -1,0 +1,17 @@
+//! The course of rollouts: what happens when, as documentation that runs, and what must hold in
+//! every history.
+
+#![cfg(test)]
+
+mod abort;
+mod alerts;
+mod commands;
+mod harm;
+mod history;
+mod lost;
+mod plans;
+mod promote;
+mod properties;
+mod rise;
+mod versions;
+mod world;

@@ -1,0 +1,75 @@
+//! What must hold in every history.
+
+mod bookkeeping;
+mod clocks;
+mod reactions;
+mod rises;
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+use crate::history::{Pass, histories, run};
+
+/// A named test for each property; `PROPTEST_CASES` sets how many histories each one sees.
+macro_rules! in_every_history {
+    ($($name:ident: $check:expr;)*) => {
+        proptest! {
+            $(
+                #[test]
+                fn $name((plans, events) in histories()) {
+                    let check: fn(&[Pass]) -> Result<(), TestCaseError> = $check;
+                    check(&run(&plans, &events))?;
+                }
+            )*
+        }
+    };
+}
+
+in_every_history! {
+    weight_never_rises_without_all_gates_passing_since_the_step_began: rises::gates_pass_before_a_rise;
+    weight_never_rises_after_a_rollback_until_retry_or_a_new_version: rises::no_rise_after_rollback;
+    weight_rises_to_the_next_step_only: rises::next_step_only;
+    harm_leads_to_no_weight_in_the_same_pass_or_to_a_freeze_with_an_alert: reactions::harm_acts;
+    a_canary_without_endpoints_leads_to_no_weight_or_to_a_freeze: reactions::not_ready_acts;
+    nobody_is_sent_to_a_dead_stable_side_unless_a_person_insists: reactions::stable_can_serve;
+    a_way_back_ends_with_the_proof_that_the_canary_is_empty: reactions::ends_are_proved;
+    bake_time_is_never_shortened_by_restarts_or_clock_jumps: clocks::bake_is_whole;
+    a_steps_clock_never_starts_before_the_weight_is_proved_live: clocks::clock_needs_proof;
+    the_same_inputs_give_the_same_decisions: bookkeeping::same_again;
+    the_stored_form_of_a_state_is_the_state: bookkeeping::stored_bit_for_bit;
+    the_revision_rises_with_each_change_of_traffic: bookkeeping::revision_rises;
+    a_pause_lets_no_rise_through: rises::pause_holds;
+    a_lost_or_ended_approval_lets_no_manual_step_end: rises::approval_is_needed;
+    alerts_are_raised_once_and_cleared: reactions::alerts_alternate;
+    a_freeze_stands_with_its_alert_and_moves_nothing_up: reactions::freeze_is_told;
+    a_refused_command_changes_no_traffic: bookkeeping::refusal_moves_nothing;
+    the_canary_serves_exactly_where_it_has_weight: bookkeeping::weight_and_serving_agree;
+}
+
+/// The properties say nothing unless histories get somewhere.
+#[test]
+fn histories_reach_every_phase_and_decision() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = histories();
+    let mut phases = BTreeSet::new();
+    let mut reasons = BTreeSet::new();
+    let mut alerts = BTreeSet::new();
+    let mut later_rises = 0;
+    for _ in 0..400 {
+        let (plans, events) = strategy.new_tree(&mut runner).unwrap().current();
+        for pass in run(&plans, &events) {
+            phases.insert(format!("{:?}", pass.after.phase));
+            reasons.insert(format!("{:?}", pass.outcome.decision.reason));
+            alerts.extend(pass.after.alerts.iter().copied());
+            later_rises += usize::from(pass.rises() && !pass.before.traffic.weight.is_zero());
+        }
+    }
+    assert_eq!(phases.len(), 6, "{phases:?}");
+    assert!(later_rises > 100, "{later_rises} rises above the first step");
+    assert_eq!(reasons.len(), 23, "{reasons:?}");
+    // A lost state has tests of its own.
+    assert_eq!(alerts.len(), 5, "{alerts:?}");
+}

@@ -1,0 +1,124 @@
+//! Harm is acted on in the pass that sees it, and people are told.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serin_rollout::{Action, Alert, CanaryTraffic, Command, Endpoints, Phase, Proof, Verdict};
+
+use crate::history::Pass;
+
+pub(crate) fn harm_acts(passes: &[Pass]) -> Result<(), TestCaseError> {
+    let mut exposed_since = None;
+    for pass in passes {
+        let failed = pass.seen.gates.iter().any(|reading| {
+            reading.verdict == Verdict::Fail && pass.plan.gates.contains(&reading.gate)
+        });
+        let since_exposure = exposed_since.is_some_and(|since| pass.read_at > since);
+        if pass.before.traffic.canary_serves && failed && since_exposure {
+            acted(pass)?;
+        }
+        if !pass.after.traffic.canary_serves {
+            exposed_since = None;
+        } else if pass.rises() {
+            exposed_since.get_or_insert(pass.at);
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn not_ready_acts(passes: &[Pass]) -> Result<(), TestCaseError> {
+    let mut not_ready_for = None;
+    for pass in passes {
+        let exposed = pass.before.traffic.canary_serves;
+        not_ready_for = match pass.seen.canary {
+            Endpoints::NotReady if exposed => Some(
+                not_ready_for.map_or(Duration::ZERO, |before| before + pass.now.since_last_pass),
+            ),
+            // What nobody knows ends no stretch of it.
+            Endpoints::Unknown if exposed => not_ready_for,
+            _ => None,
+        };
+        let limit = pass.plan.policy.not_ready_after;
+        if not_ready_for.is_some_and(|been| been >= limit) {
+            acted(pass)?;
+        }
+        if pass.after.traffic != pass.before.traffic && !pass.after.traffic.canary_serves {
+            not_ready_for = None;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn alerts_alternate(passes: &[Pass]) -> Result<(), TestCaseError> {
+    let mut standing = BTreeSet::new();
+    for pass in passes {
+        for action in &pass.outcome.actions {
+            match action {
+                Action::Raise(alert) => prop_assert!(standing.insert(*alert), "{alert:?} twice"),
+                Action::Clear(alert) => prop_assert!(standing.remove(alert), "{alert:?} not up"),
+                Action::Publish(_) => {}
+            }
+        }
+        prop_assert_eq!(&pass.after.alerts, &standing);
+    }
+    Ok(())
+}
+
+pub(crate) fn freeze_is_told(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        prop_assert_eq!(pass.after.frozen, pass.after.alerts.contains(&Alert::Frozen));
+        prop_assert!(!(pass.before.frozen && pass.rises()));
+        if pass.after.frozen {
+            prop_assert_eq!(pass.after.traffic, pass.before.traffic);
+        }
+    }
+    Ok(())
+}
+
+/// Where harm was seen: everyone back, or a freeze where the design says freeze.
+fn acted(pass: &Pass) -> Result<(), TestCaseError> {
+    let after = &pass.after;
+    if !after.frozen {
+        prop_assert!(after.traffic.weight.is_zero(), "{:?}", pass.outcome);
+        prop_assert!(!after.traffic.canary_serves);
+        return Ok(());
+    }
+    prop_assert!(after.alerts.contains(&Alert::Frozen));
+    prop_assert_eq!(after.traffic, pass.before.traffic);
+    let stable_may_serve = if pass.before.frozen {
+        pass.seen.stable == Endpoints::Ready
+    } else {
+        pass.seen.stable != Endpoints::NotReady
+    };
+    match after.phase {
+        Phase::Progressing => prop_assert!(!stable_may_serve, "{:?}", pass.outcome),
+        phase => prop_assert!(matches!(phase, Phase::Promoting | Phase::Succeeded)),
+    }
+    Ok(())
+}
+
+pub(crate) fn stable_can_serve(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let falls = pass.after.traffic.weight < pass.before.traffic.weight;
+        if falls && pass.seen.stable == Endpoints::NotReady {
+            prop_assert!(pass.before.frozen, "{:?}", pass.outcome);
+            prop_assert_eq!(pass.seen.command, Some(Command::Abort));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn ends_are_proved(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let was_left = match (pass.before.phase, pass.after.phase) {
+            (Phase::RollingBack, after) => after != Phase::RollingBack,
+            (Phase::Promoting, after) => after == Phase::Succeeded,
+            _ => false,
+        };
+        let still = matches!(pass.seen.canary_traffic, CanaryTraffic::Still { scrapes: 3.. });
+        let behind = matches!(pass.seen.proof, Proof::Behind { .. });
+        prop_assert!(!was_left || (still && !behind), "{:?}", pass.outcome);
+    }
+    Ok(())
+}
