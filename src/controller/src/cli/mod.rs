@@ -1,0 +1,120 @@
+//! The command line: one binary, one module a command.
+
+pub mod assign;
+pub mod check;
+mod client;
+mod command;
+mod completion;
+mod exit;
+mod run;
+mod status;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use exit::{Exit, Failure};
+
+/// Progressive delivery: moves users to a new version step by step, and back when it does harm.
+#[derive(Debug, Parser)]
+#[command(name = "serin", version, after_help = Exit::HELP, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the releases of these files.
+    Run(run::Args),
+    /// Show how releases stand.
+    Status(status::Args),
+    /// Agree to the end of a step that waits for a person, or of a promotion.
+    Approve(command::Args),
+    /// Stop rises; harm still rolls back.
+    Pause(command::Args),
+    /// End a pause.
+    Resume(command::Args),
+    /// Send everyone back to stable at once.
+    Abort(command::Args),
+    /// Start again from the first step after a rollback.
+    Retry(command::Args),
+    /// Print which users get the canary.
+    Assign(assign::Args),
+    /// Check a release file or an assignment document and print what it means.
+    Check(check::Args),
+    /// Print the completion script for a shell.
+    Completion(completion::Args),
+}
+
+/// How a command prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Runs the command line that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    use serin_rollout::Command as Ask;
+    let done = match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+        Command::Status(args) => status::run(&args),
+        Command::Approve(args) => command::run(&args, Ask::Approve),
+        Command::Pause(args) => command::run(&args, Ask::Pause),
+        Command::Resume(args) => command::run(&args, Ask::Resume),
+        Command::Abort(args) => command::run(&args, Ask::Abort),
+        Command::Retry(args) => command::run(&args, Ask::Retry),
+        Command::Assign(args) => assign::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Completion(args) => completion::run(&args),
+    };
+    exit::end(done)
+}
+
+/// Prints to standard output; a reader that has gone is an error that ends the command quietly.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// A runtime for a command that only asks the controller something.
+fn block_on<T>(what: impl Future<Output = T>) -> io::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_names_every_exit_code() {
+        let codes = [
+            Exit::Ok,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::NotFound,
+            Exit::Refused,
+            Exit::Unreachable,
+            Exit::Held,
+            Exit::Denied,
+        ];
+        for code in codes {
+            assert!(Exit::HELP.contains(&format!("\n  {}  ", code as u8)), "{code:?}");
+        }
+        assert_eq!(Exit::HELP.lines().count(), codes.len() + 1);
+    }
+}

@@ -1,0 +1,48 @@
+//! The loop of one release: look, decide, store, act; and again.
+//!
+//! Nothing here decides. A pass gathers an observation within a deadline, asks
+//! `serin_rollout::decide`, brings the intent to the disk, then shows it to filters and people.
+//! What cannot wait does not: a command, or one gate that sees harm, is decided at once with what
+//! is known by then, however long other answers take.
+
+mod clock;
+mod gathering;
+mod order;
+mod recover;
+mod report;
+mod seen;
+mod settle;
+mod task;
+
+pub use clock::{Clock, Stop};
+pub use order::{Answer, Asked, Handle, Reload};
+pub use seen::{Observe, Part};
+pub use task::{Engine, Inbox};
+
+use crate::store::{Record, StateFile, StoreError};
+
+/// Where an engine keeps its record.
+pub trait Keep: Send + Sync + 'static {
+    /// Returns once the record would survive a crash.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it would not; what was kept before is then still kept.
+    fn keep(&self, record: Record) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl Keep for std::sync::Arc<StateFile> {
+    async fn keep(&self, record: Record) -> Result<(), StoreError> {
+        let file = Self::clone(self);
+        let failed = StoreError::Write {
+            path: self.path().to_owned(),
+            source: std::io::Error::other("the task that writes it ended early"),
+        };
+        // The write goes on, and ends in order, even when nobody waits for it any longer.
+        tokio::task::spawn_blocking(move || file.save(&record)).await.unwrap_or(Err(failed))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! What status says of an engine.
+
+use core::time::Duration;
+
+use serin_assignment::Weight;
+use serin_rollout::Proof;
+
+use super::seen::Seen;
+use super::task::Running;
+use crate::release::Release;
+use crate::status::{
+    Clock, Condition, ConditionKind, Decision, Gate, Proxies, RaisedAlert, Status, timestamp,
+};
+use crate::store::Logged;
+
+/// The status of a release whose state is not known.
+pub(super) fn unknown(release: &Release, message: &str) -> Status {
+    Status {
+        namespace: release.namespace.clone(),
+        name: release.name.clone(),
+        version: release.version.to_string(),
+        phase: None,
+        step: 0,
+        steps: release.plan.steps.len(),
+        weight: Weight::ZERO,
+        canary_serves: false,
+        revision: 0,
+        published_at: None,
+        salt: None,
+        observed_share: None,
+        proxies: Proxies::default(),
+        step_clock: None,
+        canary_requests: None,
+        paused: None,
+        frozen: false,
+        reason: None,
+        message: message.to_owned(),
+        gates: Vec::new(),
+        alerts: Vec::new(),
+        conditions: vec![condition(ConditionKind::StateUnknown, message)],
+        decisions: Vec::new(),
+    }
+}
+
+/// The status of a release under way.
+pub(super) fn known<O, K>(running: &Running<O, K>, seen: &Seen) -> Status {
+    let (release, record) = (&running.engine.release, &running.record);
+    let state = &record.state;
+    let bake = release.plan.steps.get(state.step).map_or(Duration::ZERO, |step| step.bake);
+    let live = record.live.filter(|live| live.revision == state.traffic.revision);
+    let last = running.last.as_ref();
+    Status {
+        namespace: release.namespace.clone(),
+        name: release.name.clone(),
+        version: state.version.to_string(),
+        phase: Some(state.phase),
+        step: state.step + 1,
+        steps: release.plan.steps.len(),
+        weight: state.traffic.weight,
+        canary_serves: state.traffic.canary_serves,
+        revision: state.traffic.revision,
+        published_at: live.map(|live| timestamp(live.since_ms)),
+        salt: Some(record.salt.clone()),
+        observed_share: seen.observed_share(),
+        proxies: proxies(seen.proof()),
+        step_clock: state.clock.map(|clock| Clock {
+            started_at: timestamp(clock.started_ms),
+            baked: Duration::from_secs(clock.baked_ms / 1_000),
+            bake,
+        }),
+        canary_requests: seen.canary_requests(),
+        paused: state.paused,
+        frozen: state.frozen,
+        reason: last.map(|decision| decision.reason),
+        message: last.map(|decision| decision.message.clone()).unwrap_or_default(),
+        gates: gates(state),
+        alerts: record
+            .alerts
+            .iter()
+            .map(|active| RaisedAlert { name: active.name, since: timestamp(active.since_ms) })
+            .collect(),
+        conditions: conditions(running),
+        decisions: record.decisions.iter().map(decision).collect(),
+    }
+}
+
+fn gates(state: &serin_rollout::State) -> Vec<Gate> {
+    let gate = |reading: &serin_rollout::GateReading| Gate {
+        name: reading.gate.clone(),
+        verdict: reading.verdict,
+        detail: reading.detail.clone(),
+        at: timestamp(reading.at_ms),
+    };
+    state.gates.iter().map(gate).collect()
+}
+
+fn decision(logged: &Logged) -> Decision {
+    Decision {
+        at: timestamp(logged.at_ms),
+        reason: logged.decision.reason,
+        message: logged.decision.message.clone(),
+        step: logged.step + 1,
+        weight: logged.weight,
+    }
+}
+
+fn proxies(proof: Option<&Proof>) -> Proxies {
+    match proof {
+        Some(Proof::Live { proxies }) => Proxies { seen: *proxies, behind: 0 },
+        Some(Proof::Behind { proxies, behind, .. }) => Proxies { seen: *proxies, behind: *behind },
+        Some(Proof::Unknown { .. }) | None => Proxies::default(),
+    }
+}
+
+fn conditions<O, K>(running: &Running<O, K>) -> Vec<Condition> {
+    let release = &running.engine.release;
+    let not_stored = running.not_stored.iter();
+    let left_out = running.engine.board.left_out(release.key());
+    let refused = running.file_refused.iter();
+    let of = |kind| move |why: &String| condition(kind, why);
+    not_stored
+        .map(of(ConditionKind::StateNotStored))
+        .chain(left_out.iter().map(of(ConditionKind::LeftOut)))
+        .chain(refused.map(of(ConditionKind::ReleaseFileRefused)))
+        .chain(
+            release
+                .warnings()
+                .iter()
+                .map(|why| condition(ConditionKind::Warning, &why.to_string())),
+        )
+        .collect()
+}
+
+fn condition(kind: ConditionKind, message: &str) -> Condition {
+    Condition { kind, message: message.to_owned() }
+}

@@ -1,0 +1,282 @@
+//! A world for tests: proxies, metrics and a disk that do what a test says.
+
+use core::time::Duration;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use serin_assignment::Weight;
+use serin_rollout::{CanaryTraffic, Endpoints, GateReading, Phase, Proof, State, Verdict};
+use tempfile::TempDir;
+use tokio::sync::mpsc::{Sender, UnboundedSender};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::{Clock, Engine, Handle, Keep, Observe, Part, Reload, Stop};
+use crate::publish::{Board, Published};
+use crate::release::Release;
+use crate::status::Status;
+use crate::store::{Folder, Record, StateFile, StoreError};
+use crate::telemetry::Telemetry;
+
+/// When the tests' clock starts, in milliseconds since 1970.
+pub(crate) const START_MS: u64 = 1_795_445_683_700;
+
+/// What the metrics say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Metrics {
+    /// The gate's verdict.
+    pub(crate) verdict: Verdict,
+    /// Whether the gate's answer never comes.
+    pub(crate) gate_hangs: bool,
+    /// Whether all other answers never come.
+    pub(crate) rest_hangs: bool,
+    /// The weight in force; `Err` where Prometheus is down.
+    pub(crate) in_force: Result<Option<Weight>, ()>,
+}
+
+pub(crate) const HEALTHY: Metrics =
+    Metrics { verdict: Verdict::Pass, gate_hangs: false, rest_hangs: false, in_force: Ok(None) };
+
+/// Proxies that take over each document at once, and metrics.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) metrics: Mutex<Metrics>,
+    document: watch::Receiver<Option<Arc<Published>>>,
+    clock: Clock,
+}
+
+impl Observe for World {
+    async fn weight_in_force(&self) -> Result<Option<Weight>, String> {
+        self.metrics.lock().unwrap().in_force.map_err(|()| "connection refused".to_owned())
+    }
+
+    async fn observe(&self, state: State, tell: UnboundedSender<Part>) {
+        let metrics = *self.metrics.lock().unwrap();
+        // A scrape and a query take their time.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if !metrics.gate_hangs {
+            let reading = GateReading {
+                gate: "errors".to_owned(),
+                at_ms: self.clock.wall_ms(),
+                verdict: metrics.verdict,
+                detail: String::new(),
+            };
+            tell.send(Part::Gate(reading)).unwrap();
+        }
+        if !metrics.rest_hangs {
+            for part in self.rest(&state) {
+                tell.send(part).unwrap();
+            }
+        }
+        if metrics.gate_hangs || metrics.rest_hangs {
+            core::future::pending::<()>().await;
+        }
+    }
+}
+
+impl World {
+    fn rest(&self, state: &State) -> [Part; 5] {
+        let shown = self.document.borrow().clone();
+        let shown = shown.map(|shown| entry(&shown.json)).unwrap_or_default();
+        let proof = if shown.revision >= state.traffic.revision {
+            Proof::Live { proxies: 1 }
+        } else {
+            Proof::Behind { proxies: 1, behind: 1, smallest: shown.revision }
+        };
+        let traffic = if shown.weight.is_zero() {
+            CanaryTraffic::Still { scrapes: 3 }
+        } else {
+            CanaryTraffic::Flowing
+        };
+        [
+            Part::Proof(proof),
+            Part::CanaryRequests(Some(1_000)),
+            Part::Canary(Endpoints::Ready),
+            Part::Stable(Endpoints::Ready),
+            Part::CanaryTraffic(traffic),
+        ]
+    }
+}
+
+/// The only rollout of a document, as far as tests look at it.
+#[derive(Debug, Default, serde::Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) revision: u64,
+    pub(crate) weight: Weight,
+    pub(crate) salt: String,
+    pub(crate) hosts: Vec<String>,
+}
+
+pub(crate) fn entry(json: &str) -> Entry {
+    let document: serde_json::Value = serde_json::from_str(json).unwrap();
+    serde_json::from_value(document["rollouts"][0].clone()).unwrap()
+}
+
+/// The disk, and the plug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disk {
+    /// Works.
+    Good,
+    /// Refuses to write.
+    Full,
+    /// Never comes back.
+    Hangs,
+    /// The process is killed at so many writes from now, after the write or before it.
+    Kill { writes: usize, after: bool },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    file: Arc<StateFile>,
+    pub(crate) disk: watch::Sender<Disk>,
+    killed: watch::Sender<bool>,
+}
+
+impl Keep for Kept {
+    async fn keep(&self, record: Record) -> Result<(), StoreError> {
+        let disk = *self.disk.borrow();
+        match disk {
+            Disk::Good => self.file.save(&record),
+            Disk::Full => Err(StoreError::Write {
+                path: self.file.path().to_owned(),
+                source: std::io::ErrorKind::StorageFull.into(),
+            }),
+            Disk::Hangs => core::future::pending().await,
+            Disk::Kill { writes: 0, after } => {
+                if after {
+                    self.file.save(&record)?;
+                }
+                self.killed.send_replace(true);
+                core::future::pending().await
+            }
+            Disk::Kill { writes, after } => {
+                self.disk.send_replace(Disk::Kill { writes: writes - 1, after });
+                self.file.save(&record)
+            }
+        }
+    }
+}
+
+/// One controller with one release in that world.
+pub(crate) struct Bench {
+    pub(crate) world: Arc<World>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) kept: Kept,
+    pub(crate) handle: Handle,
+    pub(crate) reload: Sender<Reload<World>>,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) task: JoinHandle<()>,
+}
+
+/// A release of two steps.
+pub(crate) fn release(version: &str, host: &str) -> Arc<Release> {
+    let text = format!(
+        "apiVersion: serin.dev/v1alpha1
+kind: CanaryRelease
+metadata: {{name: shop, namespace: demo}}
+spec:
+  version: {version}
+  traffic:
+    hosts: [{host}]
+    stable: {{cluster: shop-stable}}
+    canary: {{cluster: shop-canary}}
+  assignment:
+    identity: [{{header: x-user-id}}]
+  metrics:
+    prometheus: {{address: 'http://127.0.0.1:9', scrapeInterval: 1s, timeout: 2s}}
+  steps:
+    - {{weight: 5%, bake: 3s, minRequests: 10}}
+    - {{weight: 100%, bake: 3s}}
+  gates:
+    - {{name: errors, preset: envoyErrorRate, max: 2%}}
+"
+    );
+    Arc::new(Release::parse(&text, Path::new("shop.yaml")).unwrap())
+}
+
+/// A clock that goes with tokio's, which tests pause.
+pub(crate) fn clock() -> Clock {
+    let start = Instant::now();
+    let since = move || u64::try_from(start.elapsed().as_millis()).unwrap();
+    Clock::from_fn(move || START_MS + since())
+}
+
+pub(crate) fn scratch() -> (TempDir, Folder) {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = Folder::create(scratch.path()).unwrap();
+    (scratch, folder)
+}
+
+impl Bench {
+    /// Starts a controller on what the folder holds.
+    pub(crate) fn start(folder: &Folder, clock: &Clock, metrics: Metrics) -> Self {
+        let release = release("v2", "shop.example.com");
+        let file = Arc::new(folder.open("demo", "shop").unwrap());
+        let stored = file.load().unwrap();
+        let kept =
+            Kept { file, disk: watch::Sender::new(Disk::Good), killed: watch::Sender::new(false) };
+        let board = Arc::new(Board::new([release.key().to_owned()]));
+        let world = Arc::new(World {
+            metrics: Mutex::new(metrics),
+            document: board.watch(),
+            clock: clock.clone(),
+        });
+        let engine = Engine {
+            release,
+            observer: Arc::clone(&world),
+            keep: kept.clone(),
+            board: Arc::clone(&board),
+            telemetry: Arc::new(Telemetry::default()),
+            clock: clock.clone(),
+            interval: None,
+        };
+        let (inbox, handle, reload) = engine.inbox();
+        let (stop, stopped) = Stop::new();
+        let task = tokio::spawn(engine.run(stored, inbox, stopped));
+        Self { world, board, kept, handle, reload, stop, task }
+    }
+
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Metrics)) {
+        change(&mut self.world.metrics.lock().unwrap());
+    }
+
+    /// Waits, in the tests' time, until status is so.
+    pub(crate) async fn until(&mut self, so: impl Fn(&Status) -> bool) -> Arc<Status> {
+        let wait = self.handle.status.wait_for(|status| so(status));
+        let waited = tokio::time::timeout(Duration::from_mins(10), wait).await;
+        Arc::clone(&waited.expect("status never was so").unwrap())
+    }
+
+    pub(crate) async fn until_phase(&mut self, phase: Phase) -> Arc<Status> {
+        self.until(|status| status.phase == Some(phase)).await
+    }
+
+    pub(crate) async fn until_weight(&mut self, weight: &str) -> Arc<Status> {
+        let weight = weight.parse().unwrap();
+        self.until(|status| status.weight == weight && status.published_at.is_some()).await
+    }
+
+    /// The release's part of the document that proxies get now.
+    pub(crate) fn entry(&self) -> Option<Entry> {
+        self.board.watch().borrow().as_ref().map(|shown| entry(&shown.json))
+    }
+
+    pub(crate) fn stored(&self) -> Option<Record> {
+        self.kept.file.load().unwrap()
+    }
+
+    /// Waits for the kill that the disk was told of, or for the end of the rollout, and says
+    /// whether it was the kill. Nothing runs any more then, and the state file is free.
+    pub(crate) async fn killed_before(mut self, phase: Phase) -> (bool, Option<Entry>) {
+        let mut killed = self.kept.killed.subscribe();
+        let was_killed = tokio::select! {
+            biased;
+            _ = killed.wait_for(|killed| *killed) => true,
+            _ = self.until_phase(phase) => false,
+        };
+        self.task.abort();
+        drop((&mut self.task).await);
+        (was_killed, self.entry())
+    }
+}

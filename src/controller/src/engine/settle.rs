@@ -1,0 +1,199 @@
+//! From a decision to its effect: intent to the disk, the document, outcome to the disk.
+
+use core::time::Duration;
+
+use serin_document::{Revision, Rollout};
+use serin_rollout::{Action, Outcome, Reason, State, Traffic};
+use tokio::time::{Instant, timeout};
+
+use super::Keep;
+use super::seen::Observe;
+use super::task::Running;
+use crate::store::{Live, Record, StoreError};
+
+/// How often the record is stored where only its counters have moved. A crash forgets no more
+/// time under observation than this, which makes a step longer and never shorter.
+const REST: Duration = Duration::from_secs(10);
+
+/// How long the disk may take. A write takes milliseconds; a disk that hangs must neither hold up
+/// a rollback nor the other releases that wait for their turn to publish.
+const DISK: Duration = Duration::from_secs(1);
+
+impl<O: Observe, K: Keep> Running<O, K> {
+    /// Publishes what is stored, as every process does once when it starts.
+    pub(super) async fn announce(&mut self) {
+        let next = self.record.clone();
+        let stored = self.apply(next, true).await;
+        self.complain(stored);
+        let newest = self.newest.clone();
+        self.status(&newest);
+    }
+
+    /// Stores the counters before the process ends.
+    pub(super) async fn farewell(&mut self) {
+        let stored = self.store(self.record.clone()).await;
+        self.complain(stored);
+    }
+
+    /// Does what was decided.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the decision could not be stored and therefore was not followed. One
+    /// that takes weight from the canary is followed all the same.
+    pub(super) async fn settle(&mut self, outcome: Outcome, now_ms: u64) -> Result<(), StoreError> {
+        let before = &self.record.state;
+        let down = takes_away(before.traffic, outcome.state.traffic);
+        let mut next = self.record.clone();
+        if before.traffic.weight.is_zero() {
+            // Nobody is on the canary, so nobody is moved by another salt.
+            next.salt = self.engine.release.rollout(&outcome.state.traffic).salt;
+        }
+        next.state = outcome.state;
+        let news = next.log(outcome.decision.clone(), now_ms);
+        let mut alerts = Vec::new();
+        for action in outcome.actions {
+            match action {
+                Action::Raise(alert) if next.raise(alert, now_ms) => alerts.push((alert, true)),
+                Action::Clear(alert) if next.clear(alert) => alerts.push((alert, false)),
+                // Traffic is published wherever it differs from what is in the document, so that
+                // a publication that failed is made up for.
+                Action::Publish(_) | Action::Raise(_) | Action::Clear(_) => {}
+            }
+        }
+        self.apply(next, down).await?;
+        let release = self.engine.release.key();
+        for (alert, raised) in alerts {
+            if raised {
+                tracing::warn!(%release, ?alert, "alert");
+            } else {
+                tracing::info!(%release, ?alert, "alert cleared");
+            }
+        }
+        if news {
+            self.tell(outcome.decision.reason, &outcome.decision.message);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, reason: Reason, message: &str) {
+        let release = self.engine.release.key();
+        let (step, weight) = (self.record.state.step + 1, self.record.state.traffic.weight);
+        let revision = self.record.state.traffic.revision;
+        self.engine.telemetry.decided(&self.engine.release, reason);
+        tracing::info!(%release, ?reason, step, %weight, revision, "{message}");
+    }
+
+    /// Makes this record the present one: stores it where it matters, publishes it where it
+    /// differs from what is published. `anyway`: also where it cannot be stored.
+    async fn apply(&mut self, mut next: Record, anyway: bool) -> Result<(), StoreError> {
+        let rollout = self.wire(&mut next);
+        let json = serde_json::to_value(&rollout).ok();
+        if self.announced && json == next.published {
+            return self.remember(next, anyway).await;
+        }
+        next.published = json;
+        let board = std::sync::Arc::clone(&self.engine.board);
+        let turn = board.turn(rollout, self.engine.clock.wall_ms()).await;
+        next.document_revision = Some(turn.revision().get());
+        let intent = self.store(next.clone()).await;
+        if let (Err(_), false) = (&intent, anyway) {
+            return intent;
+        }
+        // Taken before anybody can see the document.
+        let since_ms = self.engine.clock.wall_ms();
+        let revision = next.state.traffic.revision;
+        if let Err(error) = turn.publish() {
+            let release = self.engine.release.key();
+            tracing::error!(%release, %error, "the document as a whole is not accepted; the one before stays");
+        }
+        self.announced = true;
+        if next.live.is_none_or(|live| live.revision != revision) {
+            next.live = Some(Live { revision, since_ms });
+        }
+        self.record = next;
+        let outcome = self.store(self.record.clone()).await;
+        self.complain(outcome);
+        Ok(())
+    }
+
+    /// Takes over a record whose traffic is published already.
+    async fn remember(&mut self, next: Record, anyway: bool) -> Result<(), StoreError> {
+        let due = self.not_stored.is_some()
+            || self.stored_at.elapsed() >= REST
+            || matters(&self.record, &next);
+        if due {
+            let stored = self.store(next.clone()).await;
+            if let (Err(_), false) = (&stored, anyway) {
+                return stored;
+            }
+        }
+        self.record = next;
+        Ok(())
+    }
+
+    /// Brings a record to the disk, and notes whether that worked.
+    async fn store(&mut self, mut record: Record) -> Result<(), StoreError> {
+        self.serial += 1;
+        record.serial = self.serial;
+        let stored = match timeout(DISK, self.engine.keep.keep(record)).await {
+            Ok(stored) => stored,
+            Err(_) => Err(StoreError::Slow { after: DISK }),
+        };
+        self.not_stored = stored.as_ref().err().map(ToString::to_string);
+        if stored.is_ok() {
+            self.stored_at = Instant::now();
+        }
+        stored
+    }
+
+    /// For a store that failed where the act was right anyway.
+    fn complain(&self, stored: Result<(), StoreError>) {
+        if let Err(error) = stored {
+            tracing::error!(release = %self.engine.release.key(), %error, "done, but not stored");
+        }
+    }
+
+    /// The release's part of the document. Where it differs from what is published in anything but
+    /// the traffic (the release file was changed), it gets a revision of its own, which has to be
+    /// proved live as every other.
+    fn wire(&self, next: &mut Record) -> Rollout {
+        let compose = |record: &Record| {
+            let mut rollout = self.engine.release.rollout(&record.state.traffic);
+            rollout.salt = record.salt.clone();
+            rollout
+        };
+        let rollout = compose(next);
+        let same_revision = next.live.is_some_and(|live| live.revision == rollout.revision.get());
+        if !same_revision || serde_json::to_value(&rollout).ok() == next.published {
+            return rollout;
+        }
+        let now_ms = self.engine.clock.wall_ms();
+        next.state.traffic.revision = Revision::next(Some(rollout.revision), now_ms).get();
+        next.state.traffic_since_ms = now_ms;
+        compose(next)
+    }
+}
+
+/// Whether the traffic takes users, or testers, from the canary.
+fn takes_away(before: Traffic, after: Traffic) -> bool {
+    after.weight < before.weight || (before.canary_serves && !after.canary_serves)
+}
+
+/// Whether the records differ in more than counters and the gates' numbers.
+fn matters(before: &Record, after: &Record) -> bool {
+    fn essence(state: &State) -> State {
+        State {
+            clock: state.clock.map(|clock| serin_rollout::StepClock { baked_ms: 0, ..clock }),
+            no_data_ms: 0,
+            not_ready_ms: 0,
+            unproved_ms: 0,
+            gates: Vec::new(),
+            ..state.clone()
+        }
+    }
+    before.decisions.len() != after.decisions.len()
+        || before.decisions.back() != after.decisions.back()
+        || before.alerts != after.alerts
+        || before.salt != after.salt
+        || essence(&before.state) != essence(&after.state)
+}

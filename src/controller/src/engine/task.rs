@@ -1,0 +1,273 @@
+//! The loop itself.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use serin_rollout::{Command, Now, Reason, decide};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::gathering::{Gathering, Heard};
+use super::seen::{Observe, Seen, Subject};
+use super::{Answer, Asked, Clock, Handle, Keep, Reload, Stop, report};
+use crate::publish::Board;
+use crate::release::Release;
+use crate::status::Status;
+use crate::store::{Record, StoreError};
+use crate::telemetry::Telemetry;
+
+/// The longest pause between two passes where the release's scrape interval is longer: what
+/// people see must not be older than that.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How much longer than one query the answers of a pass are waited for, so that a query that runs
+/// into its own timeout can still say so.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// One release and all that runs it.
+#[derive(Debug)]
+pub struct Engine<O, K> {
+    /// What the user asked for.
+    pub release: Arc<Release>,
+    /// Who looks at the world.
+    pub observer: Arc<O>,
+    /// Where the record is kept.
+    pub keep: K,
+    /// Where the release's part of the document goes.
+    pub board: Arc<Board>,
+    /// Where the figures go.
+    pub telemetry: Arc<Telemetry>,
+    /// The time of day.
+    pub clock: Clock,
+    /// The time between two passes; by the release's scrape interval where not given.
+    pub interval: Option<Duration>,
+}
+
+/// What reaches an engine from outside.
+#[derive(Debug)]
+pub struct Inbox<O> {
+    pub(super) commands: mpsc::Receiver<Asked>,
+    pub(super) reloads: mpsc::Receiver<Reload<O>>,
+    status: watch::Sender<Arc<Status>>,
+}
+
+/// An engine under way.
+pub(super) struct Running<O, K> {
+    pub(super) engine: Engine<O, K>,
+    pub(super) inbox: Inbox<O>,
+    pub(super) record: Record,
+    /// The number of the newest record that was tried to be stored.
+    pub(super) serial: u64,
+    /// When the record was last stored.
+    pub(super) stored_at: Instant,
+    /// Why the last try to store failed.
+    pub(super) not_stored: Option<String>,
+    /// Whether this process has published the release.
+    pub(super) announced: bool,
+    /// Why the release file as it is now is not used.
+    pub(super) file_refused: Option<String>,
+    /// The newest whole observation, as long as it is about the present traffic and clock.
+    pub(super) newest: Seen,
+    /// The last decision of all, also where it was no news.
+    pub(super) last: Option<serin_rollout::Decision>,
+    last_pass: Option<Instant>,
+}
+
+impl<O: Observe, K: Keep> Engine<O, K> {
+    /// The ways to reach the engine: one for the server, one for who reads the release file.
+    #[must_use]
+    pub fn inbox(&self) -> (Inbox<O>, Handle, mpsc::Sender<Reload<O>>) {
+        // Few people give commands; one that finds the queue full waits for its turn.
+        let (ask, commands) = mpsc::channel(16);
+        let (reload, reloads) = mpsc::channel(1);
+        let (status, seen) = watch::channel(Arc::new(report::unknown(&self.release, "starting")));
+        let (namespace, name) = (self.release.namespace.clone(), self.release.name.clone());
+        let handle = Handle { namespace, name, status: seen, commands: ask };
+        (Inbox { commands, reloads, status }, handle, reload)
+    }
+
+    /// Runs the release from what was stored of it until the sign to stop is given.
+    pub async fn run(mut self, stored: Option<Record>, mut inbox: Inbox<O>, mut stop: Stop) {
+        let record = if let Some(record) = stored {
+            record
+        } else {
+            tokio::select! {
+                biased;
+                () = stop.given() => return,
+                record = self.recover(&mut inbox) => record,
+            }
+        };
+        if let Some(revision) = record.document_revision {
+            self.board.remember(serin_document::Revision::new(revision)).await;
+        }
+        let mut running = Running {
+            serial: record.serial,
+            engine: self,
+            inbox,
+            record,
+            stored_at: Instant::now(),
+            not_stored: None,
+            announced: false,
+            file_refused: None,
+            newest: Seen::default(),
+            last: None,
+            last_pass: None,
+        };
+        running.run(&mut stop).await;
+    }
+
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+            .unwrap_or_else(|| self.release.prometheus.scrape_interval.min(LONGEST_INTERVAL))
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.release.prometheus.timeout + GRACE
+    }
+}
+
+impl<O> Inbox<O> {
+    pub(super) fn show(&self, status: Status) -> Arc<Status> {
+        let status = Arc::new(status);
+        self.status.send_replace(Arc::clone(&status));
+        status
+    }
+}
+
+impl<O: Observe, K: Keep> Running<O, K> {
+    async fn run(&mut self, stop: &mut Stop) {
+        self.announce().await;
+        let mut next = Instant::now();
+        let mut gathering: Option<Gathering> = None;
+        loop {
+            let subject = Subject::of(&self.record.state);
+            tokio::select! {
+                biased;
+                () = stop.given() => break,
+                asked = receive(&mut self.inbox.commands) => {
+                    let seen = self.known(gathering.as_ref());
+                    self.command(asked, &seen).await;
+                }
+                reload = receive(&mut self.inbox.reloads) => {
+                    self.reload(reload);
+                    gathering = None;
+                    next = Instant::now();
+                }
+                heard = hear(&mut gathering) => match heard {
+                    Heard::Part { harm: false } => continue,
+                    Heard::Part { harm: true } => {
+                        let seen = self.known(gathering.as_ref());
+                        let passed = self.pass(&seen, None).await;
+                        self.note(passed);
+                    }
+                    Heard::End => {
+                        let seen = gathering.take().map(|done| done.seen.clone()).unwrap_or_default();
+                        let passed = self.pass(&seen, None).await;
+                        self.newest = seen;
+                        self.note(passed);
+                    }
+                },
+                () = sleep_until(next), if gathering.is_none() => {
+                    next = Instant::now() + self.engine.interval();
+                    let state = self.record.state.clone();
+                    gathering = Some(Gathering::start(&self.engine.observer, state, self.engine.patience()));
+                }
+            }
+            if Subject::of(&self.record.state) != subject {
+                // What was seen, or is being asked, is about traffic or a clock that are no more.
+                self.newest = Seen::default();
+                gathering = None;
+                next = Instant::now();
+            }
+        }
+        self.farewell().await;
+    }
+
+    /// All that is known at this moment of the present traffic.
+    fn known(&self, gathering: Option<&Gathering>) -> Seen {
+        gathering.map_or_else(|| self.newest.clone(), |under_way| under_way.seen.or(&self.newest))
+    }
+
+    async fn command(&mut self, asked: Asked, seen: &Seen) {
+        let Asked { command, answer } = asked;
+        tracing::info!(release = %self.engine.release.key(), ?command, "command");
+        let told = match self.pass(seen, Some(command)).await {
+            Ok(Reason::Refused) => Answer::Refused(self.message()),
+            Ok(_) => Answer::Done(self.status(seen)),
+            Err(error) => Answer::NotStored(error.to_string()),
+        };
+        reply(answer, told);
+    }
+
+    /// Decides with what is known and does what follows.
+    async fn pass(&mut self, seen: &Seen, command: Option<Command>) -> Result<Reason, StoreError> {
+        let at = Instant::now();
+        let since_last_pass = self.last_pass.replace(at).map_or(Duration::ZERO, |last| at - last);
+        let now = Now { wall_ms: self.engine.clock.wall_ms(), since_last_pass };
+        let observation = seen.observation(self.engine.release.version.clone(), command);
+        let outcome = decide(&self.engine.release.plan, &self.record.state, &observation, now);
+        let reason = outcome.decision.reason;
+        self.last = Some(outcome.decision.clone());
+        let settled = self.settle(outcome, now.wall_ms).await;
+        self.status(seen);
+        settled.map(|()| reason)
+    }
+
+    /// A pass that nobody waits for: what failed is in status and tried again by the next one.
+    fn note(&self, passed: Result<Reason, StoreError>) {
+        if let Err(error) = passed {
+            tracing::error!(release = %self.engine.release.key(), %error, "not stored, so not done");
+        }
+    }
+
+    fn reload(&mut self, reload: Reload<O>) {
+        match reload {
+            Reload::Release(release, observer) => {
+                tracing::info!(release = %release.key(), version = %release.version, "release file read again");
+                for gate in &self.engine.release.plan.gates {
+                    if !release.plan.gates.contains(gate) {
+                        self.engine.telemetry.forget_gate(&release, gate);
+                    }
+                }
+                self.engine.release = release;
+                self.engine.observer = observer;
+                self.file_refused = None;
+                self.newest = Seen::default();
+            }
+            Reload::Unchanged => self.file_refused = None,
+            Reload::Refused(why) => self.file_refused = Some(why),
+        }
+        self.status(&self.newest);
+    }
+
+    fn message(&self) -> String {
+        self.last.as_ref().map(|decision| decision.message.clone()).unwrap_or_default()
+    }
+
+    /// Shows how things stand.
+    pub(super) fn status(&self, seen: &Seen) -> Arc<Status> {
+        let status = self.inbox.show(report::known(self, seen));
+        self.engine.telemetry.show(&status);
+        status
+    }
+}
+
+/// The next message; none ever, where nobody can send any more.
+pub(super) async fn receive<T>(from: &mut mpsc::Receiver<T>) -> T {
+    match from.recv().await {
+        Some(message) => message,
+        None => core::future::pending().await,
+    }
+}
+
+async fn hear(gathering: &mut Option<Gathering>) -> Heard {
+    match gathering {
+        Some(under_way) => under_way.next().await,
+        None => core::future::pending().await,
+    }
+}
+
+/// Who asked may have hung up by now; what was decided stands.
+pub(super) fn reply(answer: oneshot::Sender<Answer>, told: Answer) {
+    drop(answer.send(told));
+}

@@ -1,0 +1,85 @@
+//! The release file was read again.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use serin_rollout::{Command, Phase};
+use tokio::time::sleep;
+
+use crate::engine::scripted::{Bench, HEALTHY, clock, release, scratch};
+use crate::engine::{Answer, Reload};
+use crate::status::{ConditionKind, Status};
+
+#[tokio::test(start_paused = true)]
+async fn a_new_version_goes_back_to_stable_first_and_never_reshuffles_users_on_the_canary() {
+    let (_scratch, folder) = scratch();
+    let mut bench = Bench::start(&folder, &clock(), HEALTHY);
+    bench.until_weight("5%").await;
+    let old = bench.entry().unwrap().salt;
+    let new = release("v3", "shop.example.com");
+    assert_ne!(new.assignment.salt.as_str(), old);
+    let mut shown = bench.board.watch();
+    let news = Reload::Release(new, Arc::clone(&bench.world));
+    bench.reload.send(news).await.unwrap();
+    loop {
+        shown.changed().await.unwrap();
+        let entry = bench.entry().unwrap();
+        if entry.weight.is_zero() {
+            break;
+        }
+        assert_eq!(entry.salt, old, "{entry:?}");
+    }
+    let status = bench.until(|status| status.version == "v3" && !status.weight.is_zero()).await;
+    assert_eq!(status.weight, "5%".parse().unwrap());
+    assert_ne!(bench.entry().unwrap().salt, old);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_host_in_the_file_is_published_under_a_revision_of_its_own() {
+    let (_scratch, folder) = scratch();
+    let mut bench = Bench::start(&folder, &clock(), HEALTHY);
+    bench.until_weight("5%").await;
+    let before = bench.entry().unwrap();
+    let news = Reload::Release(release("v2", "www.example.com"), Arc::clone(&bench.world));
+    bench.reload.send(news).await.unwrap();
+    bench.until(|status| status.revision > before.revision).await;
+    let after = bench.entry().unwrap();
+    assert_eq!((after.weight, &after.salt), (before.weight, &before.salt));
+    assert_eq!(after.hosts, ["www.example.com"]);
+    bench.until_phase(Phase::Succeeded).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_file_is_reported_and_changes_nothing() {
+    let (_scratch, folder) = scratch();
+    let mut bench = Bench::start(&folder, &clock(), HEALTHY);
+    bench.until_weight("5%").await;
+    bench.reload.send(Reload::Refused("shop.yaml:3: no".to_owned())).await.unwrap();
+    let kind = ConditionKind::ReleaseFileRefused;
+    let has =
+        move |status: &Status| status.conditions.iter().any(|condition| condition.kind == kind);
+    bench.until(has).await;
+    bench.reload.send(Reload::Unchanged).await.unwrap();
+    bench.until(|status| !has(status)).await;
+    bench.until_phase(Phase::Succeeded).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_salt_waits_until_nobody_is_on_the_canary() {
+    let (_scratch, folder) = scratch();
+    let mut bench = Bench::start(&folder, &clock(), HEALTHY);
+    bench.until_weight("5%").await;
+    let old = bench.entry().unwrap();
+    let mut changed = release("v2", "shop.example.com").as_ref().clone();
+    changed.assignment.salt = "another".parse().unwrap();
+    let news = Reload::Release(Arc::new(changed), Arc::clone(&bench.world));
+    bench.reload.send(news).await.unwrap();
+    sleep(Duration::from_secs(2)).await;
+    let now = bench.entry().unwrap();
+    assert_eq!((now.revision, &now.salt), (old.revision, &old.salt));
+    assert!(matches!(bench.handle.command(Command::Abort).await, Some(Answer::Done(_))));
+    bench.until_phase(Phase::RolledBack).await;
+    assert!(matches!(bench.handle.command(Command::Retry).await, Some(Answer::Done(_))));
+    bench.until_weight("5%").await;
+    assert_eq!(bench.entry().unwrap().salt, "another");
+}

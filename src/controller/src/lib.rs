@@ -1,0 +1,20 @@
+//! The controller: moves the weights of releases, gated by Prometheus.
+//!
+//! What to do is decided by `serin_rollout::decide`, which knows no I/O. Around it stand, one
+//! module each: what the user asked for ([`release`]), what can be seen ([`prometheus`], [`gates`],
+//! [`observe`]), what is remembered ([`store`]), what filters are told ([`publish`]), the loop that
+//! joins them ([`engine`]), and what people and programs see and do ([`status`], [`telemetry`],
+//! [`server`], [`cli`]).
+
+pub mod cli;
+pub mod engine;
+pub mod gates;
+pub mod observe;
+pub mod prometheus;
+pub mod publish;
+pub mod release;
+pub mod run;
+pub mod server;
+pub mod status;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,7 @@
+//! The `serin` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    serin_controller::cli::main()
+}

@@ -1,0 +1,133 @@
+//! Whether requests still reach the canary.
+
+use core::time::Duration;
+
+use serin_assignment::Variant;
+use serin_rollout::CanaryTraffic;
+
+use crate::gates::{Subject, cluster_matcher};
+use crate::prometheus::{Client, Point, Series, promql};
+
+/// How many scrapes are looked at: three that stand still, the one before them, and room for two
+/// that a rollback's last requests fall into.
+const SCRAPES: u32 = 6;
+
+/// The counters of requests that were sent to a cluster: those that got a connection, and those
+/// that failed before one. Envoy has all of them from the start, and counts no request's end, so
+/// that a download which began long ago disturbs nobody.
+const COUNTERS: &str = "envoy_cluster_upstream_(rq_total|rq_pending_failure_eject|rq_pending_overflow|cx_none_healthy)";
+
+/// What Envoy's own counters say of the canary's cluster since the traffic was decided.
+pub(super) async fn ask(
+    client: &Client,
+    subject: &Subject,
+    since_ms: u64,
+    at_ms: u64,
+) -> CanaryTraffic {
+    let scrape = client.settings().scrape_interval;
+    let query = format!(
+        "{{__name__=~\"{COUNTERS}\",{}}}[{}]",
+        cluster_matcher(subject.cluster(Variant::Canary)),
+        promql::duration(scrape * SCRAPES + scrape / 2)
+    );
+    match client.matrix(&query, at_ms).await {
+        Ok(series) => read(&series, since_ms, at_ms, scrape),
+        Err(_) => CanaryTraffic::Unknown,
+    }
+}
+
+/// The counter that stood still for the fewest scrapes decides. A proxy that ceased to be scraped
+/// may still send: while its samples are among the last it is what nobody can tell.
+fn read(series: &[Series], since_ms: u64, at_ms: u64, scrape_interval: Duration) -> CanaryTraffic {
+    let oldest = Duration::from_millis(at_ms).saturating_sub(scrape_interval * 2);
+    let mut fewest: Option<u32> = None;
+    for one in series {
+        let fresh =
+            one.points.last().is_some_and(|last| Duration::from_millis(last.at_ms) >= oldest);
+        let still = if fresh { still(&one.points, since_ms) } else { Some(0) };
+        match still {
+            None => return CanaryTraffic::Flowing,
+            Some(still) => fewest = Some(fewest.map_or(still, |fewest| fewest.min(still))),
+        }
+    }
+    match fewest {
+        None | Some(0) => CanaryTraffic::Unknown,
+        Some(scrapes) => CanaryTraffic::Still { scrapes },
+    }
+}
+
+/// For how many of the newest scrapes a counter has stood still, those before `since_ms` left out;
+/// `None` where the newest of them all shows growth.
+fn still(points: &[Point], since_ms: u64) -> Option<u32> {
+    let pairs = points.iter().zip(points.iter().skip(1)).rev();
+    let mut scrapes = 0;
+    for (before, after) in pairs {
+        if after.at_ms <= since_ms {
+            break;
+        }
+        let grown = after.value > before.value || (after.value < before.value && after.value > 0.0);
+        match (grown, scrapes) {
+            (true, 0) => return None,
+            (true, _) => break,
+            (false, _) => scrapes += 1,
+        }
+    }
+    Some(scrapes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prometheus::Labels;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A counter of a proxy that had these values at second 1, 2, …
+    fn proxy(values: &[f64]) -> Series {
+        let points = (1..).zip(values).map(|(at, value)| Point { at_ms: at * 1000, value: *value });
+        Series { labels: Labels::new(), points: points.collect() }
+    }
+
+    fn seen(series: &[Series], since_ms: u64, at_ms: u64) -> CanaryTraffic {
+        read(series, since_ms, at_ms, SECOND)
+    }
+
+    #[test]
+    fn only_scrapes_after_the_traffic_was_decided_count() {
+        let proxies = [proxy(&[5.0, 5.0, 5.0, 5.0, 5.0, 5.0])];
+        assert_eq!(seen(&proxies, 2500, 6000), CanaryTraffic::Still { scrapes: 4 });
+        assert_eq!(seen(&proxies, 4500, 6000), CanaryTraffic::Still { scrapes: 2 });
+        assert_eq!(seen(&proxies, 6000, 6000), CanaryTraffic::Unknown);
+    }
+
+    #[test]
+    fn growth_ends_the_stillness() {
+        assert_eq!(seen(&[proxy(&[5.0, 6.0, 7.0])], 0, 3000), CanaryTraffic::Flowing);
+        let proxies = [proxy(&[5.0, 6.0, 7.0, 7.0, 7.0])];
+        assert_eq!(seen(&proxies, 0, 5000), CanaryTraffic::Still { scrapes: 2 });
+    }
+
+    #[test]
+    fn a_proxy_that_started_again_has_sent_what_its_counter_shows() {
+        assert_eq!(seen(&[proxy(&[5.0, 5.0, 3.0])], 0, 3000), CanaryTraffic::Flowing);
+        let proxies = [proxy(&[5.0, 5.0, 0.0])];
+        assert_eq!(seen(&proxies, 0, 3000), CanaryTraffic::Still { scrapes: 2 });
+    }
+
+    #[test]
+    fn the_busiest_proxy_decides() {
+        let quiet = proxy(&[5.0, 5.0, 5.0, 5.0, 5.0]);
+        let late = proxy(&[5.0, 6.0, 7.0, 7.0, 7.0]);
+        assert_eq!(seen(&[quiet.clone(), late], 0, 5000), CanaryTraffic::Still { scrapes: 2 });
+        let busy = proxy(&[5.0, 5.0, 5.0, 5.0, 6.0]);
+        assert_eq!(seen(&[quiet, busy], 0, 5000), CanaryTraffic::Flowing);
+    }
+
+    #[test]
+    fn a_proxy_out_of_sight_is_not_still() {
+        let quiet = proxy(&[5.0, 5.0, 5.0, 5.0, 5.0]);
+        let gone = proxy(&[5.0, 5.0]);
+        assert_eq!(seen(&[quiet, gone], 0, 5000), CanaryTraffic::Unknown);
+        assert_eq!(seen(&[], 0, 5000), CanaryTraffic::Unknown);
+    }
+}

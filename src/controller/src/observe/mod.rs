@@ -1,0 +1,113 @@
+//! Looks at a release through Prometheus: the part of an observation that metrics can tell.
+//!
+//! Every question has a file of its own, with the query beside the pure function that reads the
+//! answer. All are asked at the same time and told as they are answered; one without an answer
+//! says so, and none waits for another.
+
+mod canary_traffic;
+mod endpoints;
+mod names;
+mod proof;
+mod requests;
+mod weight_in_force;
+
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures_util::future::join_all;
+use serin_assignment::{Variant, Weight};
+use serin_rollout::State;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::engine::{Observe, Part};
+use crate::gates::{Gate, Moment, Subject};
+use crate::prometheus::{Client, QueryError, SetupError};
+use crate::release::Release;
+
+/// The eyes of one release.
+#[derive(Debug)]
+pub struct Observer {
+    client: Client,
+    subject: Subject,
+    gates: Arc<[Gate]>,
+}
+
+impl Observer {
+    /// An observer for this release; nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`SetupError`] where a certificate or key for Prometheus cannot be used.
+    pub async fn new(release: &Release) -> Result<Self, SetupError> {
+        Ok(Self {
+            client: Client::new(release.prometheus.clone()).await?,
+            subject: release.subject(),
+            gates: release.gates.clone().into(),
+        })
+    }
+
+    /// Tells every part of what is to be seen as of `at_ms` (milliseconds since 1970).
+    pub async fn observe_at(&self, state: &State, at_ms: u64, tell: &UnboundedSender<Part>) {
+        // Nobody listens any more where the pass was decided without the rest.
+        let tell = |part| drop(tell.send(part));
+        let (client, subject) = (&self.client, &self.subject);
+        let moment = Moment {
+            at_ms,
+            exposed_since_ms: state.exposed_since_ms,
+            weight: state.traffic.weight,
+        };
+        let gates = join_all(self.gates.iter().map(|gate| async move {
+            tell(Part::Gate(gate.read(client, subject, &moment).await));
+        }));
+        let proof = async {
+            tell(Part::Proof(proof::ask(client, subject, state.traffic.revision, at_ms).await));
+        };
+        let requests = async {
+            let placed = requests::ask(client, subject, state.clock, at_ms).await;
+            tell(Part::CanaryRequests(placed.map(|placed| placed.canary)));
+            tell(Part::ObservedShare(placed.and_then(requests::Placed::share)));
+        };
+        let traffic = async {
+            let since_ms = state.traffic_since_ms;
+            tell(Part::CanaryTraffic(canary_traffic::ask(client, subject, since_ms, at_ms).await));
+        };
+        let canary = async {
+            tell(Part::Canary(endpoints::ask(client, subject, Variant::Canary, at_ms).await));
+        };
+        let stable = async {
+            tell(Part::Stable(endpoints::ask(client, subject, Variant::Stable, at_ms).await));
+        };
+        tokio::join!(gates, proof, requests, traffic, canary, stable);
+    }
+
+    /// The canary's share that proxies have shown within the last five minutes, the highest where
+    /// they differ; `None` where none shows any.
+    ///
+    /// # Errors
+    /// [`QueryError`] where it could not be asked: then nobody knows, which is not "none".
+    pub async fn weight_in_force_at(&self, at_ms: u64) -> Result<Option<Weight>, QueryError> {
+        weight_in_force::ask(&self.client, &self.subject, at_ms).await
+    }
+}
+
+impl Observe for Observer {
+    async fn weight_in_force(&self) -> Result<Option<Weight>, String> {
+        self.weight_in_force_at(now_ms()).await.map_err(|error| error.to_string())
+    }
+
+    async fn observe(&self, state: State, tell: UnboundedSender<Part>) {
+        self.observe_at(&state, now_ms(), &tell).await;
+    }
+}
+
+/// The wall clock, in milliseconds since 1970: Prometheus stores its samples by it.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The time that holds the last three scrapes of every proxy: half an interval more, since scrapes
+/// do not fall on the question.
+fn three_scrapes(scrape_interval: Duration) -> Duration {
+    scrape_interval * 3 + scrape_interval / 2
+}

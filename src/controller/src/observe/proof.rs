@@ -1,0 +1,68 @@
+//! Whether the published traffic is live at every proxy.
+
+use serin_document::metrics;
+use serin_rollout::Proof;
+
+use super::{names, three_scrapes};
+use crate::gates::{Subject, whole};
+use crate::prometheus::{Client, Sample, promql};
+
+/// Every proxy of the last three scrapes, with the newest of its values: that one is the smallest
+/// among its workers.
+pub(super) async fn ask(client: &Client, subject: &Subject, revision: u64, at_ms: u64) -> Proof {
+    let query = format!(
+        "last_over_time({}[{}])",
+        names::gauge(metrics::REVISION, &subject.metric_id),
+        promql::duration(three_scrapes(client.settings().scrape_interval))
+    );
+    match client.vector(&query, at_ms).await {
+        Ok(samples) => read(&samples, revision),
+        Err(error) => Proof::Unknown { why: error.to_string() },
+    }
+}
+
+fn read(samples: &[Sample], revision: u64) -> Proof {
+    // Revisions stay below 2^53 and so are exact; a value that is no number is behind everything.
+    let shown = |sample: &Sample| whole(sample.point.value);
+    let Some(smallest) = samples.iter().map(shown).min() else {
+        let why = "no proxy shows this rollout in the last three scrapes".to_owned();
+        return Proof::Unknown { why };
+    };
+    let proxies = samples.len();
+    match samples.iter().filter(|sample| shown(sample) < revision).count() {
+        0 => Proof::Live { proxies },
+        behind => Proof::Behind { proxies, behind, smallest },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prometheus::{Labels, Point};
+
+    const REVISION: u64 = 1_795_445_683_700;
+
+    fn proof(values: &[f64]) -> Proof {
+        let sample = |value: &f64| Sample {
+            labels: Labels::new(),
+            point: Point { at_ms: 0, value: *value },
+        };
+        read(&values.iter().map(sample).collect::<Vec<_>>(), REVISION)
+    }
+
+    #[test]
+    fn every_proxy_has_to_show_the_revision_or_a_later_one() {
+        assert_eq!(proof(&[1_795_445_683_700.0, 1_795_445_683_701.0]), Proof::Live { proxies: 2 });
+        assert_eq!(
+            proof(&[1_795_445_683_700.0, 1_795_445_683_699.0]),
+            Proof::Behind { proxies: 2, behind: 1, smallest: REVISION - 1 }
+        );
+    }
+
+    #[test]
+    fn no_proxy_is_no_proof_and_no_number_is_behind() {
+        assert!(matches!(proof(&[]), Proof::Unknown { .. }));
+        assert_eq!(proof(&[f64::NAN]), Proof::Behind { proxies: 1, behind: 1, smallest: 0 });
+        assert_eq!(proof(&[0.0]), Proof::Behind { proxies: 1, behind: 1, smallest: 0 });
+    }
+}

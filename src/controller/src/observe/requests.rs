@@ -1,0 +1,135 @@
+//! How many requests the hash (or the draw, for anonymous ones) placed on each side since the
+//! step's clock started.
+
+use core::time::Duration;
+
+use serin_assignment::Variant;
+use serin_document::{Reason, metrics};
+use serin_rollout::StepClock;
+
+use super::names;
+use crate::gates::{Subject, Window, growth, samples, whole};
+use crate::prometheus::{Client, Series};
+
+/// Requests that count as evidence: testers, pinned users and the like differ from the rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Placed {
+    /// On the canary.
+    pub(super) canary: u64,
+    /// On stable.
+    pub(super) stable: u64,
+}
+
+impl Placed {
+    /// The canary's share, 0.0 to 1.0; `None` of nothing.
+    #[expect(clippy::cast_precision_loss, reason = "counts of requests are far below 2^53")]
+    pub(super) fn share(self) -> Option<f64> {
+        let all = self.canary + self.stable;
+        if all == 0 { None } else { Some(self.canary as f64 / all as f64) }
+    }
+}
+
+/// `None` before the clock has started and where nobody can tell.
+pub(super) async fn ask(
+    client: &Client,
+    subject: &Subject,
+    clock: Option<StepClock>,
+    at_ms: u64,
+) -> Option<Placed> {
+    let length = Duration::from_millis(at_ms.checked_sub(clock?.started_ms)?);
+    let window = Window { end_ms: at_ms, length };
+    // The revision is there before the first assignment, and so is a witness that a counter was
+    // born later.
+    let selector = names::all_of(&[metrics::ASSIGNMENTS, metrics::REVISION], &subject.metric_id);
+    let query = samples(&selector, &window, client.settings().scrape_interval);
+    let series = client.matrix(&query, at_ms).await.ok()?;
+    if series.is_empty() { None } else { Some(read(&series, window.start_ms())) }
+}
+
+fn read(series: &[Series], start_ms: u64) -> Placed {
+    let own = ["__name__", metrics::VARIANT, metrics::REASON];
+    let mut placed = Placed::default();
+    for (one, grown) in series.iter().zip(growth(series, start_ms, &own)) {
+        match side(one) {
+            Some(Variant::Canary) => placed.canary += whole(grown),
+            Some(Variant::Stable) => placed.stable += whole(grown),
+            None => {}
+        }
+    }
+    placed
+}
+
+/// The side of a series that counts as evidence.
+fn side(series: &Series) -> Option<Variant> {
+    let label = |name: &str| series.labels.get(name).map_or("", String::as_str);
+    let name = label("__name__");
+    for side in [Variant::Canary, Variant::Stable] {
+        for reason in [Reason::Hash, Reason::Random] {
+            let (side_name, reason) = (side.as_str(), reason.as_str());
+            let tags = [(metrics::VARIANT, side_name), (metrics::REASON, reason)];
+            let extracted = name == metrics::ASSIGNMENTS
+                && label(metrics::VARIANT) == side_name
+                && label(metrics::REASON) == reason;
+            let flat =
+                name.starts_with(metrics::ASSIGNMENTS) && name.ends_with(&names::flat_end(&tags));
+            if extracted || flat {
+                return Some(side);
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prometheus::Point;
+
+    fn series(labels: &[(&str, &str)], points: &[(u64, f64)]) -> Series {
+        Series {
+            labels: labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            points: points
+                .iter()
+                .map(|(at_ms, value)| Point { at_ms: *at_ms, value: *value })
+                .collect(),
+        }
+    }
+
+    fn counted(variant: &str, reason: &str, points: &[(u64, f64)]) -> Series {
+        let name = ("__name__", "serin_assignments");
+        series(&[name, ("id", "a"), ("variant", variant), ("reason", reason)], points)
+    }
+
+    #[test]
+    fn only_what_the_hash_or_the_draw_placed_counts() {
+        let points = [(0, 0.0), (10, 8.0)];
+        let all = [
+            counted("canary", "hash", &points),
+            counted("canary", "random", &points),
+            counted("canary", "opt-in", &points),
+            counted("stable", "hash", &points),
+            counted("stable", "anonymous", &points),
+            counted("none", "no-request-id", &points),
+        ];
+        let placed = read(&all, 0);
+        assert_eq!(placed, Placed { canary: 16, stable: 8 });
+        assert_eq!(placed.share(), Some(16.0 / 24.0));
+        assert_eq!(Placed::default().share(), None);
+    }
+
+    #[test]
+    fn names_with_their_tags_are_read_too() {
+        let name =
+            "serin_assignments_id___a___rollout___shop_a___variant___canary___reason___hash___";
+        let flat = series(&[("__name__", name)], &[(0, 1.0), (10, 5.0)]);
+        assert_eq!(read(&[flat], 0), Placed { canary: 4, stable: 0 });
+    }
+
+    #[test]
+    fn the_first_request_counts_when_the_proxy_was_there_before() {
+        let revision =
+            series(&[("__name__", metrics::REVISION), ("id", "a")], &[(0, 9.0), (10, 9.0)]);
+        let born = counted("canary", "hash", &[(10, 3.0)]);
+        assert_eq!(read(&[revision, born], 0), Placed { canary: 3, stable: 0 });
+    }
+}

@@ -1,0 +1,215 @@
+//! Asking: one POST, with a deadline and a cap.
+
+use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
+
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
+use hyper::{Method, Request, StatusCode};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::tls::Stamp;
+use super::{Answer, Fault, Point, QueryError, Sample, Series, Settings, SetupError};
+use super::{answer, credentials, tls};
+
+/// The largest answer that is read, in bytes. A window of 240 points of 1,000 series is half of
+/// it; more is a query that forgot to aggregate.
+const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+
+/// How far the time of an answer may lie from the time of the question: other implementations
+/// of the API round to seconds.
+const TIME_TOLERANCE: Duration = Duration::from_secs(1);
+
+/// The share of the deadline that Prometheus itself is given, so that its own "timed out" (which
+/// says more than silence) comes before ours.
+const SERVER_SHARE: f64 = 0.9;
+
+type Http = HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// A client of one Prometheus. Cheap to share: connections are kept and used again.
+#[derive(Debug)]
+pub struct Client {
+    settings: Settings,
+    connections: Mutex<(Stamp, Http)>,
+}
+
+impl Client {
+    /// A client for these settings; certificates are read, nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`SetupError`] where a certificate or key cannot be used.
+    pub async fn new(settings: Settings) -> Result<Self, SetupError> {
+        let stamp = Stamp::of(&settings).await;
+        let http = connect(&settings)?;
+        Ok(Self { settings, connections: Mutex::new((stamp, http)) })
+    }
+
+    /// What the client was made from.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Evaluates `query` as of `at_ms` (milliseconds since 1970).
+    ///
+    /// # Errors
+    /// [`QueryError`]: every outcome other than a complete answer for that time.
+    pub async fn query(&self, query: &str, at_ms: u64) -> Result<Answer, QueryError> {
+        let limit = self.settings.timeout;
+        let asked = tokio::time::timeout(limit, self.ask(query, at_ms)).await;
+        asked
+            .unwrap_or(Err(Fault::Timeout(limit)))
+            .map_err(|fault| QueryError { address: self.settings.address.clone(), fault })
+    }
+
+    /// Like [`Client::query`], where one value a series is needed; a scalar is a series without
+    /// labels.
+    ///
+    /// # Errors
+    /// [`QueryError`], also where the query gives something else.
+    pub async fn vector(&self, query: &str, at_ms: u64) -> Result<Vec<Sample>, QueryError> {
+        match self.query(query, at_ms).await? {
+            Answer::Vector(samples) => Ok(samples),
+            Answer::Scalar(point) => Ok(vec![Sample { labels: super::Labels::new(), point }]),
+            other @ Answer::Matrix(_) => Err(self.unexpected("vector", &other)),
+        }
+    }
+
+    /// Like [`Client::query`], where raw samples are needed (`metric[1m]`).
+    ///
+    /// # Errors
+    /// [`QueryError`], also where the query gives something else.
+    pub async fn matrix(&self, query: &str, at_ms: u64) -> Result<Vec<Series>, QueryError> {
+        match self.query(query, at_ms).await? {
+            Answer::Matrix(series) => Ok(series),
+            other => Err(self.unexpected("matrix", &other)),
+        }
+    }
+
+    fn unexpected(&self, expected: &'static str, got: &Answer) -> QueryError {
+        let fault = Fault::Kind { expected, got: got.kind() };
+        QueryError { address: self.settings.address.clone(), fault }
+    }
+
+    async fn ask(&self, query: &str, at_ms: u64) -> Result<Answer, Fault> {
+        let request = self.request(query, at_ms).await?;
+        let response =
+            self.http().await?.request(request).await.map_err(|error| unreachable(&error))?;
+        let (head, body) = response.into_parts();
+        if head.status.is_redirection() {
+            return Err(redirected(head.status, &head.headers));
+        }
+        let body = match Limited::new(body, LARGEST_ANSWER).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                return Err(Fault::TooLarge { limit: LARGEST_ANSWER });
+            }
+            Err(error) => return Err(Fault::Unreachable(error.to_string())),
+        };
+        match answer::read(&body) {
+            // Prometheus' own errors speak for themselves, with whatever status.
+            Err(fault @ Fault::Refused { .. }) => Err(fault),
+            _ if !head.status.is_success() => {
+                Err(Fault::Status { status: head.status.as_u16(), text: beginning(&body) })
+            }
+            Ok(answer) => checked(answer, at_ms),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn request(&self, query: &str, at_ms: u64) -> Result<Request<Full<Bytes>>, Fault> {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("query", query)
+            .append_pair("time", &format!("{}.{:03}", at_ms / 1000, at_ms % 1000))
+            .append_pair("timeout", &server_timeout(self.settings.timeout))
+            .finish();
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(self.settings.address.endpoint("/api/v1/query"))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::from(form))
+            .map_err(|error| Fault::Unreachable(error.to_string()))?;
+        for (name, value) in &self.settings.headers {
+            request.headers_mut().append(name, value.clone());
+        }
+        if let Some(value) = credentials::authorization(&self.settings.authentication).await? {
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
+        Ok(request)
+    }
+
+    /// The connections, set up anew when a certificate was rotated.
+    async fn http(&self) -> Result<Http, Fault> {
+        let stamp = Stamp::of(&self.settings).await;
+        let mut held = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.0 != stamp {
+            *held = (stamp, connect(&self.settings)?);
+        }
+        Ok(held.1.clone())
+    }
+}
+
+fn connect(settings: &Settings) -> Result<Http, SetupError> {
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls::client_config(settings)?)
+        .https_or_http()
+        .enable_http1()
+        .build();
+    Ok(HttpClient::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector))
+}
+
+/// The message with its causes: hyper's own says only "client error (Connect)".
+fn unreachable(error: &hyper_util::client::legacy::Error) -> Fault {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    Fault::Unreachable(text)
+}
+
+fn redirected(status: StatusCode, headers: &HeaderMap) -> Fault {
+    let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
+    // Neither a query nor a user's name belongs in a log.
+    let to = to.split(['?', '#']).next().unwrap_or_default();
+    let to = match (to.split_once("://"), to.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => to.to_owned(),
+    };
+    Fault::Redirected { status: status.as_u16(), to }
+}
+
+/// Enough of a foreign body to recognise it by.
+fn beginning(body: &[u8]) -> String {
+    const SHOWN_BYTES: usize = 120;
+    let shown = body.get(..SHOWN_BYTES).unwrap_or(body);
+    String::from_utf8_lossy(shown).trim().to_owned()
+}
+
+fn server_timeout(own: Duration) -> String {
+    format!("{}ms", own.mul_f64(SERVER_SHARE).as_millis().max(1))
+}
+
+/// Refuses an answer for another time. The points of a matrix lie in the past by nature; none
+/// may lie in the future.
+fn checked(answer: Answer, asked_ms: u64) -> Result<Answer, Fault> {
+    let off =
+        |point: &Point| Duration::from_millis(point.at_ms.abs_diff(asked_ms)) > TIME_TOLERANCE;
+    let wrong = match &answer {
+        Answer::Vector(samples) => samples.iter().map(|sample| sample.point).find(off),
+        Answer::Scalar(point) => Some(*point).filter(off),
+        Answer::Matrix(series) => series
+            .iter()
+            .filter_map(|series| series.points.last().copied())
+            .find(|point| point.at_ms > asked_ms && off(point)),
+    };
+    match wrong {
+        Some(point) => Err(Fault::WrongTime { asked_ms, answered_ms: point.at_ms }),
+        None => Ok(answer),
+    }
+}

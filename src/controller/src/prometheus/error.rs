@@ -1,0 +1,105 @@
+//! What can go wrong with a query.
+
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+
+use super::Address;
+
+/// A query without a usable answer. It names the address, never a credential.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{address}: {fault}")]
+pub struct QueryError {
+    /// The Prometheus that was asked.
+    pub address: Address,
+    /// What went wrong.
+    pub fault: Fault,
+}
+
+/// What went wrong with a query.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A secret or certificate could not be had, so nothing was asked.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// No connection, or one that broke.
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    /// No answer in time.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// The answer is larger than a query of this kind may be.
+    #[error("the answer exceeds {} MiB: let the query aggregate (`sum by …`)", .limit / (1024 * 1024))]
+    TooLarge {
+        /// The cap, in bytes.
+        limit: usize,
+    },
+    /// Sent elsewhere. Redirects are not followed: the credentials are meant for this address.
+    #[error("redirects to {to:?} (HTTP {status}), which is not followed; name that address")]
+    Redirected {
+        /// The HTTP status.
+        status: u16,
+        /// Where to, without a query.
+        to: String,
+    },
+    /// Prometheus itself refused: `bad_data`, `execution`, `timeout`, `unavailable`, …
+    #[error("{kind}: {message}")]
+    Refused {
+        /// Prometheus' name for the kind of error.
+        kind: String,
+        /// Its own words.
+        message: String,
+    },
+    /// An HTTP error without the body that Prometheus would send: another server, or a wrong path.
+    #[error("HTTP {status} that is not from Prometheus' query API: {text:?}")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of the body.
+        text: String,
+    },
+    /// A body that is not an answer of the query API.
+    #[error("the answer is not one of Prometheus' query API: {0}")]
+    Unreadable(String),
+    /// Part of the data may be missing, so the numbers prove nothing.
+    #[error("answered with a warning: {}", .0.join("; "))]
+    Warnings(Vec<String>),
+    /// A native histogram stands where a number should.
+    #[error(
+        "answered with a native histogram in place of a number: let the query use histogram_quantile() or histogram_count()"
+    )]
+    Histogram,
+    /// Another kind of result than the question calls for.
+    #[error("answered with a {got}, where a {expected} is needed")]
+    Kind {
+        /// The kind that is needed.
+        expected: &'static str,
+        /// The kind that came.
+        got: &'static str,
+    },
+    /// An answer for another time, as a cache would give it.
+    #[error("answered for another time: asked for {asked_ms}, got {answered_ms} (ms since 1970)")]
+    WrongTime {
+        /// The time of the question, in milliseconds since 1970.
+        asked_ms: u64,
+        /// The time of the answer, in milliseconds since 1970.
+        answered_ms: u64,
+    },
+}
+
+/// A file that is needed to ask, and cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {}: {why}", file.display())]
+pub struct SetupError {
+    /// What the file holds.
+    pub what: &'static str,
+    /// Its path; empty where the fault lies in the system's own certificates.
+    pub file: PathBuf,
+    /// Why it cannot be used; never its content.
+    pub why: String,
+}
+
+impl SetupError {
+    pub(super) fn new(what: &'static str, file: &Path, why: &dyn ToString) -> Self {
+        Self { what, file: file.to_owned(), why: why.to_string() }
+    }
+}

@@ -1,0 +1,19 @@
+//! The client of a Prometheus: instant queries, and every outcome that one can have.
+//!
+//! A gate that trusts an answer must know what it trusts, so nothing is smoothed over here: a
+//! warning, a redirect, an answer for another time or a native histogram is an error of its own.
+
+mod address;
+mod answer;
+mod client;
+mod credentials;
+mod error;
+pub(crate) mod promql;
+mod settings;
+mod tls;
+
+pub use address::{Address, InvalidAddress};
+pub use answer::{Answer, Labels, Point, Sample, Series};
+pub use client::Client;
+pub use error::{Fault, QueryError, SetupError};
+pub use settings::{Authentication, ClientCertificate, Settings};

@@ -1,0 +1,132 @@
+//! The release file: what the user asked for, checked.
+//!
+//! A file is read in three steps. [`spec`] has its shape, which serde fills; [`read`] turns that
+//! into the checked types below and collects every fault; [`locate`] finds the line of each.
+//! Another source of the same shape, such as a Kubernetes object, shares all but the last.
+
+mod fault;
+mod load;
+mod locate;
+mod read;
+mod spec;
+mod warnings;
+
+use serin_assignment::Salt;
+use serin_document::{
+    Anonymous, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix, Revision, Rollout,
+    RolloutName,
+};
+use serin_rollout::{Plan, Traffic, Version};
+
+pub use fault::{Fault, FieldPath};
+pub use load::{Faulty, LoadError, Located};
+pub use warnings::Warning;
+
+use crate::gates::{Gate, Subject};
+use crate::prometheus::Settings;
+
+/// The kind that a release file names.
+pub const KIND: &str = "CanaryRelease";
+/// The version of the file's shape.
+pub const API_VERSION: &str = "serin.dev/v1alpha1";
+
+/// A release as its owner planned it, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Release {
+    /// Groups releases; a DNS label.
+    pub namespace: String,
+    /// Unique within the namespace; a DNS label.
+    pub name: String,
+    /// What the canary runs. Another value is a new rollout.
+    pub version: Version,
+    /// Whose requests, and who serves them.
+    pub traffic: TrafficScope,
+    /// Who of them gets the canary.
+    pub assignment: Assignment,
+    /// The metrics that the gates and the proofs read.
+    pub prometheus: Settings,
+    /// The steps and what follows them.
+    pub plan: Plan,
+    /// What must hold at each step, in the order of `plan.gates`.
+    pub gates: Vec<Gate>,
+    rollout_name: RolloutName,
+}
+
+/// Whose requests a release takes, and who serves them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrafficScope {
+    /// The hosts, at least one.
+    pub hosts: Vec<HostPattern>,
+    /// The paths, at least one.
+    pub paths: Vec<PathPrefix>,
+    /// Envoy's name of the cluster that runs the version before.
+    pub stable_cluster: String,
+    /// Envoy's name of the cluster that runs the version on trial.
+    pub canary_cluster: String,
+}
+
+/// Who gets the canary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// Where the user's id stands, in order.
+    pub identity: Vec<IdentitySource>,
+    /// What becomes of requests without an id.
+    pub anonymous: Anonymous,
+    /// Where a tester says `canary` or `stable`, in order.
+    pub testers: Vec<IdentitySource>,
+    /// Names the release to the hash.
+    pub salt: Salt,
+    /// The header that carries the mark.
+    pub mark: MarkName,
+    /// What becomes of marks that requests bring along.
+    pub incoming: Incoming,
+}
+
+impl Release {
+    /// `namespace/name`, by which people and programs call the release.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.rollout_name.as_str()
+    }
+
+    /// The same as the name of the release's rollout in the document.
+    #[must_use]
+    pub const fn rollout_name(&self) -> &RolloutName {
+        &self.rollout_name
+    }
+
+    /// The document's entry that puts `traffic` in force.
+    #[must_use]
+    pub fn rollout(&self, traffic: &Traffic) -> Rollout {
+        Rollout {
+            name: self.rollout_name.clone(),
+            revision: Revision::new(traffic.revision),
+            hosts: self.traffic.hosts.clone(),
+            bare_hosts: std::collections::BTreeMap::new(),
+            paths: self.traffic.paths.clone(),
+            salt: self.assignment.salt.clone(),
+            weight: traffic.weight,
+            canary_serves: traffic.canary_serves,
+            identity: self.assignment.identity.clone(),
+            anonymous: self.assignment.anonymous,
+            testers: self.assignment.testers.clone(),
+            incoming: self.assignment.incoming,
+            count: true,
+            mark: self.assignment.mark.clone(),
+            requires: Vec::new(),
+        }
+    }
+
+    /// Whom metrics are asked about.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject {
+            metric_id: self.rollout_name.metric_id(),
+            stable_cluster: self.traffic.stable_cluster.clone(),
+            canary_cluster: self.traffic.canary_cluster.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! `spec.assignment`.
+
+use serin_assignment::Salt;
+use serin_document::{
+    Anonymous, CookieName, HeaderName, IdentitySource, Incoming, MarkName, ParameterName,
+    RolloutName,
+};
+use serin_rollout::Version;
+
+use super::by_rule;
+use crate::release::fault::Faults;
+use crate::release::spec::{self, Source};
+use crate::release::{Assignment, FieldPath};
+
+/// `whose` names the release and its version, for the default salt.
+pub(super) fn read(
+    spec: &spec::Assignment,
+    whose: Option<(&RolloutName, &Version)>,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<Assignment> {
+    let identity = sources(&spec.identity, &at.field("identity"), faults);
+    let testers = sources(&spec.testers, &at.field("testers"), faults);
+    let anonymous = spec.anonymous.as_deref().map_or(Some(Anonymous::default()), |text| {
+        faults.parse(at.field("anonymous"), text, by_rule(str::parse))
+    });
+    let incoming = spec.incoming.as_deref().map_or(Some(Incoming::default()), |text| {
+        faults.parse(at.field("incoming"), text, by_rule(str::parse))
+    });
+    let mark = spec.mark.as_deref().map_or(Some(MarkName::default()), |text| {
+        faults.parse(at.field("mark"), text, by_rule(MarkName::new))
+    });
+    let salt = salt(spec.salt.as_deref(), whose, &at.field("salt"), faults);
+    if spec.identity.is_empty() && anonymous == Some(Anonymous::Stable) {
+        faults.missing(
+            at.field("identity"),
+            "where the user's id stands, such as [{header: x-user-id}]; without one and with \
+             `anonymous: stable` nobody would get the canary",
+        );
+    }
+    Some(Assignment {
+        identity: identity?,
+        anonymous: anonymous?,
+        testers: testers?,
+        salt: salt?,
+        mark: mark?,
+        incoming: incoming?,
+    })
+}
+
+fn sources(specs: &[Source], at: &FieldPath, faults: &mut Faults) -> Option<Vec<IdentitySource>> {
+    let read: Vec<Option<IdentitySource>> = specs
+        .iter()
+        .enumerate()
+        .map(|(index, spec)| source(spec, &at.index(index), faults))
+        .collect();
+    read.into_iter().collect()
+}
+
+fn source(spec: &Source, at: &FieldPath, faults: &mut Faults) -> Option<IdentitySource> {
+    match (&spec.header, &spec.cookie, &spec.query) {
+        (Some(name), None, None) => faults
+            .parse(at.field("header"), name, by_rule(HeaderName::new))
+            .map(IdentitySource::Header),
+        (None, Some(name), None) => faults
+            .parse(at.field("cookie"), name, by_rule(CookieName::new))
+            .map(IdentitySource::Cookie),
+        (None, None, Some(name)) => faults
+            .parse(at.field("query"), name, by_rule(ParameterName::new))
+            .map(IdentitySource::Query),
+        (None, None, None) => {
+            faults.missing(
+                at.clone(),
+                "one of header, cookie and query, such as {header: x-user-id}",
+            );
+            None
+        }
+        _ => {
+            faults.value(
+                at.clone(),
+                "several",
+                "one of header, cookie and query; put each on a line of its own",
+            );
+            None
+        }
+    }
+}
+
+/// The default differs by version, so that each one picks other users first.
+fn salt(
+    text: Option<&str>,
+    whose: Option<(&RolloutName, &Version)>,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<Salt> {
+    let text = match (text, whose) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some((name, version))) => format!("{name}/{}", short_hash(&version.0)),
+        (None, None) => return None,
+    };
+    faults.parse(at.clone(), &text, super::from_text)
+}
+
+/// 8 hexadecimal digits that tell versions apart.
+fn short_hash(text: &str) -> String {
+    let mut bytes = text.as_bytes();
+    // Reading from memory cannot fail, so the other arm is never taken.
+    format!("{:08x}", murmur3::murmur3_32(&mut bytes, 0).unwrap_or_default())
+}

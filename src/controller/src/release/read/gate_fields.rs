@@ -1,0 +1,70 @@
+//! The fields of a gate that its kind chooses from.
+
+use crate::release::FieldPath;
+use crate::release::fault::Faults;
+use crate::release::spec::Gate;
+
+/// What a gate was given. A field that was asked for is taken; what is left at the end belongs to
+/// another kind.
+pub(super) struct Fields<'a> {
+    texts: Vec<(&'static str, String)>,
+    min_samples: Option<u64>,
+    pub(super) at: &'a FieldPath,
+    pub(super) faults: &'a mut Faults,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(gate: Gate, at: &'a FieldPath, faults: &'a mut Faults) -> Self {
+        let given = [
+            ("max", gate.max),
+            ("min", gate.min),
+            ("maxRatio", gate.max_ratio),
+            ("quantile", gate.quantile),
+            ("query", gate.query),
+            ("samples", gate.samples),
+        ];
+        let texts = given.into_iter().filter_map(|(name, text)| Some((name, text?))).collect();
+        Self { texts, min_samples: gate.min_samples, at, faults }
+    }
+
+    /// The outer `None` is a fault.
+    #[expect(clippy::option_option, reason = "a fault and an absent field are two things")]
+    pub(super) fn optional<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<Option<T>> {
+        match self.take(name) {
+            None => Some(None),
+            Some(text) => self.faults.parse(self.at.field(name), &text, parse).map(Some),
+        }
+    }
+
+    pub(super) fn required<T>(
+        &mut self,
+        name: &'static str,
+        meaning: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        if let Some(text) = self.take(name) {
+            return self.faults.parse(self.at.field(name), &text, parse);
+        }
+        self.faults.missing(self.at.field(name), meaning);
+        None
+    }
+
+    pub(super) const fn min_samples(&mut self) -> Option<u64> {
+        self.min_samples.take()
+    }
+
+    pub(super) fn refuse_rest(&mut self, kind: &str) {
+        for (name, text) in self.texts.drain(..) {
+            self.faults.value(self.at.field(name), &text, format!("`{kind}` has no such field"));
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<String> {
+        let place = self.texts.iter().position(|(known, _)| *known == name)?;
+        Some(self.texts.swap_remove(place).1)
+    }
+}

@@ -1,0 +1,201 @@
+//! From the shape to the checked release.
+//!
+//! Each file reads one part of the specification. A reader that meets a fault notes it and goes on;
+//! it gives `None` where its part is of no use.
+
+mod assignment;
+mod gate;
+mod gate_fields;
+mod plan;
+mod prometheus;
+mod traffic;
+
+use core::fmt::Display;
+use core::str::FromStr;
+use core::time::Duration;
+use std::path::Path;
+
+use serin_document::{
+    Compiled, Document, Environment, Invalid, LeftOut, Revision, RolloutName, duration,
+};
+use serin_rollout::{Plan, Traffic, Version};
+
+use super::fault::Faults;
+use super::spec::{File, Metadata};
+use super::{API_VERSION, Fault, FieldPath, KIND, Release};
+
+/// Checks a release; files that it names are relative to `folder`.
+pub(super) fn read(file: File, folder: &Path) -> Result<Release, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let release = release(file, folder, &mut faults);
+    let faults = faults.into_vec();
+    match release {
+        Some(release) if faults.is_empty() => Ok(release),
+        _ => Err(faults),
+    }
+}
+
+fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
+    let root = FieldPath::default();
+    let File { api_version, kind, metadata, spec } = file;
+    if api_version != API_VERSION {
+        faults.value(
+            root.field("apiVersion"),
+            &api_version,
+            format!("this is read: {API_VERSION}"),
+        );
+    }
+    if kind != KIND {
+        faults.value(root.field("kind"), &kind, format!("a release file is a {KIND}"));
+    }
+    let names = names(metadata, &root.field("metadata"), faults);
+    let at = root.field("spec");
+    let version = version(&spec.version, &at.field("version"), faults);
+    let rollout_name = names.as_ref().map(|(_, _, rollout)| rollout);
+    let assignment = assignment::read(
+        &spec.assignment,
+        rollout_name.zip(version.as_ref()),
+        &at.field("assignment"),
+        faults,
+    );
+    let traffic = traffic::read(spec.traffic, &at.field("traffic"), faults);
+    let prometheus = prometheus::read(
+        spec.metrics.prometheus,
+        folder,
+        &at.field("metrics").field("prometheus"),
+        faults,
+    );
+    let steps = plan::steps(&spec.steps, &at.field("steps"), faults);
+    let gates = gate::all(spec.gates, &at.field("gates"), faults);
+    let on_success = plan::on_success(spec.on_success.as_deref(), &at.field("onSuccess"), faults);
+    let policy = plan::policy(&spec.policy, &at.field("policy"), faults);
+
+    let (namespace, name, rollout_name) = names?;
+    let gates = gates?;
+    let plan = Plan {
+        steps: steps?,
+        gates: gates.iter().map(|gate| gate.name.clone()).collect(),
+        on_success: on_success?,
+        policy: policy?,
+    };
+    let release = Release {
+        namespace,
+        name,
+        version: version?,
+        traffic: traffic?,
+        assignment: assignment?,
+        prometheus: prometheus?,
+        plan,
+        gates,
+        rollout_name,
+    };
+    if faults.is_empty() {
+        acceptable_to_filters(&release, &at, faults);
+    }
+    Some(release)
+}
+
+/// The longest name of a namespace or release: a DNS label, so that it will do as the name of a
+/// Kubernetes object.
+const LONGEST_NAME: usize = 63;
+
+fn names(
+    metadata: Metadata,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<(String, String, RolloutName)> {
+    let namespace = metadata.namespace.unwrap_or_else(|| "default".to_owned());
+    let name = faults.parse(at.field("name"), &metadata.name, dns_label);
+    let namespace = faults.parse(at.field("namespace"), &namespace, dns_label);
+    let (namespace, name) = namespace.zip(name)?;
+    let rollout = format!("{namespace}/{name}");
+    let rollout = faults.parse(at.field("name"), &rollout, by_rule(RolloutName::new))?;
+    Some((namespace, name, rollout))
+}
+
+fn dns_label(text: &str) -> Result<String, String> {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let fits = (1..=LONGEST_NAME).contains(&text.len())
+        && text.bytes().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "a name is 1 to {LONGEST_NAME} lower-case letters, digits and '-', such as shop, with no '-' at its ends"
+        ))
+    }
+}
+
+fn version(text: &str, at: &FieldPath, faults: &mut Faults) -> Option<Version> {
+    /// As long as a digest with its image's name.
+    const LONGEST: usize = 256;
+    if (1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control) {
+        return Some(Version(text.to_owned()));
+    }
+    let rule = format!(
+        "a version is 1 to {LONGEST} bytes of text that name what the canary runs, such as v2 or an image's digest"
+    );
+    faults.value(at.clone(), text, rule);
+    None
+}
+
+/// What the filter's own parser would leave out is refused here, where its owner sees it.
+fn acceptable_to_filters(release: &Release, at: &FieldPath, faults: &mut Faults) {
+    let traffic =
+        Traffic { weight: serin_assignment::Weight::ZERO, canary_serves: false, revision: 0 };
+    let document = Document::new(Revision::new(0), vec![release.rollout(&traffic)]);
+    match serin_document::parse(document.to_json().as_bytes()) {
+        Err(refused) => faults.value(at.clone(), release.key(), refused),
+        Ok(parsed) => {
+            let compiled = Compiled::compile(parsed, None, &Environment::default());
+            for LeftOut { field, value, rule, .. } in compiled.left_out() {
+                faults.told(field_of_rollout(field, at), value, rule);
+            }
+        }
+    }
+}
+
+/// Where a release says what a field of the document's rollout does.
+fn field_of_rollout(field: &str, spec: &FieldPath) -> FieldPath {
+    let name = field.rsplit('.').next().unwrap_or(field);
+    let name = name.split('[').next().unwrap_or(name);
+    match name {
+        "hosts" | "paths" => spec.field("traffic").field(name),
+        "identity" | "anonymous" | "testers" | "salt" | "mark" | "incoming" => {
+            spec.field("assignment").field(name)
+        }
+        _ => spec.clone(),
+    }
+}
+
+/// A duration within limits, both inclusive.
+fn duration_within(
+    text: &str,
+    at: FieldPath,
+    (least, most): (Duration, Duration),
+    faults: &mut Faults,
+) -> Option<Duration> {
+    faults.parse(at, text, |text| {
+        let found = by_rule(duration::parse)(text)?;
+        if (least..=most).contains(&found) {
+            return Ok(found);
+        }
+        Err(format!("from {} to {}", duration::format(least), duration::format(most)))
+    })
+}
+
+/// The rule alone: a fault already has the value.
+fn by_rule<T>(parse: impl Fn(&str) -> Result<T, Invalid>) -> impl Fn(&str) -> Result<T, String> {
+    move |text| parse(text).map_err(|invalid| invalid.rule.into_owned())
+}
+
+/// A text that its type reads.
+fn from_text<T>(text: &str) -> Result<T, String>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    text.parse().map_err(|error: T::Err| error.to_string())
+}

@@ -1,0 +1,132 @@
+//! `spec.steps`, `spec.onSuccess` and `spec.policy`.
+
+use core::time::Duration;
+
+use serin_rollout::{Approval, InvalidPlan, OnNoData, OnSuccess, Policy, Step, Steps};
+
+use super::{duration_within, from_text};
+use crate::release::FieldPath;
+use crate::release::fault::Faults;
+use crate::release::spec;
+
+/// A step that takes longer than four weeks is no step any more.
+const BAKE_TIMES: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(28 * 24));
+
+/// Shorter than a second nothing is scraped; longer than a week nobody waits.
+const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(7 * 24));
+
+pub(super) fn steps(specs: &[spec::Step], at: &FieldPath, faults: &mut Faults) -> Option<Steps> {
+    let read: Vec<Option<Step>> = specs
+        .iter()
+        .enumerate()
+        .map(|(index, spec)| step(spec, &at.index(index), faults))
+        .collect();
+    let read: Option<Vec<Step>> = read.into_iter().collect();
+    match Steps::try_new(read?) {
+        Ok(steps) => Some(steps),
+        Err(error) => {
+            fault_of_plan(error, specs, at, faults);
+            None
+        }
+    }
+}
+
+/// Puts the plan's fault to the step that it names.
+fn fault_of_plan(error: InvalidPlan, specs: &[spec::Step], at: &FieldPath, faults: &mut Faults) {
+    match error {
+        InvalidPlan::NoSteps => faults.missing(at.clone(), error),
+        InvalidPlan::NoWeight { step } | InvalidPlan::NotRising { step, .. } => {
+            let index = step.saturating_sub(1);
+            let weight = specs.get(index).map_or("", |spec| spec.weight.as_str());
+            faults.value(at.index(index).field("weight"), weight, error);
+        }
+    }
+}
+
+fn step(spec: &spec::Step, at: &FieldPath, faults: &mut Faults) -> Option<Step> {
+    let weight = faults.parse(at.field("weight"), &spec.weight, from_text);
+    let bake = duration_within(&spec.bake, at.field("bake"), BAKE_TIMES, faults);
+    let approval = match spec.approval.as_deref() {
+        None | Some("automatic") => Some(Approval::Automatic),
+        Some("manual") => Some(Approval::Manual),
+        Some(other) => {
+            faults.value(
+                at.field("approval"),
+                other,
+                "a step ends by `automatic` or `manual` approval",
+            );
+            None
+        }
+    };
+    Some(Step {
+        weight: weight?,
+        bake: bake?,
+        min_requests: spec.min_requests,
+        approval: approval?,
+    })
+}
+
+pub(super) fn on_success(
+    text: Option<&str>,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<OnSuccess> {
+    match text {
+        None | Some("keep") => Some(OnSuccess::Keep),
+        Some("promote") => Some(OnSuccess::Promote),
+        Some(other) => {
+            faults.value(at.clone(), other, "after the last step: `keep` or `promote`");
+            None
+        }
+    }
+}
+
+pub(super) fn policy(spec: &spec::Policy, at: &FieldPath, faults: &mut Faults) -> Option<Policy> {
+    let default = Policy::default();
+    let mut wait = |text: &Option<String>, name: &str, default: Duration| {
+        text.as_deref()
+            .map_or(Some(default), |text| duration_within(text, at.field(name), WAITS, faults))
+    };
+    let no_data_alert_after =
+        wait(&spec.no_data_alert_after, "noDataAlertAfter", default.no_data_alert_after);
+    let not_ready_after = wait(&spec.not_ready_after, "notReadyAfter", default.not_ready_after);
+    let not_live_alert_after =
+        wait(&spec.not_live_alert_after, "notLiveAlertAfter", default.not_live_alert_after);
+    let rollback_alert_after =
+        wait(&spec.rollback_alert_after, "rollbackAlertAfter", default.rollback_alert_after);
+    let longest_gap = wait(&spec.longest_gap, "longestGap", default.longest_gap);
+    let on_no_data = on_no_data(spec, at, faults);
+    Some(Policy {
+        no_data_alert_after: no_data_alert_after?,
+        on_no_data: on_no_data?,
+        not_ready_after: not_ready_after?,
+        not_live_alert_after: not_live_alert_after?,
+        rollback_alert_after: rollback_alert_after?,
+        longest_gap: longest_gap?,
+    })
+}
+
+fn on_no_data(spec: &spec::Policy, at: &FieldPath, faults: &mut Faults) -> Option<OnNoData> {
+    const AFTER: &str = "noDataRollBackAfter";
+    match (spec.on_no_data.as_deref(), spec.no_data_roll_back_after.as_deref()) {
+        (None | Some("hold"), None) => Some(OnNoData::Hold),
+        (Some("rollBack"), Some(after)) => {
+            duration_within(after, at.field(AFTER), WAITS, faults).map(OnNoData::RollBackAfter)
+        }
+        (Some("rollBack"), None) => {
+            faults.missing(
+                at.field(AFTER),
+                "`onNoData: rollBack` needs the time after which, such as 10m",
+            );
+            None
+        }
+        (None | Some("hold"), Some(after)) => {
+            faults.value(at.field(AFTER), after, "only `onNoData: rollBack` takes this");
+            None
+        }
+        (Some(other), _) => {
+            faults.value(at.field("onNoData"), other, "gates without data: `hold` or `rollBack`");
+            None
+        }
+    }
+}

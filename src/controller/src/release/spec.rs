@@ -1,0 +1,195 @@
+//! The shape of a release file. Values are still text here, so that every fault of a file can be
+//! told at once and with its rule.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct File {
+    /// The version of this shape, `serin.dev/v1alpha1`.
+    pub(super) api_version: String,
+    /// `CanaryRelease`.
+    pub(super) kind: String,
+    pub(super) metadata: Metadata,
+    pub(super) spec: Spec,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Metadata {
+    /// Unique within the namespace.
+    pub(super) name: String,
+    /// `default` where it is absent.
+    pub(super) namespace: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Spec {
+    /// Names what the canary runs. Another value is a new rollout.
+    pub(super) version: String,
+    pub(super) traffic: Traffic,
+    pub(super) assignment: Assignment,
+    pub(super) metrics: Metrics,
+    /// The weights to go through, rising.
+    pub(super) steps: Vec<Step>,
+    /// What must hold at each step; none is allowed, and warned of.
+    #[serde(default)]
+    pub(super) gates: Vec<Gate>,
+    /// `keep` (the default): the canary keeps all traffic. `promote`: stable is brought to the new
+    /// version, then takes the traffic back.
+    pub(super) on_success: Option<String>,
+    #[serde(default)]
+    pub(super) policy: Policy,
+}
+
+/// Whose requests, and who serves them.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Traffic {
+    /// Hosts such as `shop.example.com`, `*.example.com` or `*`.
+    pub(super) hosts: Vec<String>,
+    /// Path prefixes; `/` where it is absent.
+    pub(super) paths: Option<Vec<String>>,
+    pub(super) stable: Side,
+    pub(super) canary: Side,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Side {
+    /// Envoy's name of the cluster.
+    pub(super) cluster: String,
+}
+
+/// Who gets the canary.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Assignment {
+    /// Where the user's id stands, in order: the first that is not empty counts.
+    #[serde(default)]
+    pub(super) identity: Vec<Source>,
+    /// Requests without an id: `stable` (the default), `random` or `route`.
+    pub(super) anonymous: Option<String>,
+    /// Where a tester says `canary` or `stable`, in order.
+    #[serde(default)]
+    pub(super) testers: Vec<Source>,
+    /// Names the release to the hash; namespace, name and a hash of the version where it is
+    /// absent, so that each version picks other users first.
+    pub(super) salt: Option<String>,
+    /// The header that carries the mark; `x-serin-variant` where it is absent.
+    pub(super) mark: Option<String>,
+    /// Marks that requests bring along: `replace` (the default) or `keep`.
+    pub(super) incoming: Option<String>,
+}
+
+/// Exactly one of the three.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Source {
+    pub(super) header: Option<String>,
+    pub(super) cookie: Option<String>,
+    pub(super) query: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Metrics {
+    pub(super) prometheus: Prometheus,
+}
+
+/// How Prometheus is reached. Files are relative to the release file.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Prometheus {
+    /// Such as `http://127.0.0.1:9090`, perhaps with a path.
+    pub(super) address: String,
+    /// How often it scrapes the proxies; `15s` where it is absent.
+    pub(super) scrape_interval: Option<String>,
+    /// The longest time of one query; `5s` where it is absent.
+    pub(super) timeout: Option<String>,
+    pub(super) bearer_token_file: Option<String>,
+    pub(super) basic_auth: Option<BasicAuth>,
+    /// Authorities to trust in place of the system's, PEM.
+    pub(super) ca_file: Option<String>,
+    /// The certificate to show, PEM; with `clientKeyFile`.
+    pub(super) client_cert_file: Option<String>,
+    pub(super) client_key_file: Option<String>,
+    /// Further headers, such as a tenant's name.
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct BasicAuth {
+    pub(super) username: String,
+    pub(super) password_file: String,
+}
+
+/// One weight and what must hold before the next one.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Step {
+    /// The canary's share, such as `5%`.
+    pub(super) weight: String,
+    /// Time under observation at this weight, such as `10m`.
+    pub(super) bake: String,
+    /// Requests that the canary must have served at this weight; 0 where it is absent.
+    #[serde(default)]
+    pub(super) min_requests: u64,
+    /// `automatic` (the default) or `manual`.
+    pub(super) approval: Option<String>,
+}
+
+/// A gate. `preset` and `kind` choose which of the other fields it takes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Gate {
+    /// Unique within the release.
+    pub(super) name: String,
+    /// `threshold`.
+    pub(super) kind: Option<String>,
+    /// `envoyErrorRate` or `envoyLatency`.
+    pub(super) preset: Option<String>,
+    /// How far back it looks; `1m` where it is absent.
+    pub(super) window: Option<String>,
+    /// The fewest samples that are judged; 100 for a preset where it is absent.
+    pub(super) min_samples: Option<u64>,
+    /// The highest value that passes: a share (`2%`), a duration (`250ms`) or a number, as the gate
+    /// needs it.
+    pub(super) max: Option<String>,
+    /// The lowest value that passes; a threshold's.
+    pub(super) min: Option<String>,
+    /// The highest multiple of stable's value that passes; a threshold's.
+    pub(super) max_ratio: Option<String>,
+    /// Which quantile of the times, such as 0.99; `envoyLatency`'s.
+    pub(super) quantile: Option<String>,
+    /// `PromQL` that gives one number; a threshold's.
+    pub(super) query: Option<String>,
+    /// `PromQL` that gives the number of samples behind it; a threshold's.
+    pub(super) samples: Option<String>,
+}
+
+/// Waiting times and what follows them; each has a default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Policy {
+    /// Gates without data for this long raise an alert.
+    pub(super) no_data_alert_after: Option<String>,
+    /// `hold` (the default), or `rollBack` after `noDataRollBackAfter`.
+    pub(super) on_no_data: Option<String>,
+    /// For how long gates may have no data before they roll back.
+    pub(super) no_data_roll_back_after: Option<String>,
+    /// The canary without a ready endpoint for this long loses its weight.
+    pub(super) not_ready_after: Option<String>,
+    /// A weight that is not live everywhere for this long raises an alert.
+    pub(super) not_live_alert_after: Option<String>,
+    /// A rollback that has not emptied the canary for this long raises an alert.
+    pub(super) rollback_alert_after: Option<String>,
+    /// The longest stretch between two looks that counts as time under observation.
+    pub(super) longest_gap: Option<String>,
+}

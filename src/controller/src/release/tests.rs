@@ -1,0 +1,296 @@
+use core::time::Duration;
+use std::path::Path;
+
+use serin_rollout::{Approval, OnNoData, OnSuccess, Policy};
+
+use super::*;
+use crate::gates::{ErrorRate, Kind};
+use crate::prometheus::Authentication;
+
+const SHOP: &str = r#"apiVersion: serin.dev/v1alpha1
+kind: CanaryRelease
+metadata: {name: shop, namespace: demo}
+spec:
+  version: v2
+  traffic:
+    hosts: [Shop.example.com, "*.example.org"]
+    stable: {cluster: shop-stable}
+    canary: {cluster: shop-canary}
+  assignment:
+    identity: [{header: x-user-id}, {cookie: uid}]
+    testers: [{header: x-serin-opt-in}]
+  metrics:
+    prometheus: {address: "http://127.0.0.1:9090", scrapeInterval: 5s}
+  steps:
+    - {weight: 5%, bake: 10m, minRequests: 500}
+    - {weight: 100%, bake: 10m, approval: manual}
+  gates:
+    - {name: errors, preset: envoyErrorRate, max: 2%}
+    - {name: latency, preset: envoyLatency, quantile: 0.99, max: 250ms}
+  policy: {notReadyAfter: 20s}
+"#;
+
+fn parse(text: &str) -> Result<Release, LoadError> {
+    Release::parse(text, Path::new("folder/shop.yaml"))
+}
+
+fn release(from: &str, to: &str) -> Release {
+    assert!(SHOP.contains(from), "{from}");
+    parse(&SHOP.replace(from, to)).unwrap()
+}
+
+fn fault(from: &str, to: &str) -> String {
+    assert!(SHOP.contains(from), "{from}");
+    parse(&SHOP.replace(from, to)).unwrap_err().to_string()
+}
+
+#[test]
+fn a_file_is_read_whole() {
+    let release = parse(SHOP).unwrap();
+    assert_eq!(release.key(), "demo/shop");
+    assert_eq!(release.traffic.hosts.len(), 2);
+    assert_eq!(release.traffic.paths, [PathPrefix::root()]);
+    let first = release.plan.steps.get(0).unwrap();
+    assert_eq!((first.bake, first.min_requests), (Duration::from_mins(10), 500));
+    assert_eq!(release.plan.steps.get(1).unwrap().approval, Approval::Manual);
+    assert_eq!(release.plan.on_success, OnSuccess::Keep);
+    let policy = Policy { not_ready_after: Duration::from_secs(20), ..Policy::default() };
+    assert_eq!(release.plan.policy, policy);
+    assert_eq!(release.plan.gates, ["errors", "latency"]);
+    let errors = ErrorRate { max: 0.02, min_samples: Gate::DEFAULT_MIN_SAMPLES };
+    assert_eq!(release.gates[0].kind, Kind::EnvoyErrorRate(errors));
+    assert_eq!(release.prometheus.authentication, Authentication::None);
+    assert!(release.warnings().is_empty(), "{:?}", release.warnings());
+}
+
+#[test]
+fn the_document_takes_what_a_release_says() {
+    let traffic =
+        Traffic { weight: "5%".parse().unwrap(), canary_serves: true, revision: 1_795_445_683_700 };
+    let rollout = parse(SHOP).unwrap().rollout(&traffic);
+    let document = serin_document::Document::new(rollout.revision, vec![rollout.clone()]);
+    let parsed = serin_document::parse(document.to_json().as_bytes()).unwrap();
+    assert_eq!(parsed.document.rollouts, [rollout]);
+    assert!(parsed.left_out.is_empty());
+}
+
+#[test]
+fn the_salt_is_fixed_within_a_version_and_another_in_the_next() {
+    let salt = |release: &Release| release.assignment.salt.clone();
+    let (v2, again) = (parse(SHOP).unwrap(), release("hosts: [Shop", "hosts: [Store"));
+    assert_eq!(salt(&v2), salt(&again));
+    assert!(salt(&v2).as_str().starts_with("demo/shop/"));
+    assert_ne!(salt(&v2), salt(&release("version: v2", "version: v3")));
+    let stated = release("assignment:\n", "assignment:\n    salt: black-friday\n");
+    assert_eq!(salt(&stated).as_str(), "black-friday");
+}
+
+#[test]
+fn the_longest_names_need_a_stated_salt() {
+    let long = format!("name: {}, namespace: {}", "a".repeat(63), "b".repeat(63));
+    let error = fault("name: shop, namespace: demo", &long);
+    assert!(error.contains("spec.assignment.salt") && error.contains("at most 128"), "{error}");
+}
+
+#[test]
+fn files_are_relative_to_the_release_file() {
+    let release = release("scrapeInterval: 5s", "bearerTokenFile: token, caFile: /etc/ca.pem");
+    let token = "folder/token".into();
+    assert_eq!(release.prometheus.authentication, Authentication::BearerTokenFile(token));
+    assert_eq!(release.prometheus.ca_file, Some("/etc/ca.pem".into()));
+}
+
+#[test]
+fn a_policy_may_roll_back_without_data() {
+    let release = release("notReadyAfter: 20s", "onNoData: rollBack, noDataRollBackAfter: 10m");
+    let after = Duration::from_mins(10);
+    assert_eq!(release.plan.policy.on_no_data, OnNoData::RollBackAfter(after));
+}
+
+#[test]
+fn faults_name_place_field_value_and_rule() {
+    for (from, to, expected) in [
+        ("weight: 5%", "weight: 5", "16:16: spec.steps[0].weight: \"5\": a weight is a percentage"),
+        (
+            "100%, bake",
+            "5%, bake",
+            "17:16: spec.steps[1].weight: \"5%\": step 2 has a weight of 5%",
+        ),
+        ("bake: 10m, min", "bake: 10, min", "16:26: spec.steps[0].bake: \"10\": a duration is"),
+        ("bake: 10m, min", "bake: 1000h, min", "\"1000h\": from 0s to 672h"),
+        (
+            "minRequests: 500",
+            "minRequests: -1",
+            "spec.steps[0].minRequests: \"-1\": a whole number",
+        ),
+        (
+            "minRequests",
+            "minRequest",
+            "spec.steps[0].minRequest: no such field, did you mean `minRequests`?",
+        ),
+        (
+            "kind: Canary",
+            "colour: blue\nkind: Canary",
+            "2:1: colour: no such field; there are apiVersion",
+        ),
+        ("  version: v2\n", "", "5:3: spec.version: missing"),
+        ("v1alpha1", "v2", "1:13: apiVersion: \"serin.dev/v2\": this is read: serin.dev/v1alpha1"),
+        ("CanaryRelease", "Canary", "kind: \"Canary\": a release file is a CanaryRelease"),
+        ("name: shop,", "name: Shop,", "metadata.name: \"Shop\": a name is 1 to 63"),
+        (
+            "shop-canary",
+            "shop-stable",
+            "spec.traffic.canary.cluster: \"shop-stable\": the canary's",
+        ),
+        (
+            "[Shop.example.com, ",
+            "[\"shop:80\", ",
+            "spec.traffic.hosts[0]: \"shop:80\": a host pattern is",
+        ),
+        (
+            "[Shop.example.com, \"*.example.org\"]",
+            "[]",
+            "spec.traffic.hosts: missing: a release takes",
+        ),
+        (
+            "{cookie: uid}",
+            "{cookie: uid, query: u}",
+            "spec.assignment.identity[1]: \"several\": one of",
+        ),
+        ("{cookie: uid}", "{}", "spec.assignment.identity[1]: missing: one of header"),
+        ("identity: [{header: x-user-id}, {cookie: uid}]", "anonymous: stable", "nobody would get"),
+        ("testers:", "anonymous: canary\n    testers:", "spec.assignment.anonymous: \"canary\": "),
+        (
+            "x-serin-opt-in",
+            "x-serin-variant",
+            "spec.assignment.mark: \"x-serin-variant\": the mark's",
+        ),
+        ("scrapeInterval: 5s", "scrapeInterval: 1ms", "scrapeInterval: \"1ms\": from 100ms to 2m"),
+        (
+            "scrapeInterval: 5s",
+            "clientCertFile: a",
+            "prometheus.clientKeyFile: missing: clientCert",
+        ),
+        ("scrapeInterval: 5s", "headers: {Host: a}", "prometheus.headers.Host: \"host\": a header"),
+        ("quantile: 0.99, ", "", "spec.gates[1].quantile: missing: which quantile"),
+        ("quantile: 0.99, ", "quantile: 99, ", "spec.gates[1].quantile: \"99\": a quantile lies"),
+        ("max: 250ms", "max: 2h", "spec.gates[1].max: \"2h\": from 1ms to 1h"),
+        ("max: 2%}", "max: 2%, query: up}", "spec.gates[0].query: \"up\": `envoyErrorRate` has no"),
+        ("name: latency", "name: errors", "spec.gates[1].name: \"errors\": each gate has a name"),
+        ("preset: envoyErrorRate", "preset: envoy", "spec.gates[0].preset: \"envoy\": the presets"),
+        ("preset: envoyErrorRate,", "", "spec.gates[0]: missing: a gate has a kind"),
+        ("notReadyAfter: 20s", "onNoData: rollBack", "policy.noDataRollBackAfter: missing: `onNo"),
+        ("notReadyAfter: 20s", "onNoData: fail", "spec.policy.onNoData: \"fail\": gates without"),
+        (
+            "  policy:",
+            "  onSuccess: stop\n  policy:",
+            "spec.onSuccess: \"stop\": after the last step",
+        ),
+    ] {
+        let error = fault(from, to);
+        assert!(error.contains(expected), "{expected}\n{error}");
+        assert!(error.starts_with("folder/shop.yaml:"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn a_threshold_is_checked_too() {
+    for (fields, expected) in [
+        ("query: up, min: 0.8", None),
+        ("query: up", Some("spec.gates[0]: missing: a threshold has at least one of min, max")),
+        ("max: 1", Some("spec.gates[0].query: missing: PromQL that gives one number")),
+        ("query: up, maxRatio: 2", Some("spec.gates[0].query: missing: maxRatio compares")),
+        ("query: 'up{v=\"{{variant}}\"}', maxRatio: 0", Some("maxRatio: \"0\": a multiple of")),
+        ("query: up, min: 2, max: 1", Some("spec.gates[0].min: \"2\": not above max, which is 1")),
+        ("query: up, max: .nan", Some("spec.gates[0].max: \".nan\": a number such as 0.8")),
+        ("query: up, max: 1, minSamples: 5", Some("spec.gates[0].samples: missing: minSamples")),
+        ("query: 'up{v=\"{{varient}}\"}', max: 1", Some("`{{varient}}` is unknown")),
+    ] {
+        let to = format!("kind: threshold, {fields}");
+        let text = SHOP.replace("preset: envoyErrorRate, max: 2%", &to);
+        match (parse(&text), expected) {
+            (Ok(_), None) => {}
+            (Err(error), Some(expected)) => {
+                assert!(error.to_string().contains(expected), "{expected}\n{error}");
+            }
+            (other, _) => panic!("{fields}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once_in_the_order_of_the_file() {
+    let text = SHOP.replace("5%, bake: 10m", "5, bake: 10").replace("shop, name", "Shop, name");
+    let error = parse(&text).unwrap_err().to_string();
+    let places: Vec<&str> = error.lines().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        places,
+        ["folder/shop.yaml:3:18", "folder/shop.yaml:16:16", "folder/shop.yaml:16:25"]
+    );
+}
+
+#[test]
+fn an_address_with_a_password_is_not_repeated() {
+    let error = fault("http://127.0.0.1:9090", "http://admin:hunter2@metrics");
+    assert!(error.contains("prometheus.address: \"…\": an address holds no user"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_long_value_is_shortened() {
+    let error = fault("version: v2", &format!("version: {}", "v".repeat(300)));
+    assert!(
+        error.contains(&format!("spec.version: \"{}…\": a version is", "v".repeat(60))),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_no_yaml_is_refused_with_its_place() {
+    for text in ["", "a: [b", "a: 1\na: 2\n", "--- 1\n--- 2\n", "\0", "- 1", "&a [*a]"] {
+        let error = parse(text).unwrap_err().to_string();
+        assert!(error.starts_with("folder/shop.yaml"), "{text:?}: {error}");
+    }
+    let twice = fault("version: v2", "version: v2\n  version: v3");
+    assert!(twice.contains(":6:3: duplicate mapping key `version`"), "{twice}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Release::load(Path::new("no/such/file.yaml")).unwrap_err().to_string();
+    assert!(error.starts_with("no/such/file.yaml: "), "{error}");
+}
+
+#[test]
+fn doubtful_plans_are_warned_of() {
+    for (from, to, field, part) in [
+        ("bake: 10m, minRequests: 500", "bake: 0s", "spec.steps[0]", "nothing can be told"),
+        ("bake: 10m, min", "bake: 30s, min", "spec.steps[0].bake", "shorter than a gate's window"),
+        ("scrapeInterval: 5s", "scrapeInterval: 30s", "spec.gates[0].window", "fewer than four"),
+        ("weight: 100%", "weight: 50%", "spec.steps[1]", "ends with 50% on the canary"),
+        ("shop-canary", "canary.shop", "spec.traffic.canary.cluster", "at the first '.'"),
+    ] {
+        let warnings = release(from, to).warnings();
+        let found = warnings
+            .iter()
+            .any(|warning| warning.field.to_string() == field && warning.message.contains(part));
+        assert!(found, "{field}: {warnings:?}");
+    }
+    let gates = SHOP.split("  gates:").next().unwrap();
+    let warnings = parse(gates).unwrap().warnings();
+    assert_eq!(
+        warnings[0].to_string(),
+        "spec.gates: no gate: only a canary without endpoints would be rolled back"
+    );
+}
+
+#[test]
+fn doubtful_thresholds_are_warned_of() {
+    let to = "kind: threshold, query: 'up{v=\"{{variant}}\"}', maxRatio: 2";
+    let warnings = release("preset: envoyErrorRate, max: 2%", to).warnings();
+    let fields: Vec<String> = warnings.iter().map(|warning| warning.field.to_string()).collect();
+    assert_eq!(fields, ["spec.gates[0].query", "spec.gates[0]", "spec.gates[0].maxRatio"]);
+    let blind = release("preset: envoyErrorRate, max: 2%", "kind: threshold, query: up, max: 1");
+    assert!(blind.warnings()[0].message.contains("names no side"), "{:?}", blind.warnings());
+}

@@ -1,0 +1,36 @@
+//! Metrics and health.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::App;
+use super::error::ApiError;
+
+/// `GET /metrics`, in the `OpenMetrics` text format, which Prometheus asks for.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    let revision = app.board.watch().borrow().as_ref().map_or(0, |shown| shown.revision.get());
+    let text = app.telemetry.write(revision).map_err(|error| {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot write metrics: {error}"))
+    })?;
+    let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, format)], text).into_response())
+}
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: every release's state is known and the document is served.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, ApiError> {
+    if app.board.watch().borrow().is_some() {
+        return Ok("ok\n");
+    }
+    let statuses = app.releases.iter().map(|release| release.status.borrow());
+    let unknown: Vec<String> =
+        statuses.filter(|status| status.phase.is_none()).map(|status| status.key()).collect();
+    Err(ApiError::unavailable(format!("state not known yet: {}", unknown.join(", "))))
+}

@@ -1,0 +1,71 @@
+//! Status and commands.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use serin_rollout::Command;
+
+use super::App;
+use super::error::ApiError;
+use crate::engine::{Answer, Handle};
+use crate::status::Status;
+
+/// `GET /v1/releases`
+pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Vec<Status>> {
+    Json(app.releases.iter().map(|release| Status::clone(&release.status.borrow())).collect())
+}
+
+/// `GET /v1/releases/{namespace}/{name}`
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    Path((namespace, name)): Path<(String, String)>,
+) -> Result<Json<Status>, ApiError> {
+    let release = find(&app, &namespace, &name)?;
+    Ok(Json(Status::clone(&release.status.borrow())))
+}
+
+/// `POST /v1/releases/{namespace}/{name}/{command}`; whatever the body holds is ignored.
+pub(super) async fn command(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path((namespace, name, command)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    _body: Bytes,
+) -> Result<Json<Status>, ApiError> {
+    app.access.permit(peer.ip(), &headers)?;
+    let release = find(&app, &namespace, &name)?;
+    let command = parse(&command).ok_or_else(|| {
+        ApiError::not_found(format!(
+            "there is no command `{command}`, only pause, resume, approve, abort and retry"
+        ))
+    })?;
+    match release.command(command).await {
+        Some(Answer::Done(status)) => Ok(Json(Arc::unwrap_or_clone(status))),
+        Some(Answer::Refused(why)) => Err(ApiError::new(StatusCode::CONFLICT, why)),
+        Some(Answer::NotStored(why)) => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, why)),
+        Some(Answer::NotReady(why)) => Err(ApiError::unavailable(why)),
+        None => Err(ApiError::unavailable("the controller is ending".to_owned())),
+    }
+}
+
+fn parse(command: &str) -> Option<Command> {
+    match command {
+        "pause" => Some(Command::Pause),
+        "resume" => Some(Command::Resume),
+        "approve" => Some(Command::Approve),
+        "abort" => Some(Command::Abort),
+        "retry" => Some(Command::Retry),
+        _ => None,
+    }
+}
+
+fn find<'a>(app: &'a App, namespace: &str, name: &str) -> Result<&'a Handle, ApiError> {
+    let wanted = |release: &&Handle| release.namespace == namespace && release.name == name;
+    app.releases.iter().find(wanted).ok_or_else(|| {
+        ApiError::not_found(format!("no release {namespace}/{name} is run by this controller"))
+    })
+}

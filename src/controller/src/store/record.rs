@@ -1,0 +1,182 @@
+//! What is stored of a release, and its strict reading.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serin_assignment::{Salt, Weight};
+use serin_rollout::{Alert, Decision, State};
+
+/// The file's format. Another number is another format, read by another version of Serin.
+const FORMAT: u32 = 1;
+
+/// How many decisions are remembered: a rollout of ten steps with a few holds each.
+const DECISIONS: usize = 100;
+
+/// All that is stored of a release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Record {
+    format_version: u32,
+    /// The release's namespace.
+    pub namespace: String,
+    /// The release's name.
+    pub name: String,
+    /// Rises with every record that is stored.
+    pub serial: u64,
+    /// Where the rollout is.
+    pub state: State,
+    /// The salt in use. It must not change while anybody is on the canary, whatever the release
+    /// file says by now.
+    pub salt: Salt,
+    /// The alerts whose cause has not gone, oldest first.
+    pub alerts: Vec<ActiveAlert>,
+    /// The newest decisions, oldest first.
+    pub decisions: VecDeque<Logged>,
+    /// Since when the state's traffic is in the assignment document.
+    pub live: Option<Live>,
+    /// The revision of the newest assignment document that this release's change made, so that the
+    /// next one is above it even when the clock was set back in between.
+    pub document_revision: Option<u64>,
+    /// The release's part of that document.
+    pub published: Option<Value>,
+}
+
+/// An alert whose cause has not gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ActiveAlert {
+    /// What people must know of.
+    pub name: Alert,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: u64,
+}
+
+/// A decision as it was taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Logged {
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// What was decided, and why.
+    pub decision: Decision,
+    /// The step after it, counted from 0.
+    pub step: usize,
+    /// The canary's share after it.
+    pub weight: Weight,
+}
+
+/// Traffic that is in the assignment document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Live {
+    /// Its revision.
+    pub revision: u64,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: u64,
+}
+
+impl Record {
+    /// The record of a release of which nothing has been stored yet.
+    #[must_use]
+    pub fn new(namespace: &str, name: &str, state: State, salt: Salt) -> Self {
+        Self {
+            format_version: FORMAT,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            serial: 0,
+            state,
+            salt,
+            alerts: Vec::new(),
+            decisions: VecDeque::new(),
+            live: None,
+            document_revision: None,
+            published: None,
+        }
+    }
+
+    /// Remembers a decision where it differs in kind, step or weight from the one before it (the
+    /// numbers of a hold change in every pass) and says whether it does.
+    pub fn log(&mut self, decision: Decision, at_ms: u64) -> bool {
+        let entry =
+            Logged { at_ms, decision, step: self.state.step, weight: self.state.traffic.weight };
+        let same = self.decisions.back().is_some_and(|last| {
+            last.decision.reason == entry.decision.reason
+                && last.step == entry.step
+                && last.weight == entry.weight
+        });
+        if same {
+            return false;
+        }
+        if self.decisions.len() == DECISIONS {
+            self.decisions.pop_front();
+        }
+        self.decisions.push_back(entry);
+        true
+    }
+
+    /// Notes an alert and says whether it is a new one.
+    pub fn raise(&mut self, name: Alert, since_ms: u64) -> bool {
+        let known = self.alerts.iter().any(|active| active.name == name);
+        if !known {
+            self.alerts.push(ActiveAlert { name, since_ms });
+        }
+        !known
+    }
+
+    /// Takes an alert away and says whether it was there.
+    pub fn clear(&mut self, name: Alert) -> bool {
+        let before = self.alerts.len();
+        self.alerts.retain(|active| active.name != name);
+        self.alerts.len() < before
+    }
+}
+
+/// Reads a record, refusing whatever a rewrite would lose: what this version does not understand
+/// must not be dropped by the next save.
+pub(super) fn read(json: &[u8]) -> Result<Record, String> {
+    let value: Value = serde_json::from_slice(json).map_err(|e| format!("it is no JSON: {e}"))?;
+    match value.get("formatVersion").and_then(Value::as_u64) {
+        Some(version) if version == u64::from(FORMAT) => {}
+        Some(version) => {
+            return Err(format!(
+                "formatVersion is {version}, and this version of Serin reads {FORMAT} only"
+            ));
+        }
+        None => return Err("formatVersion is missing or no number".to_owned()),
+    }
+    let record = Record::deserialize(&value).map_err(|e| e.to_string())?;
+    let kept = serde_json::to_value(&record).map_err(|e| e.to_string())?;
+    match lost(&value, &kept) {
+        None => Ok(record),
+        Some(path) => Err(format!("{path} is unknown, or its value is not understood")),
+    }
+}
+
+/// The path of the first value in `read` that `kept` does not have in the same way.
+fn lost(read: &Value, kept: &Value) -> Option<String> {
+    match (read, kept) {
+        (Value::Object(read), Value::Object(kept)) => read.iter().find_map(|(key, value)| {
+            let inner = match kept.get(key) {
+                Some(kept) => lost(value, kept)?,
+                None => String::new(),
+            };
+            Some(join(key, &inner))
+        }),
+        (Value::Array(read), Value::Array(kept)) if read.len() == kept.len() => read
+            .iter()
+            .zip(kept)
+            .enumerate()
+            .find_map(|(at, (value, kept))| Some(join(&format!("[{at}]"), &lost(value, kept)?))),
+        _ if read == kept => None,
+        _ => Some(String::new()),
+    }
+}
+
+fn join(key: &str, inner: &str) -> String {
+    if inner.is_empty() || inner.starts_with('[') {
+        format!("{key}{inner}")
+    } else {
+        format!("{key}.{inner}")
+    }
+}

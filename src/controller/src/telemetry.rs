@@ -1,0 +1,229 @@
+//! The controller's own figures, for `/metrics`.
+
+use core::fmt;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use serin_rollout::{Alert, Phase, Reason, Verdict};
+
+use crate::release::Release;
+use crate::status::Status;
+
+/// Every phase, alert and verdict, so that a series says 0 where it does not hold.
+const PHASES: [Phase; 6] = [
+    Phase::Pending,
+    Phase::Progressing,
+    Phase::Promoting,
+    Phase::Succeeded,
+    Phase::RollingBack,
+    Phase::RolledBack,
+];
+const ALERTS: [Alert; 6] = [
+    Alert::NoData,
+    Alert::RollbackNotEffective,
+    Alert::NotLive,
+    Alert::Frozen,
+    Alert::StateLost,
+    Alert::ServingChanged,
+];
+const VERDICTS: [Verdict; 4] = [Verdict::Pass, Verdict::Fail, Verdict::NoData, Verdict::Broken];
+
+/// The figures of all releases.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    weight: Family<ReleaseLabels, Gauge<f64, AtomicU64>>,
+    step: Family<ReleaseLabels, Gauge>,
+    phase: Family<PhaseLabels, Gauge>,
+    gate: Family<GateLabels, Gauge>,
+    alert: Family<AlertLabels, Gauge>,
+    decisions: Family<DecisionLabels, Counter>,
+    document: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReleaseLabels {
+    namespace: String,
+    name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PhaseLabels {
+    namespace: String,
+    name: String,
+    phase: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GateLabels {
+    namespace: String,
+    name: String,
+    gate: String,
+    verdict: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AlertLabels {
+    namespace: String,
+    name: String,
+    alert: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    namespace: String,
+    name: String,
+    reason: String,
+}
+
+impl GateLabels {
+    fn new((namespace, name): (&str, &str), gate: &str, verdict: Verdict) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            gate: gate.to_owned(),
+            verdict: format!("{verdict:?}"),
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("serin");
+        let this = Self {
+            weight: Family::default(),
+            step: Family::default(),
+            phase: Family::default(),
+            gate: Family::default(),
+            alert: Family::default(),
+            decisions: Family::default(),
+            document: Gauge::default(),
+            registry: Registry::default(),
+        };
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The version that runs", build);
+        registry.register("release_weight", "The canary's share, 0 to 1", this.weight.clone());
+        registry.register("release_step", "The present step, counted from 1", this.step.clone());
+        registry.register("release_phase", "1 for the present phase", this.phase.clone());
+        registry.register("release_gate", "1 for a gate's last verdict", this.gate.clone());
+        registry.register("release_alert", "1 while an alert is active", this.alert.clone());
+        registry.register(
+            "release_decisions",
+            "Decisions that differed from the one before, by reason",
+            this.decisions.clone(),
+        );
+        registry.register(
+            "document_published_revision",
+            "Revision of the assignment document that is served",
+            this.document.clone(),
+        );
+        Self { registry, ..this }
+    }
+}
+
+impl Telemetry {
+    /// Sets what status shows.
+    pub fn show(&self, status: &Status) {
+        let (namespace, name) = (status.namespace.clone(), status.name.clone());
+        let release = ReleaseLabels { namespace: namespace.clone(), name: name.clone() };
+        self.weight.get_or_create(&release).set(status.weight.share());
+        self.step.get_or_create(&release).set(count(status.step as u64));
+        for phase in PHASES {
+            let is = status.phase == Some(phase);
+            let phase = format!("{phase:?}");
+            let labels = PhaseLabels { namespace: namespace.clone(), name: name.clone(), phase };
+            self.phase.get_or_create(&labels).set(i64::from(is));
+        }
+        for alert in ALERTS {
+            let is = status.alerts.iter().any(|active| active.name == alert);
+            let alert = format!("{alert:?}");
+            let labels = AlertLabels { namespace: namespace.clone(), name: name.clone(), alert };
+            self.alert.get_or_create(&labels).set(i64::from(is));
+        }
+        for gate in &status.gates {
+            for verdict in VERDICTS {
+                let labels = GateLabels::new((&namespace, &name), &gate.name, verdict);
+                self.gate.get_or_create(&labels).set(i64::from(gate.verdict == verdict));
+            }
+        }
+    }
+
+    /// Takes away what is said of a gate that the release has no more.
+    pub fn forget_gate(&self, release: &Release, gate: &str) {
+        for verdict in VERDICTS {
+            self.gate.remove(&GateLabels::new((&release.namespace, &release.name), gate, verdict));
+        }
+    }
+
+    /// Counts a decision that was news.
+    pub fn decided(&self, release: &Release, reason: Reason) {
+        let labels = DecisionLabels {
+            namespace: release.namespace.clone(),
+            name: release.name.clone(),
+            reason: format!("{reason:?}"),
+        };
+        self.decisions.get_or_create(&labels).inc();
+    }
+
+    /// Writes all figures, with the revision of the document that is served; 0 where none is.
+    ///
+    /// # Errors
+    /// Where a figure cannot be written, which would be a fault of this module.
+    pub fn write(&self, document_revision: u64) -> Result<String, fmt::Error> {
+        self.document.set(count(document_revision));
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// The library's gauges are signed; a revision or a step stays far below their end.
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::scripted::release;
+    use crate::status::example;
+
+    use super::*;
+
+    fn lines(telemetry: &Telemetry) -> String {
+        telemetry.write(12).unwrap()
+    }
+
+    #[test]
+    fn figures_show_what_status_shows() {
+        let telemetry = Telemetry::default();
+        telemetry.show(&example());
+        telemetry.decided(&release("v2", "shop.example.com"), Reason::Advanced);
+        let text = lines(&telemetry);
+        for line in [
+            "serin_release_weight{namespace=\"demo\",name=\"shop\"} 0.25",
+            "serin_release_step{namespace=\"demo\",name=\"shop\"} 2",
+            "serin_release_phase{namespace=\"demo\",name=\"shop\",phase=\"Progressing\"} 1",
+            "serin_release_phase{namespace=\"demo\",name=\"shop\",phase=\"RolledBack\"} 0",
+            "serin_release_gate{namespace=\"demo\",name=\"shop\",gate=\"errors\",verdict=\"Pass\"} 1",
+            "serin_release_alert{namespace=\"demo\",name=\"shop\",alert=\"NoData\"} 0",
+            "serin_release_decisions_total{namespace=\"demo\",name=\"shop\",reason=\"Advanced\"} 1",
+            "serin_document_published_revision 12",
+        ] {
+            assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_gate_that_is_gone_is_not_shown_any_more() {
+        let telemetry = Telemetry::default();
+        telemetry.show(&example());
+        telemetry.forget_gate(&release("v2", "shop.example.com"), "errors");
+        assert!(!lines(&telemetry).contains("gate=\"errors\""));
+    }
+}
