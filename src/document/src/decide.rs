@@ -154,11 +154,8 @@ impl Compiled {
             };
         };
         let Choice { variant, reason, cohort } = choose(found.rollout, &reader);
-        let write = match (reason, variant) {
-            (Reason::Incoming, _) => Write::Leave,
-            (_, Some(variant)) => Write::Set(variant),
-            (_, None) => Write::Remove,
-        };
+        // One that was taken over is set, too: were it there twice, routes would go by neither.
+        let write = variant.map_or(Write::Remove, Write::Set);
         let mark = found.rollout.mark();
         let removable = self.removable();
         Decision { rollout: Some(found), mark, write, variant, reason, cohort, removable }

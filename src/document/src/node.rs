@@ -102,11 +102,6 @@ impl Node {
             .collect()
     }
 
-    /// All items of a list of any length, each with its place.
-    pub(crate) fn items(self) -> Result<Vec<Self>, Fault> {
-        self.list(usize::MAX, "", Ok)
-    }
-
     /// The entries of an object that maps names to values.
     pub(crate) fn map<T>(
         self,

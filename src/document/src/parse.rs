@@ -15,6 +15,9 @@ use crate::{
 /// The largest document, in bytes: some 10,000 rollouts, and little beside what a VM may hold.
 pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
 
+/// Rollouts per document, sound or not: each that is left out is remembered with its fault, some
+/// hundred times the two bytes that it takes at least.
+const MAX_ROLLOUTS: usize = 20_000;
 /// Hosts, or short hosts of one namespace, per rollout.
 const MAX_HOSTS: usize = 256;
 /// Namespaces with short hosts per rollout.
@@ -90,8 +93,9 @@ pub(crate) fn document(
     revisions: Revisions,
 ) -> Result<Parsed, Fault> {
     let revision = revision(fields, revisions)?;
-    let nodes =
-        fields.required("rollouts", "the list of rollouts, which may be empty", Node::items)?;
+    let nodes = fields.required("rollouts", "the list of rollouts, which may be empty", |n| {
+        n.list(MAX_ROLLOUTS, TABLES, Ok)
+    })?;
     let mut rollouts: Vec<Rollout> = Vec::with_capacity(nodes.len());
     let mut left_out = Vec::new();
     let mut names = BTreeSet::new();

@@ -9,6 +9,7 @@ use serin_document::{Compiled, Environment, LeftOut, Overrides};
 use crate::answer::{Answered, Outcome};
 use crate::host::{Answer, Host, Level, Moment, Token};
 use crate::serving::Serving;
+use crate::shared::SourceKeys;
 use crate::shared::document::{Head, load};
 use crate::shared::row::SourceState;
 use crate::source::Poller;
@@ -48,6 +49,8 @@ struct Source {
     poller: Poller,
     env: Environment,
     state: SourceState,
+    /// Whether the document in force is another source's: revisions of the two don't compare.
+    carried: bool,
 }
 
 impl Plugin {
@@ -96,17 +99,18 @@ impl Plugin {
             Ok(PluginConfig::Source { source, overrides }) => {
                 self.verdict = Some(Verdict::default());
                 let env = environment(host, overrides);
-                let previous = self.vm.good(&self.name).filter(|good| good.is_from(&source));
-                self.take_source(host, source, env, previous.map(|good| good.document));
+                let good = self.vm.good(&self.name);
+                let previous = good.and_then(|good| good.for_source(host, &source, &env));
+                self.take_source(host, source, env, previous);
             }
             Err(refused) => {
                 let lines = vec![self.refusal(bytes, &refused)];
                 self.verdict = Some(Verdict { refused: true, lines });
                 match self.vm.good(&self.name) {
-                    Some(Good { document, source: Some((source, env)) }) => {
-                        self.take_source(host, source, env, Some(document));
+                    Some(Good { document, source: Some((source, env)), carried }) => {
+                        self.take_source(host, source, env, Some((document, carried)));
                     }
-                    Some(Good { document, source: None }) => self.take_inline(document, false),
+                    Some(Good { document, source: None, .. }) => self.take_inline(document, false),
                     None => {
                         let env = environment(host, Overrides::default());
                         self.take_inline(Rc::new(Compiled::empty(&env)), false);
@@ -127,10 +131,12 @@ impl Plugin {
             self.vm.count_refused(host);
         }
         self.refresh(host, now);
-        if let Mode::Source(source) = &mut self.mode
-            && let Some(answered) = source.poller.tick(host, now)
-        {
-            self.count(host, &answered);
+        if let Mode::Source(source) = &mut self.mode {
+            if self.vm.is_replaced(self.root) {
+                source.poller.stop(host);
+            } else if let Some(answered) = source.poller.tick(host, now) {
+                self.count(host, &answered);
+            }
         }
         self.vm.tick(host, now);
     }
@@ -159,25 +165,27 @@ impl Plugin {
 
     fn take_inline(&mut self, document: Rc<Compiled>, is_good: bool) {
         self.mode = Mode::Inline;
-        let good = is_good.then(|| Good { document: Rc::clone(&document), source: None });
+        let good =
+            is_good.then(|| Good { document: Rc::clone(&document), source: None, carried: false });
         self.serve(document, false, good);
     }
 
-    /// Takes a source, and at once the document that the proxy's VMs have from it, so that a new
-    /// configuration leaves no request unmarked.
+    /// Takes a source, and at once the document that the proxy's VMs have from it, or from the
+    /// source before it, so that a new configuration leaves no request unmarked.
     fn take_source(
         &mut self,
         host: &impl Host,
         source: SourceConfig,
         env: Environment,
-        previous: Option<Rc<Compiled>>,
+        previous: Option<(Rc<Compiled>, bool)>,
     ) {
-        let document = previous.unwrap_or_else(|| Rc::new(Compiled::empty(&env)));
-        let good =
-            Good { document: Rc::clone(&document), source: Some((source.clone(), env.clone())) };
+        let (document, carried) =
+            previous.unwrap_or_else(|| (Rc::new(Compiled::empty(&env)), false));
+        let origin = Some((source.clone(), env.clone()));
+        let good = Good { document: Rc::clone(&document), source: origin, carried };
         let poller = Poller::new(host, source);
         let state = SourceState::Unanswered;
-        self.mode = Mode::Source(Box::new(Source { poller, env, state }));
+        self.mode = Mode::Source(Box::new(Source { poller, env, state, carried }));
         self.serve(document, false, Some(good));
         self.refresh(host, host.now());
     }
@@ -194,19 +202,20 @@ impl Plugin {
             Some(_) => SourceState::Fresh,
         };
         let present = self.serving.document();
+        let previous = (!source.carried).then_some(&**present);
         let newer = head
-            .filter(|head| present.is_newer(head.revision))
-            .and_then(|_| load(host, source.poller.keys()))
-            .and_then(|(_, json)| serin_document::parse(&json).ok())
-            .map(|parsed| Rc::new(Compiled::compile(parsed, Some(present), &source.env)));
+            .filter(|head| previous.is_none_or(|own| own.is_newer(head.revision)))
+            .and_then(|_| shared(host, source.poller.keys(), previous, &source.env));
         let unmarked = state == SourceState::Stale && config.when_stale == WhenStale::Unmarked;
         if newer.is_none() && state == source.state && unmarked == self.serving.is_unmarked() {
             return;
         }
         source.state = state;
+        source.carried &= newer.is_none();
+        let carried = source.carried;
         let document = newer.unwrap_or_else(|| Rc::clone(present));
         let source = Some((config.clone(), source.env.clone()));
-        let good = Good { document: Rc::clone(&document), source };
+        let good = Good { document: Rc::clone(&document), source, carried };
         self.serve(document, unmarked, Some(good));
     }
 
@@ -251,6 +260,38 @@ impl Good {
     fn is_from(&self, source: &SourceConfig) -> bool {
         self.source.as_ref().is_some_and(|(own, _)| own.key_hash() == source.key_hash())
     }
+
+    /// What a source starts with, and whether that is another source's document: the source's own
+    /// as `env` has it, else the one in force where nothing but the source has changed.
+    fn for_source(
+        &self,
+        host: &impl Host,
+        source: &SourceConfig,
+        env: &Environment,
+    ) -> Option<(Rc<Compiled>, bool)> {
+        let (_, own) = self.source.as_ref()?;
+        match (own == env, self.is_from(source)) {
+            (true, same) => Some((Rc::clone(&self.document), self.carried || !same)),
+            (false, true) => {
+                let previous = (!self.carried).then_some(&*self.document);
+                let keys = SourceKeys::new(&source.key_hash());
+                shared(host, &keys, previous, env).map(|document| (document, false))
+            }
+            (false, false) => None,
+        }
+    }
+}
+
+/// The newest document of a source, following on a previous one.
+fn shared(
+    host: &impl Host,
+    keys: &SourceKeys,
+    previous: Option<&Compiled>,
+    env: &Environment,
+) -> Option<Rc<Compiled>> {
+    let (_, json) = load(host, keys)?;
+    let parsed = serin_document::parse(&json).ok()?;
+    Some(Rc::new(Compiled::compile(parsed, previous, env)))
 }
 
 /// A plugin's name with its root id, where it has one.

@@ -90,7 +90,9 @@ impl Poller {
             return None;
         }
         let (lease, version) = Lease::read(host, &self.keys.lease);
-        let due = self.call.is_none() && now >= lease.ask_from;
+        // A time further off than the interval is another configuration's, which had a longer one.
+        let is_time = now >= lease.ask_from || lease.ask_from.since(now) > self.longest_interval();
+        let due = self.call.is_none() && is_time;
         let write = match lease.standing(self.me, now) {
             Standing::Others => return None,
             Standing::Free => true,
@@ -175,11 +177,17 @@ impl Poller {
 
     /// The time from one ask to the next: the interval and a random part of the jitter.
     fn interval(&self, random: u64) -> Duration {
-        let least = self.config.min_interval;
-        let jitter = least * u32::from(self.config.jitter_percent) / 100;
         // 1,000 steps are fine enough: nobody can tell more of them apart at intervals of seconds.
         let step = u32::try_from(random % 1001).unwrap_or_default();
-        least + jitter * step / 1000
+        self.config.min_interval + self.jitter() * step / 1000
+    }
+
+    fn longest_interval(&self) -> Duration {
+        self.config.min_interval + self.jitter()
+    }
+
+    fn jitter(&self) -> Duration {
+        self.config.min_interval * u32::from(self.config.jitter_percent) / 100
     }
 
     /// Logs what changes: the first of equal complaints, and the end of them.

@@ -29,6 +29,8 @@ pub struct Good {
     pub document: Rc<Compiled>,
     /// Where it came from, and what it was compiled with; none where it was inline.
     pub source: Option<(SourceConfig, Environment)>,
+    /// Whether the document is another source's, which goes on until this one has answered.
+    pub carried: bool,
 }
 
 /// What a plugin's root context has in force.
@@ -112,10 +114,29 @@ impl Vm {
         state.dirty = true;
     }
 
+    /// Whether a later root context of the plugin asks the same source: how that is asked is its
+    /// business, however long this one still has streams.
+    pub fn is_replaced(&self, root: u32) -> bool {
+        let roots = &self.state.borrow().roots;
+        roots.get(&root).is_some_and(|own| {
+            roots.range(root..).skip(1).any(|(_, later)| {
+                later.plugin == own.plugin && later.in_force.scope == own.in_force.scope
+            })
+        })
+    }
+
     /// Takes a root context out that will see no further request.
     pub fn remove(&self, host: &impl Host, root: u32) {
         let state = &mut *self.state.borrow_mut();
-        state.roots.remove(&root);
+        if let Some(removed) = state.roots.remove(&root)
+            && let Some((newest, _)) = state.plugins.get_mut(&removed.plugin)
+            && *newest == root
+        {
+            // A proxy that is given an earlier configuration back takes the root context that it
+            // still has of it, and configures none.
+            let others = state.roots.iter().filter(|(_, other)| other.plugin == removed.plugin);
+            *newest = others.map(|(id, _)| *id).max().unwrap_or(root);
+        }
         state.dirty = true;
         if state.roots.is_empty() {
             self.counts.flush(host, &mut state.metrics);

@@ -179,7 +179,7 @@ fn keep_takes_over_a_mark_that_says_a_side() {
     for (mark, side) in [("canary", Canary), ("stable", Stable)] {
         let request =
             user("alice").with("x-serin-variant", mark.as_bytes()).with("x-opt", b"stable");
-        let kept = (Write::Leave, Some(side), Reason::Incoming);
+        let kept = marked(side, Reason::Incoming);
         assert_eq!(decide(keep("0%"), &request), kept);
         assert_eq!(decide(keep("100%"), &request), kept);
     }
@@ -241,7 +241,11 @@ fn without_a_rollout_the_mark_goes_or_stays_by_the_plugins_own_word() {
     let keeping = Compiled::compile(parsed(&[rollout(json!({}))]), None, &env);
     assert_eq!(keeping.decide(&elsewhere).write, Write::Leave);
     let inside = user("bob").with("x-serin-variant", b"canary");
-    assert_eq!(keeping.decide(&inside).write, Write::Leave, "the override wins in rollouts too");
+    assert_eq!(
+        keeping.decide(&inside).reason,
+        Reason::Incoming,
+        "the override wins in rollouts too"
+    );
 }
 
 #[test]

@@ -186,6 +186,19 @@ fn a_long_value_is_shortened_in_errors() {
 }
 
 #[test]
+fn a_document_of_too_many_rollouts_is_refused() {
+    let of = |count: usize| {
+        let rollouts = vec!["0"; count].join(",");
+        parse(
+            format!(r#"{{"formatVersion":"1.0","revision":1,"rollouts":[{rollouts}]}}"#).as_bytes(),
+        )
+    };
+    assert_eq!(of(20_000).unwrap().left_out.len(), 20_000);
+    let Err(Refused::Field(fault)) = of(20_001) else { panic!("accepted") };
+    assert_eq!((fault.field.as_str(), fault.value.as_str()), ("rollouts", "20001 entries"));
+}
+
+#[test]
 fn a_document_may_be_empty() {
     let parsed = parse(document(0, &[]).as_bytes()).unwrap();
     assert!(parsed.document.rollouts.is_empty());

@@ -130,6 +130,27 @@ fn a_new_configuration_of_the_same_source_leaves_no_gap() {
 }
 
 #[test]
+fn what_differs_per_proxy_changes_with_the_configuration_at_once() {
+    let mut lab = Lab::new(2, SOURCE);
+    lab.publish(5, "100%");
+    lab.tick();
+    // A rollout that is older than the one in force changes nothing, then as now.
+    lab.publish_json(6, &super::document_of(6, &[&rollout("shop", 4, "0%", "")]));
+    lab.tick();
+    let own = SOURCE.replacen('{', r#"{"mark": "x-lane", "#, 1);
+    let request =
+        || crate::fake::FakeRequest::new(&[(":authority", b"shop.test"), ("x-user-id", b"alice")]);
+    for (config, written) in [(own.as_str(), "x-lane=canary"), (SOURCE, "x-serin-variant=canary")] {
+        for worker in &mut lab.workers {
+            worker.reconfigure(config);
+            let request = request();
+            worker.mark_request(&request);
+            assert_eq!(request.writes(), [written]);
+        }
+    }
+}
+
+#[test]
 fn a_request_that_has_begun_keeps_what_it_began_with() {
     let mut worker = Worker::start(&Proxy::new(), &inline("100%"));
     let begun = std::rc::Rc::clone(worker.plugin.serving());

@@ -108,6 +108,21 @@ fn a_replaced_root_context_counts_while_it_decides_requests_and_no_longer() {
 }
 
 #[test]
+fn a_root_context_whose_replacement_ends_counts_again() {
+    let mut lab = Lab::new(1, &inline(5, "10%"));
+    lab.run(2 * TICK);
+    let old = lab.workers[0].replace(&inline(6, "20%"));
+    lab.run(5 * Duration::from_secs(1));
+    assert_eq!(lab.metric(REVISION), Some(6));
+    // A proxy that is given the earlier configuration back takes the root context that it still has.
+    let worker = &mut lab.workers[0];
+    let mut new = core::mem::replace(&mut worker.plugin, old);
+    new.done(&worker.host);
+    lab.run(5 * Duration::from_secs(1));
+    assert_eq!(lab.metric(REVISION), Some(5));
+}
+
+#[test]
 fn a_vm_whose_row_is_spoilt_writes_it_again_with_its_next_change() {
     let mut lab = Lab::new(2, SOURCE);
     lab.publish(5, "10%");

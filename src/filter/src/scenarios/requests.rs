@@ -44,6 +44,22 @@ fn the_mark_is_written_once_or_not_at_all() {
 }
 
 #[test]
+fn a_mark_that_is_taken_over_has_one_value() {
+    let worker = worker(r#", "incoming": "keep""#);
+    let shop = (":authority", b"shop.test".as_slice());
+    let (canary, stable) =
+        (("x-serin-variant", b"canary".as_slice()), ("x-serin-variant", b"stable".as_slice()));
+    let cases: [Case<'_>; 3] = [
+        (&[shop, canary], &[]),
+        (&[shop, canary, stable], &["x-serin-variant=canary"]),
+        (&[shop, stable, canary], &["x-serin-variant=stable"]),
+    ];
+    for (headers, expected) in cases {
+        assert_eq!(writes(&worker, headers), expected, "{headers:?}");
+    }
+}
+
+#[test]
 fn marks_of_other_rollouts_are_removed() {
     let worker = worker("");
     let forged = [

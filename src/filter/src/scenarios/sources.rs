@@ -180,6 +180,70 @@ fn a_forgotten_call_does_not_stop_asking() {
 }
 
 #[test]
+fn a_shorter_interval_holds_at_once() {
+    let rare =
+        SOURCE.replace(r#""jitter""#, r#""minInterval": "1h", "staleAfter": "9h", "jitter""#);
+    let mut lab = Lab::new(2, &rare);
+    lab.publish(5, "100%");
+    lab.run(10 * SECOND);
+    assert_eq!(lab.proxy.take_sent(), []);
+    for worker in &mut lab.workers {
+        worker.reconfigure(SOURCE);
+    }
+    lab.run(2 * TICK);
+    let call = lab.sent();
+    lab.answer(&call, Some("304"), None, b"");
+    lab.run(8 * TICK);
+    assert_eq!(lab.proxy.take_sent(), [], "the new interval holds");
+}
+
+#[test]
+fn a_replaced_root_context_leaves_asking_to_its_replacement() {
+    let rare =
+        SOURCE.replace(r#""jitter""#, r#""minInterval": "1h", "staleAfter": "9h", "jitter""#);
+    let mut lab = Lab::new(1, &rare);
+    lab.publish(5, "100%");
+    // It lives on for as long as it has a stream, such as a web socket.
+    let mut old = lab.workers[0].replace(SOURCE);
+    for _ in 0..3 {
+        old.tick(&lab.workers[0].host);
+        lab.tick();
+    }
+    let call = lab.sent();
+    lab.answer(&call, Some("503"), None, b"");
+    // Its replacement ends first: it asks again, as it did before.
+    let worker = &mut lab.workers[0];
+    let mut new = core::mem::replace(&mut worker.plugin, old);
+    new.done(&worker.host);
+    lab.run(2 * SECOND);
+    let call = lab.sent();
+    lab.answer(&call, Some("304"), None, b"");
+    lab.run(20 * SECOND);
+    assert_eq!(lab.proxy.take_sent(), []);
+}
+
+#[test]
+fn another_source_takes_over_once_it_has_answered() {
+    let mut lab = Lab::new(2, SOURCE);
+    lab.publish(9, "100%");
+    lab.run(2 * TICK);
+    let other = SOURCE.replace(r#""cluster": "serin""#, r#""cluster": "other""#);
+    assert_ne!(other, SOURCE);
+    for worker in &mut lab.workers {
+        worker.reconfigure(&other);
+        worker.reconfigure(r#"{"formatVersion": "9.0"}"#);
+    }
+    assert_eq!(lab.marks("alice").concat(), ["canary"; 2], "the former document goes on");
+    // Its revisions have nothing to do with those of the other one.
+    lab.publish(5, "0%");
+    lab.run(2 * TICK);
+    assert_eq!(lab.marks("alice").concat(), ["stable"; 2]);
+    lab.publish(4, "100%");
+    lab.run(2 * TICK);
+    assert_eq!(lab.marks("alice").concat(), ["stable"; 2], "an older one of its own");
+}
+
+#[test]
 fn a_stale_document_goes_on_or_marks_nothing_as_configured() {
     for (when_stale, marks) in [("keep", vec!["canary"; 2]), ("unmarked", vec![])] {
         let config = format!(
