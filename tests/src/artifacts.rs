@@ -1,0 +1,88 @@
+//! Where the things under test lie, and which command makes a missing one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+/// The programs that come from outside, as `make setup` found them.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Setup {
+    /// Envoy's binary.
+    pub envoy: PathBuf,
+    /// Prometheus' binary.
+    pub prometheus: PathBuf,
+    /// Prometheus' own tool, for making blocks of history and asking from a shell.
+    pub promtool: PathBuf,
+}
+
+impl Setup {
+    /// Reads what `make setup` left.
+    ///
+    /// # Errors
+    /// Where it was not run, or what it found has gone since.
+    pub fn load() -> Result<Self> {
+        let file = made("target/setup.json", "make setup")?;
+        let text = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+        let setup: Self = serde_json::from_slice(&text)
+            .with_context(|| format!("{}: run `make setup` again", file.display()))?;
+        for program in [&setup.envoy, &setup.prometheus, &setup.promtool] {
+            if !program.exists() {
+                bail!("{} has gone: run `make setup`", program.display());
+            }
+        }
+        Ok(setup)
+    }
+}
+
+/// The repository's root.
+///
+/// # Errors
+/// Where this crate no longer lies inside of it.
+pub fn root() -> Result<PathBuf> {
+    // Cargo sets it for what it runs, so that a moved clone still finds itself; the path from the
+    // build serves programs that are started without Cargo.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.ancestors()
+        .find(|folder| folder.join("Cargo.lock").exists())
+        .map(Path::to_path_buf)
+        .with_context(|| format!("no Cargo.lock in {} or above", here.display()))
+}
+
+/// The filter's module.
+///
+/// # Errors
+/// Where it was not built.
+pub fn module() -> Result<PathBuf> {
+    made("target/serin.wasm", "make wasm")
+}
+
+/// The controller's binary.
+///
+/// # Errors
+/// Where it was not built.
+pub fn serin() -> Result<PathBuf> {
+    made("target/release/serin", "make build")
+}
+
+/// One of the example configurations, by its name in `envoy/`.
+///
+/// # Errors
+/// Where there is none of that name.
+pub fn example(name: &str) -> Result<PathBuf> {
+    let file = root()?.join("envoy").join(name);
+    if !file.exists() {
+        bail!("there is no example {}", file.display());
+    }
+    Ok(file)
+}
+
+fn made(path: &str, command: &str) -> Result<PathBuf> {
+    let file = root()?.join(path);
+    if !file.exists() {
+        bail!("{} is missing: run `{command}`", file.display());
+    }
+    Ok(file)
+}

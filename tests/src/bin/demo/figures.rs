@@ -1,0 +1,173 @@
+//! The figures, from the records of the load and the history of revisions.
+
+use std::collections::BTreeSet;
+
+use serin_assignment::Variant;
+use serin_tests::load::{self, Outcome, Record};
+use serin_tests::rules::{self, History, Revision, Violation};
+
+use crate::stage::USERS;
+
+/// All that is told at the end.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures {
+    pub(crate) requests: usize,
+    pub(crate) users: usize,
+    pub(crate) requests_per_second: f64,
+    /// Users who were answered by a side against the rule.
+    pub(crate) changed_sides: usize,
+    pub(crate) violations: Vec<Violation>,
+    /// Users who saw both sides while a change was on its way to the last worker.
+    pub(crate) users_seen_to_differ: usize,
+    /// Requests that failed by anything but the application's own order.
+    pub(crate) failed_by_weights: usize,
+    /// What the first of them saw.
+    pub(crate) first_failure: Option<String>,
+    /// From the first failing answer of the canary to the last answer of the canary.
+    pub(crate) fault_to_zero_ms: Option<u64>,
+    /// Users who got a failing answer of the canary.
+    pub(crate) users_hurt: usize,
+    pub(crate) steps: Vec<StepShare>,
+    pub(crate) revisions: Vec<Applied>,
+}
+
+/// What the load saw of a weight, from the last worker's taking it to the next one's publication.
+#[derive(Clone, Debug)]
+pub(crate) struct StepShare {
+    pub(crate) weight: String,
+    /// The canary's share of the answers, 0.0 to 1.0.
+    pub(crate) share: f64,
+    pub(crate) requests: usize,
+}
+
+/// How long a revision took to the last worker.
+#[derive(Clone, Debug)]
+pub(crate) struct Applied {
+    pub(crate) revision: u64,
+    pub(crate) weight: String,
+    /// `None` where it was not seen at all workers.
+    pub(crate) after_ms: Option<u64>,
+}
+
+impl Figures {
+    pub(crate) fn of(records: &[Record], history: &History) -> Self {
+        let ids = load::user_ids(USERS);
+        let found = rules::check(history, &load::answers(records, &ids));
+        let failures = records.iter().filter_map(|record| match &record.outcome {
+            Outcome::Failed { why, .. } => Some(why),
+            Outcome::Served(_) | Outcome::Injected(_) => None,
+        });
+        Self {
+            requests: records.len(),
+            users: distinct_users(records.iter()),
+            requests_per_second: rate(records),
+            changed_sides: found.changed_sides,
+            violations: found.violations,
+            users_seen_to_differ: found.users_seen_to_differ,
+            failed_by_weights: failures.clone().count(),
+            first_failure: failures.clone().next().cloned(),
+            fault_to_zero_ms: fault_to_zero_ms(records),
+            users_hurt: distinct_users(records.iter().filter(|record| is_injected(record))),
+            steps: step_shares(records, history),
+            revisions: history.revisions().iter().filter(|r| r.number > 0).map(applied).collect(),
+        }
+    }
+}
+
+fn is_injected(record: &Record) -> bool {
+    matches!(record.outcome, Outcome::Injected(_))
+}
+
+fn distinct_users<'a>(records: impl Iterator<Item = &'a Record>) -> usize {
+    records.map(|record| record.user).collect::<BTreeSet<u32>>().len()
+}
+
+/// Requests a second over the whole load.
+fn rate(records: &[Record]) -> f64 {
+    let first = records.iter().map(|record| record.sent_us).min().unwrap_or(0);
+    let last = records.iter().map(|record| record.received_us).max().unwrap_or(0);
+    let us = u32::try_from((last - first) / 1_000).map_or(f64::INFINITY, |ms| f64::from(ms) * 1e3);
+    count(records.len()) * 1e6 / us.max(1.0)
+}
+
+fn fault_to_zero_ms(records: &[Record]) -> Option<u64> {
+    let fault = records.iter().filter(|r| is_injected(r)).map(|r| r.received_us).min()?;
+    let on_canary = |record: &&Record| record.outcome.side() == Some(Variant::Canary);
+    let last = records.iter().filter(on_canary).map(|record| record.received_us).max()?;
+    Some(last.saturating_sub(fault) / 1_000)
+}
+
+fn step_shares(records: &[Record], history: &History) -> Vec<StepShare> {
+    let next = history.revisions().iter().skip(1).map(|revision| revision.published_us);
+    let ends = next.chain(std::iter::once(u64::MAX));
+    let steps = history.revisions().iter().zip(ends);
+    steps
+        .filter(|(revision, _)| !revision.weight_in_force().is_zero())
+        .filter_map(|(revision, end)| {
+            let start = revision.applied_us?;
+            let sides: Vec<Variant> = records
+                .iter()
+                .filter(|record| record.sent_us >= start && record.received_us <= end)
+                .filter_map(|record| record.outcome.side())
+                .collect();
+            let canary = sides.iter().filter(|side| **side == Variant::Canary).count();
+            Some(StepShare {
+                weight: revision.weight.to_string(),
+                share: count(canary) / count(sides.len()).max(1.0),
+                requests: sides.len(),
+            })
+        })
+        .collect()
+}
+
+fn applied(revision: &Revision) -> Applied {
+    Applied {
+        revision: revision.number,
+        weight: revision.weight_in_force().to_string(),
+        after_ms: revision
+            .applied_us
+            .map(|applied| applied.saturating_sub(revision.published_us) / 1_000),
+    }
+}
+
+fn count(number: usize) -> f64 {
+    u32::try_from(number).map_or(f64::INFINITY, f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Figures, History};
+    use serin_assignment::{Salt, Variant, Weight};
+    use serin_tests::load::{Outcome, Record};
+    use serin_tests::rules::Revision;
+
+    fn record(user: u32, ms: u64, outcome: Outcome) -> Record {
+        Record { user, sent_us: ms * 1_000, received_us: ms * 1_000 + 500, outcome }
+    }
+
+    #[test]
+    fn counts_what_a_bad_version_did() {
+        let history = History::new(vec![Revision {
+            number: 1,
+            salt: Salt::new("demo/shop/1").unwrap(),
+            weight: Weight::FULL,
+            canary_serves: true,
+            published_us: 0,
+            applied_us: Some(0),
+        }]);
+        let records = [
+            record(1, 10, Outcome::Served(Variant::Canary)),
+            record(2, 20, Outcome::Injected(Variant::Canary)),
+            record(2, 30, Outcome::Injected(Variant::Canary)),
+            record(3, 40, Outcome::Failed { why: "status 503".into(), side: None }),
+            record(4, 50, Outcome::Served(Variant::Canary)),
+            record(5, 60, Outcome::Served(Variant::Stable)),
+        ];
+        let figures = Figures::of(&records, &history);
+        assert_eq!((figures.users, figures.users_hurt, figures.failed_by_weights), (5, 1, 1));
+        assert_eq!(figures.fault_to_zero_ms, Some(30));
+        assert_eq!(figures.changed_sides, 1, "one user on stable at 100 %");
+        assert_eq!(figures.steps[0].requests, 5);
+        assert!((figures.steps[0].share - 0.8).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,88 @@
+//! `make demo`: a canary goes from 5 % to 100 % on a real Envoy by gates on a real Prometheus, then
+//! a bad version is rolled back. A load of users runs through all of it, and every answer is judged.
+//!
+//! Exit code 0 only if all held that Serin promises; the figures are left in
+//! `target/demo/report.json`, the logs beside it.
+
+mod acts;
+mod application;
+mod figures;
+mod report;
+mod screen;
+mod stage;
+mod view;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::screen::Screen;
+use crate::stage::Stage;
+
+const USAGE: &str = "usage: demo [--keep]
+
+  --keep   leave everything running afterwards, until Ctrl-C, and print the addresses";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments.as_slice() {
+        [] => demo(false).await,
+        ["--keep"] => demo(true).await,
+        ["--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(true)
+        }
+        [application::ROLE, rest @ ..] => application::run(rest).await.map(|()| true),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("\ndemo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Both acts and, to be looked at, what they leave running; `true` where all held.
+async fn demo(keep: bool) -> Result<bool> {
+    let (mut stage, held) = until_signal(play()).await?.context("interrupted")?;
+    if keep {
+        stage.print_addresses();
+        until_signal(acts::keep_playing(&mut stage)).await?;
+    }
+    Ok(held)
+}
+
+/// Both acts and their figures; `true` where all held.
+async fn play() -> Result<(Stage, bool)> {
+    println!("Starting Envoy, Prometheus, two web applications and the controller …");
+    let mut stage = Stage::set().await?;
+    let mut screen = Screen::new();
+    let ends = acts::play(&mut stage, &mut screen).await?;
+    let figures = stage.figures();
+    let failed = report::failures(&figures, &ends);
+    report::write(&stage.folder().join("report.json"), &figures, &ends, &failed)?;
+    report::print(&figures, &failed);
+    println!("figures: {}/report.json, logs beside it", stage.folder().display());
+    Ok((stage, failed.is_empty()))
+}
+
+/// Runs `work` to its end, or to a signal: then there is no result, and all that it started has
+/// ended with it.
+async fn until_signal<T>(work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    tokio::select! {
+        result = work => result.map(Some),
+        _ = interrupt.recv() => Ok(None),
+        _ = terminate.recv() => Ok(None),
+    }
+}

@@ -1,0 +1,188 @@
+//! Configurations for Envoy, made from the examples in `envoy/`.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::artifacts::{self, Setup};
+use crate::process::Process;
+use crate::scratch::Scratch;
+
+/// Where the examples say that the module lies.
+const MODULE: &str = "/etc/envoy/serin.wasm";
+/// Envoy compiles the module to check it, which takes seconds on a busy machine.
+const VALIDATE_LIMIT: Duration = Duration::from_mins(1);
+
+/// A configuration for Envoy, made from an example in `envoy/` by changing its text: what runs here
+/// is the very file that a user would copy, ports and the module's path apart.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    name: String,
+    pub(crate) text: String,
+}
+
+impl Configuration {
+    /// An example, with the path of the built module in it.
+    ///
+    /// # Errors
+    /// Where the example or the module is missing.
+    pub fn example(name: &str) -> Result<Self> {
+        let file = artifacts::example(name)?;
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        let module = artifacts::module()?;
+        Self { name: name.to_owned(), text }.replace(MODULE, &module.to_string_lossy())
+    }
+
+    /// Puts `to` wherever the example says `from`.
+    ///
+    /// # Errors
+    /// Where it does not say so: the example has changed, and a test that would silently run on
+    /// something else proves nothing.
+    pub fn replace(mut self, from: &str, to: &str) -> Result<Self> {
+        ensure!(self.text.contains(from), "envoy/{} does not hold {from:?}", self.name);
+        self.text = self.text.replace(from, to);
+        Ok(self)
+    }
+
+    /// Puts another port wherever the example names this one.
+    ///
+    /// # Errors
+    /// Where it names no such port.
+    pub fn port(mut self, from: u16, to: u16) -> Result<Self> {
+        let mut found = false;
+        // As YAML has it and, with the filter taken out, as JSON has it.
+        for key in ["port_value: ", "port_value\": "] {
+            let (from, to) = (format!("{key}{from}"), format!("{key}{to}"));
+            let mut parts = self.text.split(&from);
+            let mut text = parts.next().unwrap_or_default().to_owned();
+            for part in parts {
+                // `port_value: 1000` is also the start of `port_value: 10000`.
+                let longer = part.starts_with(|next: char| next.is_ascii_digit());
+                found |= !longer;
+                text.push_str(if longer { &from } else { &to });
+                text.push_str(part);
+            }
+            self.text = text;
+        }
+        ensure!(found, "envoy/{} does not hold `port_value: {from}`", self.name);
+        Ok(self)
+    }
+
+    /// The ports that the file names for its one listener and its admin interface.
+    pub(crate) fn ports(&self) -> Result<Ports> {
+        let root = self.parsed()?;
+        let ports = || -> Result<Ports> {
+            Ok(Ports {
+                listener: port_at(
+                    &root,
+                    "/static_resources/listeners/0/address/socket_address/port_value",
+                )?,
+                admin: port_at(&root, "/admin/address/socket_address/port_value")?,
+            })
+        };
+        ports().with_context(|| format!("envoy/{}", self.name))
+    }
+
+    fn parsed(&self) -> Result<Value> {
+        serde_saphyr::from_str(&self.text)
+            .with_context(|| format!("reading envoy/{} as YAML", self.name))
+    }
+
+    /// The same configuration with the Wasm filter taken out, for comparison.
+    ///
+    /// # Errors
+    /// Where the example holds no Wasm filter.
+    pub fn without_filter(mut self) -> Result<Self> {
+        let mut root = self.parsed()?;
+        ensure!(remove_wasm_filters(&mut root) > 0, "envoy/{} holds no Wasm filter", self.name);
+        // JSON is YAML as well.
+        self.text = serde_json::to_string_pretty(&root)?;
+        Ok(self)
+    }
+
+    /// Lets Envoy itself check the configuration, with its own ports left as they are.
+    ///
+    /// # Errors
+    /// Where Envoy refuses it; with what it said.
+    pub async fn validate(&self) -> Result<()> {
+        let scratch = Scratch::new()?;
+        let file = scratch.write(&self.name, &self.text)?;
+        let args =
+            ["--mode", "validate", "--config-path", &file.to_string_lossy()].map(str::to_owned);
+        let mut envoy = Process::start("validate", &Setup::load()?.envoy, args, scratch.path())?;
+        let status = envoy.wait(VALIDATE_LIMIT).await?;
+        if !status.success() {
+            bail!("envoy refuses {}:\n{}", self.name, envoy.tail());
+        }
+        Ok(())
+    }
+}
+
+/// Where a configuration listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ports {
+    pub(crate) listener: u16,
+    pub(crate) admin: u16,
+}
+
+fn port_at(root: &Value, pointer: &str) -> Result<u16> {
+    let port = root.pointer(pointer).and_then(Value::as_u64);
+    let port = port.with_context(|| format!("no port at {pointer}"))?;
+    Ok(u16::try_from(port)?)
+}
+
+/// Takes every Wasm filter out of every list of HTTP filters; gives their number.
+fn remove_wasm_filters(value: &mut Value) -> usize {
+    match value {
+        Value::Object(fields) => {
+            let mut removed = 0;
+            if let Some(Value::Array(filters)) = fields.get_mut("http_filters") {
+                let before = filters.len();
+                filters.retain(|filter| {
+                    let type_url = filter.pointer("/typed_config/@type").and_then(Value::as_str);
+                    !type_url.is_some_and(|url| url.ends_with(".wasm.v3.Wasm"))
+                });
+                removed = before - filters.len();
+            }
+            removed + fields.values_mut().map(remove_wasm_filters).sum::<usize>()
+        }
+        Value::Array(items) => items.iter_mut().map(remove_wasm_filters).sum(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Configuration;
+
+    fn configuration(text: &str) -> Configuration {
+        Configuration { name: "test.yaml".to_owned(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn changes_whole_port_numbers_only() {
+        let text = "{port_value: 1000}\n{port_value: 10000}\n";
+        let changed = configuration(text).port(1_000, 20_001).unwrap().text;
+        assert_eq!(changed, "{port_value: 20001}\n{port_value: 10000}\n");
+        assert!(configuration(text).port(9_999, 20_001).is_err());
+        assert!(configuration(text).replace("no such text", "").is_err());
+    }
+
+    #[test]
+    fn takes_out_the_wasm_filter_and_nothing_else() {
+        let text = "
+a:
+  http_filters:
+  - {name: serin, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm}}
+  - {name: router, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+  port_value: 10000
+";
+        let plain = configuration(text).without_filter().unwrap();
+        assert!(plain.text.contains("router") && !plain.text.contains("wasm"), "{}", plain.text);
+        assert!(plain.clone().port(10_000, 20_001).unwrap().text.contains("\"port_value\": 20001"));
+        assert!(plain.without_filter().is_err());
+    }
+}

@@ -1,0 +1,32 @@
+//! What the process tests, the demo and the benchmark share: the real Envoy, the real Prometheus
+//! and the real controller as child processes, a small web application behind them, a load in
+//! front of them, and the rule by which the answers are judged.
+//!
+//! Everything listens on loopback, on ports that were free a moment before, and every process ends
+//! with the value that stands for it, or with the process that started it.
+
+pub mod artifacts;
+pub mod clock;
+pub mod configuration;
+pub mod controller;
+pub mod documents;
+pub mod envoy;
+pub mod flaky;
+pub mod http;
+pub mod load;
+pub mod ports;
+pub mod process;
+pub mod prometheus;
+pub mod raw;
+pub mod rules;
+pub mod scratch;
+pub mod shop;
+pub mod site;
+pub mod source;
+pub mod stats;
+pub mod stored;
+pub mod watch;
+pub mod webapp;
+
+mod serve;
+mod spawner;

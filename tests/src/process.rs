@@ -1,0 +1,244 @@
+//! A child process that ends with the value that stands for it.
+
+use std::fs::{self, File};
+use std::future::Future;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::spawner;
+
+/// How long a process may take to end by itself before it is killed.
+const GRACE: Duration = Duration::from_secs(3);
+/// How often a process is asked whether it has ended or is ready.
+const POLL: Duration = Duration::from_millis(20);
+/// How much of a log a failure shows.
+const TAIL_LINES: usize = 30;
+
+/// A running child, with all it writes in one log file.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `program`, with its output in `<folder>/<name>.log` (added to, where it exists).
+    ///
+    /// The child stands in a process group of its own, so that Ctrl-C at a terminal reaches only
+    /// this process, which then ends its children in order. Should this process be killed, the
+    /// kernel kills the child (`setpriv` asks for it).
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start(
+        name: &str,
+        program: &Path,
+        args: impl IntoIterator<Item = String>,
+        folder: &Path,
+    ) -> Result<Self> {
+        let path = folder.join(format!("{name}.log"));
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("opening {}", path.display()))?;
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0);
+        let child = spawner::spawn(command)
+            .with_context(|| format!("starting {name} (needs `setpriv` of util-linux)"))?;
+        Ok(Self { name: name.to_owned(), child, log: path })
+    }
+
+    /// The name under which it was started.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, where it has.
+    ///
+    /// # Errors
+    /// Where the system cannot say.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().with_context(|| format!("waiting for {}", self.name))
+    }
+
+    /// Waits until `ready` says yes.
+    ///
+    /// # Errors
+    /// Where the process ends first or `limit` passes; both with the end of its log.
+    pub async fn ready<F, R>(&mut self, limit: Duration, mut ready: F) -> Result<()>
+    where
+        F: FnMut() -> R,
+        R: Future<Output = bool>,
+    {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.ended()? {
+                bail!("{} ended with {status} before it was ready:\n{}", self.name, self.tail());
+            }
+            if ready().await {
+                return Ok(());
+            }
+            if start.elapsed() > limit {
+                bail!("{} was not ready within {limit:?}:\n{}", self.name, self.tail());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// Where `limit` passes first.
+    pub async fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            if start.elapsed() > limit {
+                bail!("{} did not end within {limit:?}:\n{}", self.name, self.tail());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// Where the process has gone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        // A child that nobody has waited for keeps its id, so it cannot be another's by now.
+        kill_process(Pid::from_child(&self.child), signal)
+            .with_context(|| format!("sending {signal:?} to {}", self.name))
+    }
+
+    /// Ends it without a chance to tidy up, as a crash or a lost machine does.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill().with_context(|| format!("killing {}", self.name))?;
+        self.child.wait().with_context(|| format!("waiting for {}", self.name))?;
+        Ok(())
+    }
+
+    /// Asks it to end (SIGTERM) and waits; kills it after three seconds.
+    ///
+    /// # Errors
+    /// Where the system cannot say how it ended.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
+        if let Some(status) = self.ended()? {
+            return Ok(status);
+        }
+        self.signal(Signal::TERM)?;
+        let start = Instant::now();
+        while start.elapsed() < GRACE {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            thread::sleep(POLL);
+        }
+        self.child.kill()?;
+        Ok(self.child.wait()?)
+    }
+
+    /// All it has written.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read(&self.log)
+            .map_or_else(|e| e.to_string(), |b| String::from_utf8_lossy(&b).into_owned())
+    }
+
+    /// The end of what it has written.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines.get(lines.len().saturating_sub(TAIL_LINES)..).unwrap_or_default().join("\n")
+    }
+
+    /// The processor time it has used so far, in clock ticks of 10 ms (user and system).
+    ///
+    /// # Errors
+    /// Where the process has gone.
+    pub fn cpu_ticks(&self) -> Result<u64> {
+        let file = format!("/proc/{}/stat", self.id());
+        let stat = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
+        cpu_ticks(&stat).with_context(|| format!("{file} has another form than proc(5) says"))
+    }
+}
+
+/// utime and stime: the 14th and 15th field, counted from behind the name, which may hold anything.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.stop().is_err() {
+            // Nobody is left to tell; killing what has ended is harmless.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Process, cpu_ticks};
+    use crate::scratch::Scratch;
+    use std::path::Path;
+
+    #[test]
+    fn reads_processor_time_behind_a_strange_name() {
+        let stat = "17 (a) b (c) S 1 17 17 0 -1 4194560 1 0 0 0 123 45 0 0 20 0 1 0 5 6 7";
+        assert_eq!(cpu_ticks(stat), Some(168));
+    }
+
+    #[test]
+    fn ends_with_its_value() {
+        let scratch = Scratch::new().unwrap();
+        let args = ["3600".to_owned()];
+        let sleep = Process::start("sleep", Path::new("/bin/sleep"), args, scratch.path()).unwrap();
+        let proc = format!("/proc/{}", sleep.id());
+        assert!(Path::new(&proc).exists());
+        drop(sleep);
+        assert!(!Path::new(&proc).exists());
+    }
+
+    #[tokio::test]
+    async fn tells_why_it_never_was_ready() {
+        let scratch = Scratch::new().unwrap();
+        let args = ["-c".to_owned(), "echo no such port; exit 3".to_owned()];
+        let mut sh = Process::start("sh", Path::new("/bin/sh"), args, scratch.path()).unwrap();
+        let limit = std::time::Duration::from_secs(5);
+        let error = sh.ready(limit, || async { false }).await.unwrap_err().to_string();
+        assert!(error.contains("exit status: 3") && error.contains("no such port"), "{error}");
+    }
+}
