@@ -1,0 +1,98 @@
+//! What people ask for: approval, pause, abort, retry.
+
+use anyhow::{Context as _, Result, ensure};
+use serin_tests::controller::{Api, Status, StepClock};
+use serin_tests::shop::{RELEASE, Shop};
+
+use crate::LIMIT;
+
+const STEPS: &str = "[{weight: 20%, bake: 2s, approval: manual}, {weight: 60%, bake: 2s}, {weight: 100%, bake: 1h}]";
+
+#[tokio::test]
+async fn people_hold_a_rollout_and_send_it_back_but_never_hide_harm() -> Result<()> {
+    let shop = Shop::start(STEPS).await?;
+    let controller = shop.control().await?;
+    let api = controller.api();
+
+    approval(api).await.context("approval")?;
+    pause(&shop, api).await.context("pause")?;
+    retry(&shop, api).await.context("retry")?;
+    abort(api).await.context("abort")?;
+    shop.judge()?;
+    Ok(())
+}
+
+/// A step that wants a person waits for one, and for its time before.
+async fn approval(api: Api) -> Result<()> {
+    api.until(RELEASE, LIMIT, |s| s.weight == "20%").await?;
+    refused(api, "approve").await.context("before the step's time is over")?;
+    refused(api, "retry").await?;
+    refused(api, "resume").await?;
+    api.until(RELEASE, LIMIT, |s| is(s, "WaitingForApproval")).await?;
+    done(api, "approve").await?;
+    let status = api.until(RELEASE, LIMIT, |s| s.weight == "60%").await?;
+    ensure!(status.decisions.iter().any(|d| d.reason == "Approved"), "{status:?}");
+    Ok(())
+}
+
+/// A pause stops the rise when all else is ready for it, and does not stop a rollback.
+async fn pause(shop: &Shop, api: Api) -> Result<()> {
+    done(api, "pause").await?;
+    let over = |s: &Status| s.step_clock.as_ref().is_some_and(StepClock::over);
+    let status = api.until(RELEASE, LIMIT, over).await?;
+    ensure!(status.weight == "60%" && is(&status, "Paused"), "{status:?}");
+
+    shop.fail_canary(0.5);
+    let status = api.until(RELEASE, LIMIT, |s| s.is("RolledBack")).await?;
+    ensure!(status.weight == "0%" && !status.canary_serves, "{status:?}");
+    let harm = status.decisions.iter().find(|d| d.reason == "Harm").context("no harm")?;
+    ensure!(harm.message.contains("errors fails: canary"), "{}", harm.message);
+    refused(api, "abort").await?;
+    refused(api, "approve").await
+}
+
+/// After a rollback nothing starts by itself; a retry does, from the first step.
+async fn retry(shop: &Shop, api: Api) -> Result<()> {
+    shop.fail_canary(0.0);
+    done(api, "retry").await?;
+    // The pause was a person's, and only a person ends it.
+    let status = api.until(RELEASE, LIMIT, |s| is(s, "Paused")).await?;
+    ensure!(status.is("Pending") && status.weight == "0%", "{status:?}");
+    done(api, "resume").await?;
+    api.until(RELEASE, LIMIT, |s| s.weight == "20%").await?;
+    Ok(())
+}
+
+async fn abort(api: Api) -> Result<()> {
+    let live = |s: &Status| s.step_clock.is_some();
+    api.until(RELEASE, LIMIT, live).await?;
+    let answer = done(api, "abort").await?;
+    ensure!(answer.is("RollingBack") && answer.weight == "0%", "{answer:?}");
+    let status = api.until(RELEASE, LIMIT, |s| s.is("RolledBack")).await?;
+    ensure!(status.decisions.iter().any(|d| d.reason == "Aborted"), "{status:?}");
+    Ok(())
+}
+
+fn is(status: &Status, reason: &str) -> bool {
+    status.reason.as_deref() == Some(reason)
+}
+
+/// Gives a command that fits; what it led to.
+async fn done(api: Api, command: &str) -> Result<Status> {
+    let answer = api.command(RELEASE, command).await?;
+    ensure!(answer.status == 200, "{command}: {} {}", answer.status, answer.text());
+    answer.json()
+}
+
+/// Gives a command that does not fit the phase, which the answer explains.
+async fn refused(api: Api, command: &str) -> Result<()> {
+    let answer = api.command(RELEASE, command).await?;
+    let fits = format!("{command} does not fit (");
+    ensure!(
+        answer.status == 409 && answer.text().contains(&fits),
+        "{command}: {} {}",
+        answer.status,
+        answer.text()
+    );
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! README says what is so: its tables of fields and options against what `serin` itself names, its
+//! examples against what `serin` makes of them, its links against the files that are there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::{Command, Output};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+use serin_tests::artifacts;
+use serin_tests::scratch::Scratch;
+
+/// A field that there is nowhere, and that resembles none: asked for, it brings up the list of all.
+const UNKNOWN: &str = "zzzzzz";
+
+#[test]
+fn every_table_of_fields_is_whole() -> Result<()> {
+    let (text, scratch) = (readme()?, Scratch::new()?);
+    let mut checked = 0;
+    for (marker, table) in tables(&text, "fields") {
+        let expected = fields(&scratch, marker).with_context(|| marker.to_owned())?;
+        ensure!(
+            first_column(table) == expected,
+            "{marker}: {:?}, not {expected:?}",
+            first_column(table)
+        );
+        checked += 1;
+    }
+    // Those of the release file, and plugin, source and rollout.
+    ensure!(checked >= 10, "{checked} tables only");
+    Ok(())
+}
+
+#[test]
+fn every_table_of_options_is_whole() -> Result<()> {
+    let text = readme()?;
+    let mut checked = 0;
+    for (command, table) in tables(&text, "options") {
+        let help = succeeds(&[command, "--help"])?;
+        let expected: BTreeSet<&str> = help
+            .lines()
+            .filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--")))
+            .filter(|option| *option != "--help")
+            .collect();
+        let named = first_column(table);
+        ensure!(
+            named.iter().map(String::as_str).eq(expected.iter().copied()),
+            "{command}: {named:?}, not {expected:?}"
+        );
+        checked += 1;
+    }
+    ensure!(checked == 1, "{checked} tables");
+    Ok(())
+}
+
+#[test]
+fn every_default_of_an_option_is_the_one_that_help_names() -> Result<()> {
+    let text = readme()?;
+    for (command, table) in tables(&text, "options") {
+        let help = succeeds(&[command, "--help"])?;
+        for (option, told) in help.split("\n      --").skip(1).filter_map(default_of) {
+            let row = table.lines().find(|row| row.starts_with(&format!("| `--{option}`")));
+            let cell = row.and_then(|row| row.trim_end_matches([' ', '|']).rsplit('|').next());
+            let cell =
+                cell.with_context(|| format!("{command} --{option} has no row"))?.replace('`', "");
+            ensure!(cell.trim().ends_with(told), "{command} --{option}: {cell:?}, not {told:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_release_of_the_example_is_accepted() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let mut releases = 0;
+    for block in blocks(&readme()?, "yaml").filter(|block| block.contains("kind: CanaryRelease")) {
+        let file = scratch.write("release.yaml", &block)?;
+        let said = succeeds(&["check", &file.to_string_lossy()])?;
+        ensure!(!said.contains("warning"), "{said}");
+        releases += 1;
+    }
+    ensure!(releases == 1, "{releases} releases");
+    Ok(())
+}
+
+#[test]
+fn every_console_example_prints_what_it_says() -> Result<()> {
+    let mut examples = 0;
+    for block in blocks(&readme()?, "console") {
+        let (command, expected) = block.split_once('\n').context("a command without an answer")?;
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let ["$", "serin", arguments @ ..] = words.as_slice() else { bail!("{command}") };
+        let said = succeeds(arguments)?;
+        ensure!(said.trim() == expected.trim(), "{command} prints\n{said}");
+        examples += 1;
+    }
+    ensure!(examples >= 1);
+    Ok(())
+}
+
+#[test]
+fn every_link_within_the_repository_leads_somewhere() -> Result<()> {
+    let (text, root) = (readme()?, artifacts::root()?);
+    let mut links = 0;
+    for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        if target.contains("://") || target.starts_with('#') {
+            continue;
+        }
+        let path = target.split('#').next().unwrap_or_default();
+        ensure!(root.join(path).exists(), "{target} leads nowhere");
+        links += 1;
+    }
+    ensure!(links >= 3, "{links} links only");
+    Ok(())
+}
+
+fn readme() -> Result<String> {
+    let file = artifacts::root()?.join("README.md");
+    fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))
+}
+
+/// The tables under `<!-- kind: what -->`, each with its `what`.
+fn tables<'a>(text: &'a str, kind: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let start = format!("<!-- {kind}: ");
+    let parts: Vec<&str> = text.split(start.as_str()).skip(1).collect();
+    parts.into_iter().filter_map(|part| {
+        let (marker, rest) = part.split_once(" -->\n")?;
+        Some((marker, rest.split("\n\n").next()?))
+    })
+}
+
+/// The names in a table's first column, below its heading.
+fn first_column(table: &str) -> BTreeSet<String> {
+    let rows = table.lines().skip(2);
+    rows.filter_map(|row| row.split('`').nth(1)).map(str::to_owned).collect()
+}
+
+/// The fenced blocks of a language, without the indentation that a list gives them.
+fn blocks(text: &str, language: &str) -> impl Iterator<Item = String> {
+    let fence = format!("```{language}");
+    let mut lines = text.lines();
+    std::iter::from_fn(move || {
+        let opening = lines.find(|line| line.trim() == fence)?;
+        let indentation = opening.len() - opening.trim_start().len();
+        let inside = lines.by_ref().take_while(|line| line.trim() != "```");
+        let block =
+            inside.map(|line| line.get(indentation..).unwrap_or_default().to_owned() + "\n");
+        Some(block.collect())
+    })
+    .collect::<Vec<String>>()
+    .into_iter()
+}
+
+/// The fields that `serin check` names when it finds one that there is not.
+fn fields(scratch: &Scratch, marker: &str) -> Result<BTreeSet<String>> {
+    let (name, content) = match marker.split_once(' ') {
+        Some(("release", path)) => ("unknown.yaml", with_unknown(release(), path)?),
+        Some(("document", "plugin")) => ("unknown.json", with_unknown(polled(), ".")?),
+        Some(("document", "source")) => ("unknown.json", with_unknown(polled(), "source")?),
+        Some(("document", "rollout")) => ("unknown.json", with_unknown(inline(), "rollouts[0]")?),
+        _ => bail!("unknown marker"),
+    };
+    // JSON is YAML as well.
+    let file = scratch.write(name, content.to_string())?;
+    let output = serin(&["check", &file.to_string_lossy()])?;
+    let said = String::from_utf8(output.stderr)?;
+    ensure!(output.status.code() == Some(1), "{}: {said}", output.status);
+    let line = said.lines().find(|line| line.contains(UNKNOWN)).context(said.clone())?;
+    let (_, names) = line.split_once("no such field; there are ").context(said.clone())?;
+    let names = names.replace(" and either ", " ").replace(" and ", " ").replace(" or ", " ");
+    Ok(names.split([' ', ',']).filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
+
+/// Adds the unknown field at a path such as `spec.steps[0]`; `.` is the whole.
+fn with_unknown(mut document: Value, path: &str) -> Result<Value> {
+    let path = path.trim_matches('.').replace('[', "/").replace(']', "").replace('.', "/");
+    let pointer = if path.is_empty() { path.clone() } else { format!("/{path}") };
+    let at = document.pointer_mut(&pointer).and_then(Value::as_object_mut);
+    at.with_context(|| format!("no object at {path}"))?.insert(UNKNOWN.to_owned(), json!(1));
+    Ok(document)
+}
+
+/// A release with every object that a table may be about.
+fn release() -> Value {
+    json!({
+        "apiVersion": "serin.dev/v1alpha1",
+        "kind": "CanaryRelease",
+        "metadata": {"name": "shop"},
+        "spec": {
+            "version": "v2",
+            "traffic": {"hosts": ["a.example.com"], "stable": {"cluster": "a"}, "canary": {"cluster": "b"}},
+            "assignment": {"identity": [{"header": "x-user-id"}]},
+            "metrics": {"prometheus": {
+                "address": "http://127.0.0.1:9090", "basicAuth": {"username": "u", "passwordFile": "f"}
+            }},
+            "steps": [{"weight": "5%", "bake": "1m"}],
+            "gates": [{"name": "errors", "preset": "envoyErrorRate", "max": "2%"}],
+            "policy": {"noDataAlertAfter": "2m"},
+        },
+    })
+}
+
+fn polled() -> Value {
+    json!({"formatVersion": "1.0", "source": {"cluster": "serin"}})
+}
+
+fn inline() -> Value {
+    json!({"formatVersion": "1.0", "revision": 1, "rollouts": [{
+        "name": "shop/checkout", "revision": 1, "hosts": ["a.example.com"], "salt": "s",
+        "weight": "5%", "canaryServes": true, "identity": [{"header": "x-user-id"}],
+    }]})
+}
+
+/// An option's name and default from its part of the help.
+fn default_of(part: &str) -> Option<(&str, &str)> {
+    let name = part.split_whitespace().next()?;
+    let default = part.split_once("[default: ")?.1.split_once(']')?.0;
+    // Longer ones are sentences, which README words in its own way.
+    (!default.contains(' ')).then_some((name, default))
+}
+
+fn serin(arguments: &[&str]) -> Result<Output> {
+    // Neither colours nor the caller's own controller.
+    let mut command = Command::new(artifacts::serin()?);
+    command.args(arguments).env("NO_COLOR", "1").env_remove("SERIN_SERVER");
+    command.output().context("running serin")
+}
+
+fn succeeds(arguments: &[&str]) -> Result<String> {
+    let output = serin(arguments)?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "serin {arguments:?}: {complaint}");
+    Ok(String::from_utf8(output.stdout)?)
+}
