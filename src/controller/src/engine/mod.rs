@@ -32,13 +32,20 @@ pub trait Keep: Send + Sync + 'static {
 
 impl Keep for std::sync::Arc<StateFile> {
     async fn keep(&self, record: Record) -> Result<(), StoreError> {
-        let file = Self::clone(self);
         let failed = StoreError::Write {
             path: self.path().to_owned(),
             source: std::io::Error::other("the task that writes it ended early"),
         };
+        // One at a time: while the disk hangs, no more than one thread may hang with it.
+        let turn = self.turn().await;
+        let file = Self::clone(self);
+        let write = move || {
+            let stored = file.save(&record);
+            drop(turn);
+            stored
+        };
         // The write goes on, and ends in order, even when nobody waits for it any longer.
-        tokio::task::spawn_blocking(move || file.save(&record)).await.unwrap_or(Err(failed))
+        tokio::task::spawn_blocking(write).await.unwrap_or(Err(failed))
     }
 }
 

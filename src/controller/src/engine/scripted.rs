@@ -31,12 +31,19 @@ pub(crate) struct Metrics {
     pub(crate) gate_hangs: bool,
     /// Whether all other answers never come.
     pub(crate) rest_hangs: bool,
+    /// The canary's endpoints.
+    pub(crate) canary: Endpoints,
     /// The weight in force; `Err` where Prometheus is down.
     pub(crate) in_force: Result<Option<Weight>, ()>,
 }
 
-pub(crate) const HEALTHY: Metrics =
-    Metrics { verdict: Verdict::Pass, gate_hangs: false, rest_hangs: false, in_force: Ok(None) };
+pub(crate) const HEALTHY: Metrics = Metrics {
+    verdict: Verdict::Pass,
+    gate_hangs: false,
+    rest_hangs: false,
+    canary: Endpoints::Ready,
+    in_force: Ok(None),
+};
 
 /// Proxies that take over each document at once, and metrics.
 #[derive(Debug)]
@@ -65,7 +72,7 @@ impl Observe for World {
             tell.send(Part::Gate(reading)).unwrap();
         }
         if !metrics.rest_hangs {
-            for part in self.rest(&state) {
+            for part in self.rest(&state, metrics.canary) {
                 tell.send(part).unwrap();
             }
         }
@@ -76,7 +83,7 @@ impl Observe for World {
 }
 
 impl World {
-    fn rest(&self, state: &State) -> [Part; 5] {
+    fn rest(&self, state: &State, canary: Endpoints) -> [Part; 5] {
         let shown = self.document.borrow().clone();
         let shown = shown.map(|shown| entry(&shown.json)).unwrap_or_default();
         let proof = if shown.revision >= state.traffic.revision {
@@ -92,7 +99,7 @@ impl World {
         [
             Part::Proof(proof),
             Part::CanaryRequests(Some(1_000)),
-            Part::Canary(Endpoints::Ready),
+            Part::Canary(canary),
             Part::Stable(Endpoints::Ready),
             Part::CanaryTraffic(traffic),
         ]

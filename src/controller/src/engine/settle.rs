@@ -60,7 +60,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
                 Action::Publish(_) | Action::Raise(_) | Action::Clear(_) => {}
             }
         }
-        self.apply(next, down).await?;
+        let applied = self.apply(next.clone(), down).await;
+        if applied.is_err() {
+            self.keep_watch(next);
+        }
         let release = self.engine.release.key();
         for (alert, raised) in alerts {
             if raised {
@@ -69,10 +72,23 @@ impl<O: Observe, K: Keep> Running<O, K> {
                 tracing::info!(%release, ?alert, "alert cleared");
             }
         }
+        applied?;
         if news {
             self.tell(outcome.decision.reason, &outcome.decision.message);
         }
         Ok(())
+    }
+
+    /// Of a decision that could not be stored only what was watched stays: how long harm has
+    /// lasted, and whom to tell. Else a full disk would keep a canary without endpoints in service.
+    fn keep_watch(&mut self, next: Record) {
+        let (record, seen) = (&mut self.record, next.state);
+        record.alerts = next.alerts;
+        record.state.alerts = seen.alerts;
+        record.state.gates = seen.gates;
+        record.state.no_data_ms = seen.no_data_ms;
+        record.state.not_ready_ms = seen.not_ready_ms;
+        record.state.unproved_ms = seen.unproved_ms;
     }
 
     fn tell(&self, reason: Reason, message: &str) {
@@ -170,6 +186,8 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let now_ms = self.engine.clock.wall_ms();
         next.state.traffic.revision = Revision::next(Some(rollout.revision), now_ms).get();
         next.state.traffic_since_ms = now_ms;
+        // What was under observation until now were other requests.
+        next.state.clock = None;
         compose(next)
     }
 }

@@ -1,12 +1,13 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use serin_rollout::{Command, Pause, Phase, Reason, Verdict};
-use tokio::time::{Instant, sleep};
+use serin_rollout::{Alert, Command, Endpoints, Pause, Phase, Reason, State, Verdict, Version};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::Answer;
 use super::scripted::{Bench, Disk, HEALTHY, START_MS, clock, scratch};
+use super::{Answer, Keep};
 use crate::status::ConditionKind;
+use crate::store::Record;
 
 mod reload;
 
@@ -215,6 +216,34 @@ async fn without_a_disk_nothing_rises_and_harm_still_rolls_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_canary_without_endpoints_loses_its_weight_though_nothing_can_be_stored() {
+    for disk in [Disk::Full, Disk::Hangs] {
+        let (_scratch, folder) = scratch();
+        let mut bench = Bench::start(&folder, &clock(), HEALTHY);
+        bench.until_weight("5%").await;
+        bench.kept.disk.send_replace(disk);
+        bench.set(|metrics| metrics.canary = Endpoints::NotReady);
+        // The limit is 10 s.
+        sleep(Duration::from_secs(20)).await;
+        assert!(bench.entry().unwrap().weight.is_zero(), "{disk:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn alerts_are_raised_though_nothing_can_be_stored() {
+    let (_scratch, folder) = scratch();
+    let mut bench = Bench::start(&folder, &clock(), HEALTHY);
+    bench.until_weight("5%").await;
+    bench.kept.disk.send_replace(Disk::Full);
+    bench.set(|metrics| metrics.gate_hangs = true);
+    let named = |status: &crate::status::Status| {
+        status.alerts.iter().any(|alert| alert.name == Alert::NoData)
+    };
+    bench.until(named).await;
+    assert!(bench.stored().unwrap().alerts.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rise_that_cannot_be_stored_does_not_happen_whenever_the_disk_fails() {
     for tenths in 0..40 {
         let (_scratch, folder) = scratch();
@@ -232,4 +261,33 @@ async fn a_rise_that_cannot_be_stored_does_not_happen_whenever_the_disk_fails() 
         bench.until_phase(Phase::Succeeded).await;
     }
     panic!("the first step never ended");
+}
+
+#[test]
+fn a_disk_that_hangs_takes_only_one_thread_with_it() {
+    let (_scratch, folder) = scratch();
+    let file = Arc::new(folder.open("demo", "shop").unwrap());
+    // Whoever opens a pipe to write waits until somebody reads.
+    let pipe = file.path().with_extension("json.new");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let state = State::fresh(Version("v2".to_owned()), None, START_MS);
+    let record = Record::new("demo", "shop", state, "salt".parse().unwrap());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(2)
+        .enable_time()
+        .build()
+        .unwrap();
+    let (stored, others) = runtime.block_on(async {
+        let mut stored = 0;
+        for _ in 0..3 {
+            let kept = timeout(Duration::from_millis(50), file.keep(record.clone())).await;
+            stored += usize::from(kept.is_ok());
+        }
+        let other = tokio::task::spawn_blocking(|| ());
+        (stored, timeout(Duration::from_secs(5), other).await.is_ok())
+    });
+    runtime.shutdown_background();
+    drop(std::fs::File::open(&pipe));
+    assert_eq!((stored, others), (0, true));
 }

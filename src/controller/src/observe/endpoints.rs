@@ -3,9 +3,12 @@
 use serin_assignment::Variant;
 use serin_rollout::Endpoints;
 
-use super::three_scrapes;
 use crate::gates::{Subject, cluster_matcher};
 use crate::prometheus::{Client, Sample, promql};
+
+/// How many scrapes in a row must see no endpoint: at the usual 15 s a single one would count for
+/// longer than `notReadyAfter`, however short the moment was that it fell into.
+const SCRAPES: u32 = 2;
 
 /// The most endpoints of a side's cluster that any proxy takes for healthy. One that sees none may
 /// have lost its way; where all see none, none is there.
@@ -16,9 +19,9 @@ pub(super) async fn ask(
     at_ms: u64,
 ) -> Endpoints {
     let query = format!(
-        "max(last_over_time(envoy_cluster_membership_healthy{{{}}}[{}]))",
+        "max(max_over_time(envoy_cluster_membership_healthy{{{}}}[{}]))",
         cluster_matcher(subject.cluster(side)),
-        promql::duration(three_scrapes(client.settings().scrape_interval))
+        promql::duration(client.settings().scrape_interval * SCRAPES)
     );
     client.vector(&query, at_ms).await.map_or(Endpoints::Unknown, |samples| read(&samples))
 }

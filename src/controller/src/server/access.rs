@@ -146,8 +146,12 @@ fn permit(token: Option<&Token>, peer: IpAddr, headers: &HeaderMap) -> Result<()
     if !peer.to_canonical().is_loopback() {
         return Err(if token.is_some() { Denied::TokenNeeded } else { Denied::NoTokenSet });
     }
-    let proxied = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
-    if proxied.iter().any(|name| headers.contains_key(*name)) {
+    let proxied = ["forwarded", "via", "x-real-ip"];
+    // Envoy, for one, always says which protocol came in and not always from whom.
+    let passed_on = |name: &HeaderName| {
+        proxied.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-")
+    };
+    if headers.keys().any(passed_on) {
         return Err(Denied::Forwarded);
     }
     let host = only(headers, &header::HOST);

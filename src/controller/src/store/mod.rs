@@ -11,7 +11,7 @@ mod replace;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use lock::Holder;
 pub use record::{ActiveAlert, Live, Logged, Record};
@@ -60,7 +60,7 @@ impl Folder {
         }
         let path = self.0.join(format!("{namespace}.{name}.json"));
         let lock = Lock::take(&self.0.join(format!("{namespace}.{name}.lock")), &path)?;
-        Ok(StateFile { path, newest: Mutex::new(0), _lock: lock })
+        Ok(StateFile { path, newest: Mutex::new(0), writing: Arc::default(), _lock: lock })
     }
 }
 
@@ -70,6 +70,8 @@ pub struct StateFile {
     path: PathBuf,
     /// The newest record written; a write that comes late (its disk hung) must not undo it.
     newest: Mutex<u64>,
+    /// Held while a write is under way.
+    writing: Arc<tokio::sync::Mutex<()>>,
     _lock: Lock,
 }
 
@@ -78,6 +80,11 @@ impl StateFile {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Waits until no write is under way; the next one begins once this is given back.
+    pub(crate) async fn turn(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        Arc::clone(&self.writing).lock_owned().await
     }
 
     /// What was stored last; `None` where nothing ever was.

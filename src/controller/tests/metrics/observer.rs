@@ -77,7 +77,10 @@ fn history(id: &str) -> History {
         );
         history.add("envoy_cluster_membership_healthy", &canary, SCRAPES, |_| Some(0.0));
         let healthy = if proxy == "a" { 0.0 } else { 3.0 };
-        history.add("envoy_cluster_membership_healthy", &stable, SCRAPES, |_| Some(healthy));
+        // A single scrape may fall into a moment without endpoints.
+        history.add("envoy_cluster_membership_healthy", &stable, SCRAPES, |scrape| {
+            Some(if scrape == EMPTY { 0.0 } else { healthy })
+        });
     }
     history
 }

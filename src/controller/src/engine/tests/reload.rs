@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use serin_rollout::{Command, Phase};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::engine::scripted::{Bench, HEALTHY, clock, release, scratch};
 use crate::engine::{Answer, Reload};
@@ -40,12 +40,17 @@ async fn another_host_in_the_file_is_published_under_a_revision_of_its_own() {
     let mut bench = Bench::start(&folder, &clock(), HEALTHY);
     bench.until_weight("5%").await;
     let before = bench.entry().unwrap();
+    sleep(Duration::from_secs(2)).await;
     let news = Reload::Release(release("v2", "www.example.com"), Arc::clone(&bench.world));
     bench.reload.send(news).await.unwrap();
     bench.until(|status| status.revision > before.revision).await;
     let after = bench.entry().unwrap();
     assert_eq!((after.weight, &after.salt), (before.weight, &before.salt));
     assert_eq!(after.hosts, ["www.example.com"]);
+    // Other requests have to be observed for the whole time.
+    let since = Instant::now();
+    bench.until_weight("100%").await;
+    assert!(since.elapsed() >= Duration::from_secs(3), "{:?}", since.elapsed());
     bench.until_phase(Phase::Succeeded).await;
 }
 

@@ -92,7 +92,7 @@ fn a_name_that_was_pointed_to_this_machine_is_refused() {
 
 #[test]
 fn what_a_proxy_on_this_machine_passes_on_is_not_from_this_machine() {
-    for name in ["forwarded", "via", "x-forwarded-for", "x-real-ip"] {
+    for name in ["forwarded", "via", "x-forwarded-for", "x-forwarded-proto", "x-real-ip"] {
         let pairs = [("host", "localhost"), (name, "192.0.2.7")];
         assert_eq!(told(true, LOOPBACK, &pairs), Err(Denied::Forwarded), "{name}");
     }
