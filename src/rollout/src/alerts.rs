@@ -18,11 +18,15 @@ pub(crate) fn settle(pass: Pass<'_>, state: &mut State) -> Vec<Action> {
 
 fn standing(pass: Pass<'_>, state: &State) -> BTreeSet<Alert> {
     let policy = &pass.plan.policy;
+    let pending = state.phase == Phase::Pending;
     let progressing = state.phase == Phase::Progressing;
     let emptying = state.phase == Phase::RollingBack || state.hands_over();
     let causes = [
         (Alert::NoData, progressing && lasted(state.no_data_ms, policy.no_data_alert_after)),
-        (Alert::NotLive, progressing && lasted(state.unproved_ms, policy.not_live_alert_after)),
+        (
+            Alert::NotLive,
+            (pending || progressing) && lasted(state.unproved_ms, policy.not_live_alert_after),
+        ),
         (
             Alert::RollbackNotEffective,
             emptying && lasted(state.unproved_ms, policy.rollback_alert_after),

@@ -83,7 +83,7 @@ fn measure(pass: Pass<'_>, state: &mut State) {
     state.no_data_ms = longer(state.no_data_ms, no_data, gap);
 
     let unproved = match state.phase {
-        Phase::Progressing => !matches!(pass.seen.proof, Proof::Live { .. }),
+        Phase::Pending | Phase::Progressing => !matches!(pass.seen.proof, Proof::Live { .. }),
         Phase::RollingBack => !rollback::emptied(pass.seen),
         Phase::Promoting if state.hands_over() => !rollback::emptied(pass.seen),
         _ => false,

@@ -2,8 +2,8 @@
 
 use crate::decide::Pass;
 use crate::{
-    Approval, Command, Decision, Endpoints, Pause, Phase, Reason, State, harm, message, progress,
-    promote, rollback,
+    Approval, Command, Decision, Endpoints, Pause, Phase, Reason, State, harm, message, outdated,
+    progress, promote, rollback,
 };
 
 /// Takes note of a pause before anything is decided: it stops rises only, so that no decision of the
@@ -12,7 +12,7 @@ pub(crate) fn heed_pause(pass: Pass<'_>, state: &mut State) {
     if pass.seen.command == Some(Command::Pause)
         && matches!(state.phase, Phase::Pending | Phase::Progressing)
     {
-        state.paused.get_or_insert(Pause::Person);
+        state.paused = Some(Pause::Person);
     }
 }
 
@@ -46,6 +46,7 @@ fn pause(pass: Pass<'_>, state: &State) -> Result<Decision, String> {
 fn resume(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
     let place = message::place(pass.plan, state);
     if state.paused.take().is_some() {
+        outdated::put_in_force(pass, state);
         return Ok(Reason::Resumed.because(format!("resumed at {place} by a person")));
     }
     match state.phase {

@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Decision, Now, Observation, Outcome, Phase, Plan, Reason, State, alerts, clock,
-    command, harm, progress, promote, rollback, version,
+    command, harm, outdated, progress, promote, rollback, version,
 };
 
 /// What a pass decides on; nothing in it changes.
@@ -24,9 +24,10 @@ pub(crate) struct Pass<'a> {
 /// 1. a person's [`Abort`](crate::Command::Abort);
 /// 2. harm: back to stable, also when paused, waiting or holding, or a freeze where stable cannot
 ///    serve or there is no side left to go back to;
-/// 3. another version than the one on trial: stable first, then the start of the new one;
-/// 4. any other command, done or refused with the reason;
-/// 5. the course of the phase: wait for endpoints, for the proof that the weight is live, for time,
+/// 3. a stored state that is older than what proxies have: paused until a person decides;
+/// 4. another version than the one on trial: stable first, then the start of the new one;
+/// 5. any other command, done or refused with the reason;
+/// 6. the course of the phase: wait for endpoints, for the proof that the weight is live, for time,
 ///    gates, requests and approval, then rise.
 ///
 /// # Commands
@@ -47,6 +48,7 @@ pub fn decide(plan: &Plan, state: &State, observation: &Observation, now: Now) -
     // A step that gives no decision leaves the state as it is.
     let decision = rollback::abort(pass, &mut next)
         .or_else(|| harm::check(pass, &mut next))
+        .or_else(|| outdated::check(pass, &mut next))
         .or_else(|| version::check(pass, &mut next))
         .or_else(|| command::check(pass, &mut next))
         .unwrap_or_else(|| course(pass, &mut next));

@@ -101,6 +101,8 @@ pub enum Reason {
     Promoting,
     /// The rollout has ended well.
     Succeeded,
+    /// The stored state is older than what proxies have: nothing rises until a person decides.
+    StateOutdated,
     /// A command that does not fit the phase.
     Refused,
 }

@@ -13,6 +13,7 @@ mod evidence;
 mod harm;
 mod message;
 mod observation;
+mod outdated;
 mod plan;
 mod progress;
 mod promote;

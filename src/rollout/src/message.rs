@@ -71,6 +71,9 @@ pub(crate) fn proof(proof: &Proof, revision: u64) -> String {
             "revision {revision} not live: {behind} of {proxies} proxies behind, the last one at \
              {smallest}"
         ),
+        Proof::Ahead { largest, .. } => {
+            format!("revision {revision} not live: a proxy shows {largest}, a later one")
+        }
         Proof::Unknown { why } => {
             format!("nobody can tell whether revision {revision} is live: {why}")
         }
@@ -90,6 +93,7 @@ pub(crate) fn emptying(seen: &Observation) -> String {
         Proof::Behind { proxies, behind, .. } => {
             format!("{traffic}, {behind} of {proxies} proxies behind")
         }
+        Proof::Ahead { largest, .. } => format!("{traffic}, a proxy shows revision {largest}"),
         Proof::Live { .. } | Proof::Unknown { .. } => traffic,
     }
 }

@@ -58,7 +58,7 @@ pub enum Command {
 /// Whether the traffic that the state holds is in force at every proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// Every proxy of the last three scrapes shows the revision, or a later one.
+    /// Every proxy of the last three scrapes shows the revision.
     Live {
         /// How many proxies were seen.
         proxies: usize,
@@ -71,6 +71,14 @@ pub enum Proof {
         behind: usize,
         /// The smallest revision among them.
         smallest: u64,
+    },
+    /// Some proxy shows a later one, so that what is published does not reach it: the stored state
+    /// is older than what is in force.
+    Ahead {
+        /// How many proxies were seen.
+        proxies: usize,
+        /// The largest revision among them.
+        largest: u64,
     },
     /// No proxy was seen, or the question could not be answered.
     Unknown {

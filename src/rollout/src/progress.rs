@@ -10,10 +10,13 @@ use crate::{
     message,
 };
 
-/// Waits until both sides can serve, then goes to the first step. Gates say nothing yet, as nobody
-/// is on the canary.
+/// Waits until both sides can serve and proxies are proved to follow, then goes to the first step.
+/// Gates say nothing yet, as nobody is on the canary.
 pub(crate) fn start(pass: Pass<'_>, state: &mut State) -> Decision {
-    let blocker = paused(state).or_else(|| canary_away(pass)).or_else(|| stable_away(pass));
+    let blocker = paused(state)
+        .or_else(|| canary_away(pass))
+        .or_else(|| stable_away(pass))
+        .or_else(|| unproved(pass, state));
     if let Some((reason, why)) = blocker {
         return reason.because(format!("{} has not started: {why}", state.version));
     }
@@ -51,10 +54,11 @@ fn blocker(pass: Pass<'_>, state: &State, step: &Step) -> Option<(Reason, String
     if let Some(away) = paused(state).or_else(|| canary_away(pass)) {
         return Some(away);
     }
-    let (Proof::Live { .. }, Some(clock)) = (&pass.seen.proof, state.clock) else {
-        let why = message::proof(&pass.seen.proof, state.traffic.revision);
-        return Some((Reason::WaitingForProxies, why));
-    };
+    if let Some(unproved) = unproved(pass, state) {
+        return Some(unproved);
+    }
+    // The clock was started by the same proof.
+    let clock = state.clock?;
     if let Some(reason) = evidence::objection(pass, clock.started_ms) {
         return fact(reason);
     }
@@ -85,6 +89,14 @@ fn paused(state: &State) -> Option<(Reason, String)> {
 fn canary_away(pass: Pass<'_>) -> Option<(Reason, String)> {
     (pass.seen.canary == Endpoints::NotReady)
         .then(|| (Reason::WaitingForCanary, "the canary has no ready endpoint".to_owned()))
+}
+
+fn unproved(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
+    let live = matches!(pass.seen.proof, Proof::Live { .. });
+    (!live).then(|| {
+        let why = message::proof(&pass.seen.proof, state.traffic.revision);
+        (Reason::WaitingForProxies, why)
+    })
 }
 
 fn stable_away(pass: Pass<'_>) -> Option<(Reason, String)> {

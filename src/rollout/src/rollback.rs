@@ -88,7 +88,7 @@ pub(crate) fn abort_refused(seen: &Observation, state: &State) -> Option<&'stati
 /// however quiet it is just now.
 pub(crate) const fn emptied(seen: &Observation) -> bool {
     matches!(seen.canary_traffic, CanaryTraffic::Still { scrapes } if scrapes >= SCRAPES_TO_PROVE_EMPTY)
-        && !matches!(seen.proof, Proof::Behind { .. })
+        && matches!(seen.proof, Proof::Live { .. } | Proof::Unknown { .. })
 }
 
 /// Goes on until the canary is proved empty, for ever if need be.

@@ -176,6 +176,14 @@ impl State {
     }
 }
 
+impl State {
+    /// The same traffic under a revision above one that proxies have.
+    pub(crate) fn overtake(&mut self, largest: u64, now_ms: u64) {
+        self.traffic.revision = self.traffic.revision.max(largest);
+        self.send(self.traffic.weight, self.traffic.canary_serves, now_ms);
+    }
+}
+
 /// Rises also where the wall clock was set back.
 fn revision_after(last: u64, now_ms: u64) -> u64 {
     last.saturating_add(1).max(now_ms)

@@ -27,8 +27,8 @@ impl<O: Observe, K: Keep> Engine<O, K> {
                 None => continue,
             };
             let message = format!(
-                "no state is stored, and the weight in force cannot be asked for: {why}; nothing is \
-                 published until it can"
+                "no state is stored, and nobody can say which weight is in force: {why}; nothing is \
+                 published until that is known"
             );
             if message != told {
                 tracing::warn!(release = %self.release.key(), "{message}");

@@ -106,7 +106,9 @@ fn decision(logged: &Logged) -> Decision {
 
 fn proxies(proof: Option<&Proof>) -> Proxies {
     match proof {
-        Some(Proof::Live { proxies }) => Proxies { seen: *proxies, behind: 0 },
+        Some(Proof::Live { proxies } | Proof::Ahead { proxies, .. }) => {
+            Proxies { seen: *proxies, behind: 0 }
+        }
         Some(Proof::Behind { proxies, behind, .. }) => Proxies { seen: *proxies, behind: *behind },
         Some(Proof::Unknown { .. }) | None => Proxies::default(),
     }

@@ -22,8 +22,10 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::engine::{Observe, Part};
 use crate::gates::{Gate, Moment, Subject};
-use crate::prometheus::{Client, QueryError, SetupError};
+use crate::prometheus::{Client, SetupError};
 use crate::release::Release;
+
+pub use weight_in_force::WeightUnknown;
 
 /// The eyes of one release.
 #[derive(Debug)]
@@ -80,12 +82,13 @@ impl Observer {
         tokio::join!(gates, proof, requests, traffic, canary, stable);
     }
 
-    /// The canary's share that proxies have shown within the last five minutes, the highest where
-    /// they differ; `None` where none shows any.
+    /// The canary's share that proxies showed last within five minutes, the highest where they
+    /// differ; `None` where there are proxies and none shows any.
     ///
     /// # Errors
-    /// [`QueryError`] where it could not be asked: then nobody knows, which is not "none".
-    pub async fn weight_in_force_at(&self, at_ms: u64) -> Result<Option<Weight>, QueryError> {
+    /// [`WeightUnknown`] where it could not be asked or no proxy was seen: then nobody knows, which
+    /// is not "none".
+    pub async fn weight_in_force_at(&self, at_ms: u64) -> Result<Option<Weight>, WeightUnknown> {
         weight_in_force::ask(&self.client, &self.subject, at_ms).await
     }
 }

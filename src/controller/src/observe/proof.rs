@@ -1,6 +1,6 @@
 //! Whether the published traffic is live at every proxy.
 
-use serin_document::metrics;
+use serin_document::{Revision, metrics};
 use serin_rollout::Proof;
 
 use super::{names, three_scrapes};
@@ -24,11 +24,19 @@ pub(super) async fn ask(client: &Client, subject: &Subject, revision: u64, at_ms
 fn read(samples: &[Sample], revision: u64) -> Proof {
     // Revisions stay below 2^53 and so are exact; a value that is no number is behind everything.
     let shown = |sample: &Sample| whole(sample.point.value);
-    let Some(smallest) = samples.iter().map(shown).min() else {
+    let range = samples.iter().map(shown).min().zip(samples.iter().map(shown).max());
+    let Some((smallest, largest)) = range else {
         let why = "no proxy shows this rollout in the last three scrapes".to_owned();
         return Proof::Unknown { why };
     };
+    if largest >= Revision::MAX.get() {
+        let why = format!("a proxy shows revision {largest}, which none can follow: restart it");
+        return Proof::Unknown { why };
+    }
     let proxies = samples.len();
+    if largest > revision {
+        return Proof::Ahead { proxies, largest };
+    }
     match samples.iter().filter(|sample| shown(sample) < revision).count() {
         0 => Proof::Live { proxies },
         behind => Proof::Behind { proxies, behind, smallest },
@@ -51,12 +59,19 @@ mod tests {
     }
 
     #[test]
-    fn every_proxy_has_to_show_the_revision_or_a_later_one() {
-        assert_eq!(proof(&[1_795_445_683_700.0, 1_795_445_683_701.0]), Proof::Live { proxies: 2 });
+    fn every_proxy_has_to_show_the_revision() {
+        assert_eq!(proof(&[1_795_445_683_700.0, 1_795_445_683_700.0]), Proof::Live { proxies: 2 });
         assert_eq!(
             proof(&[1_795_445_683_700.0, 1_795_445_683_699.0]),
             Proof::Behind { proxies: 2, behind: 1, smallest: REVISION - 1 }
         );
+    }
+
+    #[test]
+    fn a_later_revision_is_not_ours() {
+        let ahead = Proof::Ahead { proxies: 2, largest: REVISION + 1 };
+        assert_eq!(proof(&[1_795_445_683_701.0, 1_795_445_683_699.0]), ahead);
+        assert!(matches!(proof(&[9.1e15]), Proof::Unknown { .. }));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serin_controller::engine::Part;
-use serin_controller::observe::Observer;
+use serin_controller::observe::{Observer, WeightUnknown};
 use serin_controller::release::Release;
 use serin_rollout::{CanaryTraffic, Endpoints, Proof, State, StepClock, Traffic, Verdict, Version};
 use tokio::sync::mpsc::unbounded_channel;
@@ -127,8 +127,11 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
     assert!(parts.contains(&Part::Canary(Endpoints::NotReady)), "{parts:?}");
     assert!(parts.contains(&Part::Stable(Endpoints::Ready)), "{parts:?}");
     assert_eq!(parts.len(), 7, "{parts:?}");
-    let weight = observer.weight_in_force_at(halfway_ms).await;
-    assert_eq!(weight, Ok(Some("5%".parse().expect("a weight"))));
+    // What a rollback took back a moment ago is in force no more.
+    for (scrape, weight) in [(EMPTY - 1, "5%"), (EMPTY, "0%")] {
+        let in_force = observer.weight_in_force_at(history.scrape_ms(scrape) + 1000).await;
+        assert_eq!(in_force, Ok(Some(weight.parse().expect("a weight"))), "{scrape}");
+    }
 
     // A later revision is not live, and the canary stands still at the end.
     let end_ms = history.scrape_ms(SCRAPES - 1) + 1000;
@@ -146,7 +149,15 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
         parts.iter().any(|part| matches!(part, Part::Proof(Proof::Unknown { .. }))),
         "{parts:?}"
     );
-    assert_eq!(observer.weight_in_force_at(end_ms + 600_000).await, Ok(None));
+    let weight = observer.weight_in_force_at(end_ms + 600_000).await;
+    assert!(matches!(weight, Err(WeightUnknown::NoProxy { .. })), "{weight:?}");
+
+    // A release that is new to proxies which are seen.
+    let text =
+        RELEASE.replace("ADDRESS", &prometheus.address).replace("name: check-out", "name: other");
+    let other = Release::parse(&text, Path::new("release.yaml")).expect("a release");
+    let new = Observer::new(&other).await.expect("no certificates");
+    assert_eq!(new.weight_in_force_at(halfway_ms).await, Ok(None));
 
     prometheus.stop();
     let parts = seen(&observer, &state(&history, REVISION), end_ms).await;

@@ -14,6 +14,7 @@ fn harm_at_every_point_of_the_way_sends_everyone_back_at_once() {
     let points: [(&str, Reach); 7] = [
         ("before the weight is live", || {
             let mut world = World::new(three_steps());
+            world.pass();
             world.seen.proof = Proof::Behind { proxies: 3, behind: 3, smallest: 1 };
             world.pass();
             world

@@ -203,6 +203,7 @@ fn sky(fair: u32) -> impl Strategy<Value = Sky> {
     let proof = prop_oneof![
         fair => Just(Proof::Live { proxies: 3 }),
         1 => Just(Proof::Behind { proxies: 3, behind: 1, smallest: 7 }),
+        1 => Just(Proof::Ahead { proxies: 3, largest: 9 }),
         1 => Just(Proof::Unknown { why: "no proxy was seen".to_owned() }),
     ];
     let verdict = || {

@@ -9,6 +9,7 @@ mod commands;
 mod harm;
 mod history;
 mod lost;
+mod outdated;
 mod plans;
 mod promote;
 mod properties;

@@ -80,8 +80,21 @@ fn a_hold_says_what_it_waits_for_with_the_numbers() {
 }
 
 #[test]
+fn nobody_is_exposed_before_proxies_are_proved_to_follow() {
+    let mut world = World::new(three_steps());
+    world.seen.proof = Proof::Unknown { why: "no proxy was seen".to_owned() };
+    let decision = world.seconds(60);
+    assert_eq!(decision.reason, Reason::WaitingForProxies);
+    world.is(Phase::Pending, "0%");
+    world.seen.proof = Proof::Live { proxies: 3 };
+    world.pass();
+    world.is(Phase::Progressing, "5%");
+}
+
+#[test]
 fn the_clock_starts_when_the_weight_is_live() {
     let mut world = World::new(three_steps());
+    world.pass();
     world.seen.proof = Proof::Behind { proxies: 3, behind: 1, smallest: 7 };
     world.seconds(30);
     let decision = world.pass();

@@ -69,7 +69,6 @@ fn histories_reach_every_phase_and_decision() {
     }
     assert_eq!(phases.len(), 6, "{phases:?}");
     assert!(later_rises > 100, "{later_rises} rises above the first step");
-    assert_eq!(reasons.len(), 23, "{reasons:?}");
-    // A lost state has tests of its own.
-    assert_eq!(alerts.len(), 5, "{alerts:?}");
+    assert_eq!(reasons.len(), 24, "{reasons:?}");
+    assert_eq!(alerts.len(), 6, "{alerts:?}");
 }

@@ -117,8 +117,8 @@ pub(crate) fn ends_are_proved(passes: &[Pass]) -> Result<(), TestCaseError> {
             _ => false,
         };
         let still = matches!(pass.seen.canary_traffic, CanaryTraffic::Still { scrapes: 3.. });
-        let behind = matches!(pass.seen.proof, Proof::Behind { .. });
-        prop_assert!(!was_left || (still && !behind), "{:?}", pass.outcome);
+        let elsewhere = matches!(pass.seen.proof, Proof::Behind { .. } | Proof::Ahead { .. });
+        prop_assert!(!was_left || (still && !elsewhere), "{:?}", pass.outcome);
     }
     Ok(())
 }
