@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod engine;
 pub mod gates;
+mod input;
 pub mod observe;
 pub mod prometheus;
 pub mod publish;

@@ -3,13 +3,13 @@
 mod document;
 mod release;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use serin_document::plugin;
+use serin_document::{MAX_DOCUMENT_BYTES, plugin};
 
 use super::{Exit, Failure, Output};
+use crate::input;
 use crate::release::Release;
 
 /// Check a release file or an assignment document and print what it means.
@@ -53,9 +53,10 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn meaning(file: &Path) -> Result<Meaning, Failure> {
-    let bytes = fs::read(file).with_context(|| file.display().to_string())?;
+    let bytes =
+        input::read(file, MAX_DOCUMENT_BYTES).with_context(|| file.display().to_string())?;
     let Some(fields) = document_fields(&bytes) else {
-        return Ok(release::meaning(&Release::load(file)?));
+        return Ok(release::meaning(&Release::from_bytes(&bytes, file)?));
     };
     let refused = |error| anyhow::Error::new(error).context(file.display().to_string());
     let has = |name: &str| fields.contains_key(name);

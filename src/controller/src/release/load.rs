@@ -8,9 +8,10 @@ use serde_saphyr::{Error as YamlError, MessageFormatter as _, UserMessageFormatt
 use super::locate::{Place, Places, place};
 use super::read::read;
 use super::{Fault, FieldPath, Release};
+use crate::input;
 
 /// The longest release file, in bytes: a hundred times a large one.
-const LONGEST_FILE: u64 = 1024 * 1024;
+const LONGEST_FILE: usize = 1 << 20;
 
 impl Release {
     /// Reads a release file.
@@ -18,15 +19,22 @@ impl Release {
     /// # Errors
     /// [`LoadError`] with every fault that was found, each with its line.
     pub fn load(file: &Path) -> Result<Self, LoadError> {
-        let unreadable = |why: String| LoadError::Unreadable { file: file.to_owned(), why };
-        let size = std::fs::metadata(file).map_err(|error| unreadable(error.to_string()))?.len();
-        if size > LONGEST_FILE {
-            return Err(unreadable(format!(
-                "has {size} bytes; a release file has at most {LONGEST_FILE}"
-            )));
+        let bytes = input::read(file, LONGEST_FILE).map_err(|error| unreadable(file, &error))?;
+        Self::from_bytes(&bytes, file)
+    }
+
+    /// Reads what a release file holds. `file` is as for [`Release::parse`].
+    ///
+    /// # Errors
+    /// As [`Release::load`].
+    pub fn from_bytes(bytes: &[u8], file: &Path) -> Result<Self, LoadError> {
+        if bytes.len() > LONGEST_FILE {
+            let why =
+                format!("it has {} bytes; a release file has at most {LONGEST_FILE}", bytes.len());
+            return Err(unreadable(file, &why));
         }
-        let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
-        Self::parse(&text, file)
+        let text = str::from_utf8(bytes).map_err(|error| unreadable(file, &error))?;
+        Self::parse(text, file)
     }
 
     /// Reads the text of a release file. `file` stands in errors, and relative paths in the text
@@ -51,6 +59,10 @@ impl Release {
             refused(located)
         })
     }
+}
+
+fn unreadable(file: &Path, why: &dyn fmt::Display) -> LoadError {
+    LoadError::Unreadable { file: file.to_owned(), why: why.to_string() }
 }
 
 /// Why a release file cannot be used. Nothing of it is.

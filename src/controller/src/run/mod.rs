@@ -1,9 +1,9 @@
 //! `serin run`: one process, one document, one task a release.
 
 mod files;
+mod open_files;
 
 use core::time::Duration;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::engine::{Clock, Engine, Handle, Reload, Stop};
 use crate::observe::Observer;
 use crate::publish::Board;
-use crate::server::{Access, App, serve};
+use crate::server::{Access, App, Limits, serve};
 use crate::store::{Folder, Record, StateFile};
 use crate::telemetry::Telemetry;
 use files::Loaded;
@@ -56,7 +56,7 @@ enum Ended {
     /// A person or the system asked for it.
     Asked,
     /// The server has failed.
-    Server(Result<io::Result<()>, JoinError>),
+    Server(Result<(), JoinError>),
     /// A release is not run any more: better to be started again than to serve its last state.
     Engine(Result<(), JoinError>),
 }
@@ -68,6 +68,7 @@ enum Ended {
 /// [`crate::store::StoreError::Held`] where another controller has the state. Later: where the
 /// server or a release's task fails.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let limits = Limits::for_open_files(open_files::raise());
     let loaded = files::load(&settings.files)?;
     let access = Access::new(settings.token_file.clone())?;
     let folder = Folder::create(&settings.state_dir)?;
@@ -96,7 +97,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         places.push(place);
         releases.push(handle);
     }
-    let app = App { releases, board, telemetry, access, stop: stop.clone() };
+    let app = App { releases, board, telemetry, access, limits, stop: stop.clone() };
     let mut serving = tokio::spawn(serve(listener, app));
     let ended = loop {
         tokio::select! {
@@ -111,8 +112,11 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     tracing::info!("ending");
     end(&give, tasks).await;
     match ended {
-        Ended::Asked => Ok(serving.await??),
-        Ended::Server(served) => Ok(served??),
+        Ended::Asked => Ok(serving.await?),
+        Ended::Server(served) => {
+            served?;
+            bail!("the server ended though nobody asked it to")
+        }
         Ended::Engine(ended) => {
             ended?;
             bail!("the task of a release ended though nobody asked it to")

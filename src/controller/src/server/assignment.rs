@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -25,9 +26,10 @@ pub(super) struct Parameters {
 /// `GET /v1/assignment?wait=25s`
 pub(super) async fn document(
     State(app): State<Arc<App>>,
-    Query(parameters): Query<Parameters>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let Query(parameters) = parameters?;
     let wait = parameters.wait.as_deref().map_or(Ok(Duration::ZERO), wait)?;
     let mut shown = app.board.watch();
     let mut stop = app.stop.clone();

@@ -1,6 +1,7 @@
 //! Errors as the API gives them: a status and `{"error": "…"}`.
 
 use axum::Json;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -27,6 +28,24 @@ impl ApiError {
 
     pub(super) const fn unavailable(message: String) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(refused: QueryRejection) -> Self {
+        Self::new(refused.status(), refused.body_text())
+    }
+}
+
+impl From<PathRejection> for ApiError {
+    fn from(refused: PathRejection) -> Self {
+        Self::new(refused.status(), refused.body_text())
+    }
+}
+
+impl From<BytesRejection> for ApiError {
+    fn from(refused: BytesRejection) -> Self {
+        Self::new(refused.status(), refused.body_text())
     }
 }
 

@@ -3,21 +3,22 @@
 
 mod access;
 mod assignment;
+mod body;
+mod connections;
 mod error;
 mod health;
 mod releases;
 
-use core::time::Duration;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 pub use access::{Access, InvalidToken, Token};
+pub use connections::Limits;
 
 use crate::engine::{Handle, Stop};
 use crate::publish::Board;
@@ -26,10 +27,6 @@ use error::ApiError;
 
 /// Nothing that is sent here is longer; commands need no body at all.
 const LONGEST_BODY: usize = 4 << 10;
-
-/// How long connections may take to end once the sign to stop was given. Whoever waits for the
-/// document is answered at once.
-const FAREWELL: Duration = Duration::from_secs(3);
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -42,31 +39,21 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     /// Who may give commands.
     pub access: Access,
+    /// What clients may take up.
+    pub limits: Limits,
     /// Ends the waiting.
     pub stop: Stop,
 }
 
 /// Serves until the sign to stop is given, then lets requests under way end.
-///
-/// # Errors
-/// Where the listener fails for good.
-pub async fn serve(listener: TcpListener, app: App) -> io::Result<()> {
-    let mut asked_to_stop = app.stop.clone();
-    let mut stopping = app.stop.clone();
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let graceful = async move { asked_to_stop.given().await };
-    let late = async move {
-        stopping.given().await;
-        tokio::time::sleep(FAREWELL).await;
-    };
-    tokio::select! {
-        served = axum::serve(listener, service).with_graceful_shutdown(graceful).into_future() => served,
-        () = late => Ok(()),
-    }
+pub async fn serve(listener: TcpListener, app: App) {
+    let (limits, stop) = (app.limits, app.stop.clone());
+    connections::serve(listener, router(app), limits, stop).await;
 }
 
 fn router(app: App) -> Router {
     Router::new()
+        .route("/", get(paths))
         .route("/v1/assignment", get(assignment::document))
         .route("/v1/releases", get(releases::list))
         .route("/v1/releases/{namespace}/{name}", get(releases::one))
@@ -78,6 +65,11 @@ fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || ApiError::method())
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .with_state(Arc::new(app))
+}
+
+/// `GET /`, for whoever opens the address in a browser.
+async fn paths() -> Json<Value> {
+    Json(json!({ "paths": ["/v1/assignment", "/v1/releases", "/metrics", "/healthz", "/readyz"] }))
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serin_rollout::Command;
 
 use super::App;
+use super::body::Unused;
 use super::error::ApiError;
 use crate::engine::{Answer, Handle};
 use crate::status::Status;
@@ -22,8 +23,9 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Vec<Status>> {
 /// `GET /v1/releases/{namespace}/{name}`
 pub(super) async fn one(
     State(app): State<Arc<App>>,
-    Path((namespace, name)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<Status>, ApiError> {
+    let Path((namespace, name)) = path?;
     let release = find(&app, &namespace, &name)?;
     Ok(Json(Status::clone(&release.status.borrow())))
 }
@@ -32,10 +34,11 @@ pub(super) async fn one(
 pub(super) async fn command(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path((namespace, name, command)): Path<(String, String, String)>,
+    path: Result<Path<(String, String, String)>, PathRejection>,
     headers: HeaderMap,
-    _body: Bytes,
+    _: Unused,
 ) -> Result<Json<Status>, ApiError> {
+    let Path((namespace, name, command)) = path?;
     app.access.permit(peer.ip(), &headers)?;
     let release = find(&app, &namespace, &name)?;
     let command = parse(&command).ok_or_else(|| {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -17,10 +17,17 @@ struct Served {
     bench: Bench,
     stop: tokio::sync::watch::Sender<bool>,
     address: SocketAddr,
-    task: tokio::task::JoinHandle<io::Result<()>>,
+    task: tokio::task::JoinHandle<()>,
 }
 
+/// Far above what a test needs.
+const AMPLE: Limits = Limits { connections: 1000, sending: Duration::from_mins(1) };
+
 async fn serve_bench(known: bool) -> Served {
+    serve_within(AMPLE, known).await
+}
+
+async fn serve_within(limits: Limits, known: bool) -> Served {
     let (scratch, folder) = scratch();
     let mut metrics = HEALTHY;
     if !known {
@@ -35,6 +42,7 @@ async fn serve_bench(known: bool) -> Served {
         board: Arc::clone(&bench.board),
         telemetry: Arc::new(Telemetry::default()),
         access: Access::new(Some(token_file)).unwrap(),
+        limits,
         stop,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -136,7 +144,7 @@ async fn whoever_waits_is_answered_when_the_controller_ends() {
     let asked = Instant::now();
     let (answer, ()) = tokio::join!(served.ask("GET /v1/assignment?wait=60s", &known), end);
     assert_eq!(answer.status, 304);
-    served.task.await.unwrap().unwrap();
+    served.task.await.unwrap();
     assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
 }
 
@@ -207,6 +215,10 @@ async fn commands_answer_with_status_or_why_not() {
         ("GET /v1/releases/demo/shop/pause", "", 405),
         ("GET /v1/releases/demo/other", "", 404),
         ("GET /nothing", "", 404),
+        ("GET /v1/releases/%ff/shop", "", 400),
+        ("POST /v1/releases/demo/%ff/pause", "", 400),
+        ("POST /v1/assignment", "", 405),
+        ("GET /v1/assignment?wait=1s&wait=2s", "", 400),
         ("GET /v1/assignment?wait=soon", "", 400),
         ("POST /v1/releases/demo/shop/pause", "origin: https://evil.example\r\n", 403),
         ("POST /v1/releases/demo/shop/pause", "authorization: Bearer wrong\r\n", 401),
@@ -226,6 +238,19 @@ async fn a_body_longer_than_any_command_is_refused() {
     let headers = format!("content-length: {}\r\n\r\n{body}", body.len());
     let answer = served.ask("POST /v1/releases/demo/shop/pause", &headers).await;
     assert_eq!(answer.status, 413);
+    assert!(answer.json()["error"].is_string(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_paths_that_the_root_names_are_there() {
+    let served = serve_bench(true).await;
+    let root = served.ask("GET /", "").await.json();
+    let paths = root["paths"].as_array().unwrap();
+    assert!(!paths.is_empty());
+    for path in paths {
+        let answer = served.ask(&format!("GET {}", path.as_str().unwrap()), "").await;
+        assert_eq!(answer.status, 200, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -238,3 +263,5 @@ async fn metrics_are_in_the_format_that_prometheus_reads() {
     let line = format!("serin_document_published_revision {revision}\n");
     assert!(metrics.body.contains(&line), "{}", metrics.body);
 }
+
+mod connections;

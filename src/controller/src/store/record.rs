@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serin_assignment::{Salt, Weight};
+use serin_document::Revision;
 use serin_rollout::{Alert, Decision, State};
 
 /// The file's format. Another number is another format, read by another version of Serin.
@@ -148,9 +149,30 @@ pub(super) fn read(json: &[u8]) -> Result<Record, String> {
     let record = Record::deserialize(&value).map_err(|e| e.to_string())?;
     let kept = serde_json::to_value(&record).map_err(|e| e.to_string())?;
     match lost(&value, &kept) {
-        None => Ok(record),
+        None => revisions_in_range(&record).map(|()| record),
         Some(path) => Err(format!("{path} is unknown, or its value is not understood")),
     }
+}
+
+/// A revision above the highest that a document may carry would have every document refused, and
+/// leaves no room for the next one.
+fn revisions_in_range(record: &Record) -> Result<(), String> {
+    let published = record.published.as_ref().and_then(|rollout| rollout.get("revision"));
+    let revisions = [
+        ("state.traffic.revision", Some(record.state.traffic.revision)),
+        ("live.revision", record.live.map(|live| live.revision)),
+        ("documentRevision", record.document_revision),
+        ("published.revision", published.and_then(Value::as_u64)),
+    ];
+    let highest = Revision::MAX.get();
+    for (field, revision) in revisions {
+        if let Some(revision) = revision.filter(|revision| *revision > highest) {
+            return Err(format!(
+                "{field} is {revision}, and a revision is at most {highest} (2^53 - 1)"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The path of the first value in `read` that `kept` does not have in the same way.

@@ -1,4 +1,5 @@
 use serin_assignment::Weight;
+use serin_document::Revision;
 use serin_rollout::{Decision, GateReading, Phase, Reason, StepClock, Traffic, Verdict, Version};
 use tempfile::TempDir;
 
@@ -13,7 +14,7 @@ fn state() -> State {
         traffic: Traffic {
             weight: Weight::from_basis_points(25).unwrap(),
             canary_serves: true,
-            revision: u64::MAX - 1,
+            revision: Revision::MAX.get() - 1,
         },
         traffic_since_ms: 1_795_445_683_700,
         clock: Some(StepClock { started_ms: 1_795_445_683_900, baked_ms: 4_321 }),
@@ -39,9 +40,9 @@ fn record() -> Record {
     record.serial = 1;
     record.raise(Alert::NoData, 7);
     record.log(Decision { reason: Reason::Advanced, message: "to 0.25 %".to_owned() }, 8);
-    record.live = Some(Live { revision: u64::MAX - 1, since_ms: 9 });
-    record.document_revision = Some(u64::MAX);
-    record.published = Some(serde_json::json!({"name": "demo/shop"}));
+    record.live = Some(Live { revision: Revision::MAX.get() - 1, since_ms: 9 });
+    record.document_revision = Some(Revision::MAX.get());
+    record.published = Some(serde_json::json!({"name": "demo/shop", "revision": Revision::MAX}));
     record
 }
 
@@ -137,6 +138,37 @@ fn a_file_that_is_not_understood_is_refused_and_stays() {
         assert!(told.contains(rule), "{told} should name {rule}");
         assert!(told.contains("demo.shop.json") && told.contains("move it away"), "{told}");
         assert_eq!(fs::read_to_string(file.path()).unwrap(), broken);
+    }
+}
+
+#[test]
+fn a_revision_that_no_document_may_carry_is_refused() {
+    let (_scratch, folder) = folder();
+    let file = folder.open("demo", "shop").unwrap();
+    let too_high = Revision::MAX.get() + 1;
+    let refused = |change: &dyn Fn(&mut Record)| {
+        let mut record = record();
+        change(&mut record);
+        fs::write(file.path(), serde_json::to_vec(&record).unwrap()).unwrap();
+        let refused = file.load().unwrap_err();
+        assert!(matches!(refused, StoreError::Corrupt { .. }), "{refused}");
+        refused.to_string()
+    };
+    let told = [
+        ("state.traffic.revision", refused(&|record| record.state.traffic.revision = too_high)),
+        (
+            "live.revision",
+            refused(&|record| record.live = Some(Live { revision: too_high, since_ms: 9 })),
+        ),
+        ("documentRevision", refused(&|record| record.document_revision = Some(too_high))),
+        (
+            "published.revision",
+            refused(&|record| record.published = Some(serde_json::json!({"revision": too_high}))),
+        ),
+    ];
+    for (field, told) in told {
+        let rule = format!("{field} is 9007199254740992, and a revision is at most");
+        assert!(told.contains(&rule), "{told} should say {rule}");
     }
 }
 

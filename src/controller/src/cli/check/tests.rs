@@ -5,7 +5,7 @@ use super::*;
 fn checked(name: &str, content: &str) -> Result<Meaning, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
-    fs::File::create(&path).unwrap().write_all(content.as_bytes()).unwrap();
+    std::fs::File::create(&path).unwrap().write_all(content.as_bytes()).unwrap();
     meaning(&path).map_err(|failure| format!("{failure:?}"))
 }
 
@@ -65,4 +65,15 @@ fn a_rollout_that_would_be_left_out_makes_a_document_invalid() {
 fn broken_json_is_told_as_such() {
     let error = checked("a.json", r#"{"formatVersion": "#).err().unwrap();
     assert!(error.contains("not JSON"), "{error}");
+}
+
+#[test]
+fn a_file_longer_than_its_kind_may_be_is_refused() {
+    let endless = meaning(Path::new("/dev/zero")).err().unwrap();
+    let told = format!("{:#}", endless.error());
+    assert!(told.contains("/dev/zero: it has more than 4194304 bytes"), "{told}");
+
+    let release = format!("{RELEASE}# {}\n", "x".repeat(1 << 20));
+    let error = checked("a.yaml", &release).err().unwrap();
+    assert!(error.contains("a release file has at most 1048576"), "{error}");
 }
