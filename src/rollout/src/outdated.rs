@@ -16,7 +16,8 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
             "everyone is being sent back to stable anew, as a proxy shows revision {largest}"
         )));
     }
-    if state.paused.is_some() {
+    // What is frozen rises no more than what is paused, and waits for a person alike.
+    if state.frozen || state.paused.is_some() {
         return None;
     }
     state.paused = Some(Pause::StateLost);
@@ -28,9 +29,13 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
     )))
 }
 
-/// Puts the stored traffic in force, as a person who resumes asks for.
+/// Puts the stored traffic in force, as a person who resumes asks for. While it is frozen, no
+/// traffic changes: the pause comes back once the freeze has ended.
 pub(crate) fn put_in_force(pass: Pass<'_>, state: &mut State) {
-    if let Proof::Ahead { largest, .. } = pass.seen.proof {
-        state.overtake(largest, pass.now.wall_ms);
+    match pass.seen.proof {
+        Proof::Ahead { largest, .. } if !state.frozen => {
+            state.overtake(largest, pass.now.wall_ms);
+        }
+        _ => {}
     }
 }

@@ -15,9 +15,13 @@ use crate::store::{Live, Record, StoreError};
 /// time under observation than this, which makes a step longer and never shorter.
 const REST: Duration = Duration::from_secs(10);
 
-/// How long the disk may take. A write takes milliseconds; a disk that hangs must neither hold up
-/// a rollback nor the other releases that wait for their turn to publish.
-const DISK: Duration = Duration::from_secs(1);
+/// How long the disk may take. A write takes milliseconds, and over a second behind a disk that is
+/// busy with much else; one that hangs must not hold up the other releases, which wait for their
+/// turn to publish.
+const DISK: Duration = Duration::from_secs(3);
+
+/// How long it may take where users or testers are taken from the canary: that happens anyway.
+const DISK_BEFORE_RELIEF: Duration = Duration::from_secs(1);
 
 impl<O: Observe, K: Keep> Running<O, K> {
     /// Publishes what is stored, as every process does once when it starts.
@@ -31,7 +35,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
 
     /// Stores the counters before the process ends.
     pub(super) async fn farewell(&mut self) {
-        let stored = self.store(self.record.clone()).await;
+        let stored = self.store(self.record.clone(), DISK).await;
         self.complain(stored);
     }
 
@@ -111,7 +115,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let board = std::sync::Arc::clone(&self.engine.board);
         let turn = board.turn(rollout, self.engine.clock.wall_ms()).await;
         next.document_revision = Some(turn.revision().get());
-        let intent = self.store(next.clone()).await;
+        let intent = self.store(next.clone(), patience(anyway)).await;
         if let (Err(_), false) = (&intent, anyway) {
             return intent;
         }
@@ -127,7 +131,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
             next.live = Some(Live { revision, since_ms });
         }
         self.record = next;
-        let outcome = self.store(self.record.clone()).await;
+        let outcome = self.store(self.record.clone(), DISK).await;
         self.complain(outcome);
         Ok(())
     }
@@ -138,7 +142,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
             || self.stored_at.elapsed() >= REST
             || matters(&self.record, &next);
         if due {
-            let stored = self.store(next.clone()).await;
+            let stored = self.store(next.clone(), patience(anyway)).await;
             if let (Err(_), false) = (&stored, anyway) {
                 return stored;
             }
@@ -148,12 +152,12 @@ impl<O: Observe, K: Keep> Running<O, K> {
     }
 
     /// Brings a record to the disk, and notes whether that worked.
-    async fn store(&mut self, mut record: Record) -> Result<(), StoreError> {
+    async fn store(&mut self, mut record: Record, patience: Duration) -> Result<(), StoreError> {
         self.serial += 1;
         record.serial = self.serial;
-        let stored = match timeout(DISK, self.engine.keep.keep(record)).await {
+        let stored = match timeout(patience, self.engine.keep.keep(record)).await {
             Ok(stored) => stored,
-            Err(_) => Err(StoreError::Slow { after: DISK }),
+            Err(_) => Err(StoreError::Slow { after: patience }),
         };
         self.not_stored = stored.as_ref().err().map(ToString::to_string);
         if stored.is_ok() {
@@ -190,6 +194,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
         next.state.clock = None;
         compose(next)
     }
+}
+
+const fn patience(anyway: bool) -> Duration {
+    if anyway { DISK_BEFORE_RELIEF } else { DISK }
 }
 
 /// Whether the traffic takes users, or testers, from the canary.
