@@ -7,7 +7,7 @@ use serin_assignment::Variant;
 use serin_rollout::Verdict;
 
 use super::envoy::cluster_matcher;
-use super::numbers::{count, percent, seconds, whole};
+use super::numbers::{count, percent, whole};
 use super::{Judgement, Subject, Window, growth, samples};
 use crate::prometheus::{Client, QueryError, Series};
 
@@ -59,13 +59,7 @@ impl ErrorRate {
             Err(error) => return Judgement::new(Verdict::Broken, error.to_string()),
         };
         if canary.total < self.min_samples {
-            let detail = format!(
-                "{} of at least {} requests to the canary in {}",
-                count(canary.total),
-                count(self.min_samples),
-                seconds(window.length)
-            );
-            return Judgement::new(Verdict::NoData, detail);
+            return Judgement::too_few_requests(canary.total, self.min_samples, window);
         }
         let verdict = if canary.share() > self.max { Verdict::Fail } else { Verdict::Pass };
         let stable = match stable {

@@ -7,7 +7,7 @@ use serin_rollout::Verdict;
 
 use super::envoy::cluster_matcher;
 use super::histogram::{Histogram, Quantile};
-use super::numbers::{count, number, seconds, whole};
+use super::numbers::{count, number, whole};
 use super::{Judgement, Subject, Window};
 use crate::prometheus::{Client, QueryError, Sample, promql};
 
@@ -59,13 +59,7 @@ impl Latency {
         let requests = whole(times.count());
         let (true, Some(found)) = (requests >= self.min_samples, times.quantile(self.quantile))
         else {
-            let detail = format!(
-                "{} of at least {} requests to the canary in {}",
-                count(requests),
-                count(self.min_samples),
-                seconds(window.length)
-            );
-            return Judgement::new(Verdict::NoData, detail);
+            return Judgement::too_few_requests(requests, self.min_samples, window);
         };
         let limit_ms = self.max.as_secs_f64() * 1000.0;
         let beyond = match found {

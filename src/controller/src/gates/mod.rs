@@ -159,6 +159,14 @@ impl Judgement {
     fn new(verdict: Verdict, detail: impl Into<String>) -> Self {
         Self { verdict, detail: detail.into() }
     }
+
+    /// Fewer requests than a preset judges.
+    fn too_few_requests(found: u64, needed: u64, window: &Window) -> Self {
+        let (found, needed) = (numbers::count(found), numbers::count(needed));
+        let length = numbers::seconds(window.length);
+        let detail = format!("{found} of at least {needed} requests to the canary in {length}");
+        Self::new(Verdict::NoData, detail)
+    }
 }
 
 #[cfg(test)]

@@ -71,21 +71,26 @@ impl Answered {
     }
 }
 
+/// Sends this and reads until the server closes the connection.
+async fn send_and_read(address: SocketAddr, text: impl Into<String>) -> String {
+    let text = text.into();
+    let read = spawn_blocking(move || {
+        let mut connection = TcpStream::connect(address).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        connection.write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    read.await.unwrap()
+}
+
 impl Served {
     /// One request on a connection of its own, with `localhost` as its host.
     async fn ask(&self, request: &str, headers: &str) -> Answered {
         let text =
             format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");
-        let address = self.address;
-        let answer = spawn_blocking(move || {
-            let mut connection = TcpStream::connect(address).unwrap();
-            connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-            connection.write_all(text.as_bytes()).unwrap();
-            let mut answer = String::new();
-            connection.read_to_string(&mut answer).unwrap();
-            answer
-        });
-        let answer = answer.await.unwrap();
+        let answer = send_and_read(self.address, text).await;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Answered { status, head: head.to_owned(), body: body.to_owned() }

@@ -6,19 +6,6 @@ fn limits(connections: usize, sending: Duration) -> Limits {
     Limits { connections, sending }
 }
 
-/// Sends this and reads until the server closes the connection.
-async fn send_and_read(address: SocketAddr, text: &'static str) -> String {
-    let read = spawn_blocking(move || {
-        let mut connection = TcpStream::connect(address).unwrap();
-        connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        connection.write_all(text.as_bytes()).unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        answer
-    });
-    read.await.unwrap()
-}
-
 #[tokio::test]
 async fn a_request_that_is_never_sent_to_its_end_is_closed() {
     let served = serve_within(limits(10, Duration::from_millis(300)), true).await;
