@@ -1,0 +1,133 @@
+//! The judge's settings as types that hold no other values.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Which way an event's probability moves when the canary is worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Worse {
+    /// Errors, slow requests.
+    Higher,
+    /// Conversions.
+    Lower,
+}
+
+/// A setting outside of its range.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("{value}: {rule}")]
+pub struct OutOfRange {
+    /// What was given.
+    pub value: f64,
+    /// What is allowed.
+    pub rule: &'static str,
+}
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident, $fits:expr, $rule:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+        #[serde(try_from = "f64", into = "f64")]
+        pub struct $name(f64);
+
+        impl $name {
+            /// Checks a value.
+            ///
+            /// # Errors
+            /// [`OutOfRange`] with the rule.
+            pub fn try_new(value: f64) -> Result<Self, OutOfRange> {
+                let fits: fn(f64) -> bool = $fits;
+                if fits(value) { Ok(Self(value)) } else { Err(OutOfRange { value, rule: $rule }) }
+            }
+
+            /// The value.
+            #[must_use]
+            pub const fn get(self) -> f64 {
+                self.0
+            }
+        }
+
+        impl TryFrom<f64> for $name {
+            type Error = OutOfRange;
+
+            fn try_from(value: f64) -> Result<Self, OutOfRange> {
+                Self::try_new(value)
+            }
+        }
+
+        impl From<$name> for f64 {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number!(
+    /// The ratio canary/stable up to which (worse is higher) or down to which (worse is lower) a
+    /// canary is taken for as good as stable: the null hypothesis' bound, rho0.
+    Margin,
+    |value| (1e-3..=1e3).contains(&value),
+    "a margin is a ratio from 0.001 to 1000"
+);
+number!(
+    /// By how much more than independent requests' the counts of stable's pods vary: every event
+    /// counts 1/phi.
+    Dispersion,
+    |value| (1.0..=1e6).contains(&value),
+    "a dispersion is a number from 1 to 1000000"
+);
+number!(
+    /// A probability that is neither 0 nor 1.
+    Share,
+    |value| value > 0.0 && value < 1.0,
+    "a share lies between 0 and 1"
+);
+number!(
+    /// The highest probability by which an identical canary may be rolled back in a whole rollout.
+    Alpha,
+    |value| value > 0.0 && value < 1.0,
+    "alpha lies between 0 and 1"
+);
+
+impl Margin {
+    /// The default: a tenth more errors, a twentieth fewer conversions.
+    #[must_use]
+    pub const fn default_for(worse: Worse) -> Self {
+        match worse {
+            Worse::Higher => Self(1.1),
+            Worse::Lower => Self(0.95),
+        }
+    }
+}
+
+impl Dispersion {
+    /// Events that are independent of each other.
+    pub const NONE: Self = Self(1.0);
+}
+
+impl Share {
+    /// The default floor of errors: 0.1 %.
+    pub const DEFAULT_FLOOR: Self = Self(0.001);
+}
+
+impl Alpha {
+    /// What ln E has to reach: ln 1/alpha.
+    #[must_use]
+    pub fn log_threshold(self) -> f64 {
+        -self.0.ln()
+    }
+}
+
+impl Default for Alpha {
+    fn default() -> Self {
+        Self(0.01)
+    }
+}
