@@ -24,15 +24,23 @@ const PHASES: [Phase; 6] = [
     Phase::RollingBack,
     Phase::RolledBack,
 ];
-const ALERTS: [Alert; 6] = [
+const ALERTS: [Alert; 7] = [
     Alert::NoData,
     Alert::RollbackNotEffective,
     Alert::NotLive,
     Alert::Frozen,
     Alert::StateLost,
+    Alert::SuspectAtFull,
     Alert::ServingChanged,
 ];
-const VERDICTS: [Verdict; 4] = [Verdict::Pass, Verdict::Fail, Verdict::NoData, Verdict::Broken];
+const VERDICTS: [Verdict; 6] = [
+    Verdict::Pass,
+    Verdict::NoComparison,
+    Verdict::Hold,
+    Verdict::Fail,
+    Verdict::NoData,
+    Verdict::Broken,
+];
 
 /// The figures of all releases.
 #[derive(Debug)]

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use serin_assignment::Weight;
+
 use crate::clock::lasted;
 use crate::decide::Pass;
-use crate::{Action, Alert, Pause, Phase, State};
+use crate::{Action, Alert, Pause, Phase, State, evidence};
 
 /// Notes the alerts that stand after this pass and gives the changes, the raised ones first.
 pub(crate) fn settle(pass: Pass<'_>, state: &mut State) -> Vec<Action> {
@@ -33,6 +35,7 @@ fn standing(pass: Pass<'_>, state: &State) -> BTreeSet<Alert> {
         ),
         (Alert::Frozen, state.frozen),
         (Alert::StateLost, state.paused == Some(Pause::StateLost)),
+        (Alert::SuspectAtFull, suspect_at_full(pass, state)),
         (
             Alert::ServingChanged,
             state.phase == Phase::Succeeded
@@ -41,4 +44,12 @@ fn standing(pass: Pass<'_>, state: &State) -> BTreeSet<Alert> {
         ),
     ];
     causes.into_iter().filter_map(|(alert, stands)| stands.then_some(alert)).collect()
+}
+
+/// With everyone on the canary nothing rolls back on suspicion alone, so that a person must look.
+/// Metrics that do not answer do not take a suspicion back.
+fn suspect_at_full(pass: Pass<'_>, state: &State) -> bool {
+    let full = state.traffic.canary_serves && state.traffic.weight == Weight::FULL;
+    let stood = state.alerts.contains(&Alert::SuspectAtFull) && !evidence::answered(pass);
+    full && (stood || evidence::suspicious(pass, state))
 }

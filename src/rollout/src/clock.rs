@@ -79,7 +79,7 @@ fn measure(pass: Pass<'_>, state: &mut State) {
     if let Some(not_ready) = not_ready {
         state.not_ready_ms = longer(state.not_ready_ms, not_ready, gap);
     }
-    let no_data = progressing && !evidence::complete(pass);
+    let no_data = progressing && !evidence::complete(pass, state.traffic.weight);
     state.no_data_ms = longer(state.no_data_ms, no_data, gap);
 
     let unproved = match state.phase {
@@ -101,7 +101,7 @@ fn longer(before_ms: u64, lasts: bool, gap_ms: u64) -> u64 {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -88,7 +88,7 @@ fn approve_step(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
     if state.approved {
         return Err(format!("{place} is approved already"));
     }
-    if !progress::baked(step, state) {
+    if !progress::over(pass, step, state) {
         let facts = message::facts(pass, state);
         return Err(format!("{place} does not wait for approval yet: {facts}"));
     }

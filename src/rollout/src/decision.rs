@@ -40,6 +40,8 @@ pub enum Alert {
     Frozen,
     /// The stored state was lost while the canary had weight.
     StateLost,
+    /// Suspicion at 100 %, where there is no side to compare with: a person must look.
+    SuspectAtFull,
     /// The serving version changed, or a new version cannot start by itself.
     ServingChanged,
 }
@@ -65,12 +67,18 @@ pub enum Reason {
     WaitingForProxies,
     /// The step's time is not over.
     Baking,
+    /// The step cannot yet detect what it is to detect.
+    Detecting,
     /// Too few requests yet.
     WaitingForRequests,
     /// Gates without data.
     NoData,
     /// Metrics that do not answer.
     BrokenMetrics,
+    /// A gate speaks against a rise, without evidence enough to roll back.
+    Suspicion,
+    /// Marked requests are served by the other side.
+    SplitMismatch,
     /// A person must agree.
     WaitingForApproval,
     /// A person agreed to the end of the step.

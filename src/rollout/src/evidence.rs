@@ -3,8 +3,10 @@
 //! A gate that was read more than once stands for the worst of its readings, one that was not read
 //! for metrics that did not answer.
 
+use serin_assignment::Weight;
+
 use crate::decide::Pass;
-use crate::{GateReading, Reason, Verdict};
+use crate::{GateReading, Reason, State, Verdict};
 
 /// The readings of the plan's gates that show harm, taken at or after `since_ms`.
 pub(crate) fn failed(pass: Pass<'_>, since_ms: u64) -> impl Iterator<Item = &GateReading> {
@@ -20,22 +22,42 @@ pub(crate) fn answered(pass: Pass<'_>) -> bool {
     verdicts(pass, 0).all(|verdict| !matches!(verdict, None | Some(Verdict::Broken)))
 }
 
-/// Whether every gate could tell.
-pub(crate) fn complete(pass: Pass<'_>) -> bool {
-    verdicts(pass, 0).all(|verdict| matches!(verdict, Some(Verdict::Pass | Verdict::Fail)))
+/// Whether every gate could tell, at this weight.
+pub(crate) fn complete(pass: Pass<'_>, weight: Weight) -> bool {
+    verdicts(pass, 0).all(|verdict| match verdict {
+        Some(Verdict::Pass | Verdict::Hold | Verdict::Fail) => true,
+        Some(Verdict::NoComparison) => nothing_to_compare(weight),
+        Some(Verdict::NoData | Verdict::Broken) | None => false,
+    })
 }
 
-/// What speaks against a rise: `None` where every gate passes by a reading taken at or after
-/// `since_ms`.
-pub(crate) fn objection(pass: Pass<'_>, since_ms: u64) -> Option<Reason> {
+/// Whether some gate holds by a reading of the present traffic.
+pub(crate) fn suspicious(pass: Pass<'_>, state: &State) -> bool {
+    pass.seen.gates.iter().any(|reading| {
+        reading.verdict == Verdict::Hold
+            && reading.at_ms >= state.traffic_since_ms
+            && pass.plan.gates.contains(&reading.gate)
+    })
+}
+
+/// Whether there is no other side left at this weight.
+fn nothing_to_compare(weight: Weight) -> bool {
+    weight >= Weight::FULL
+}
+
+/// What speaks against the end of a step at this weight: `None` where every gate passes, or has
+/// nothing to compare with, by a reading taken at or after `since_ms`.
+pub(crate) fn objection(pass: Pass<'_>, weight: Weight, since_ms: u64) -> Option<Reason> {
     if !answered(pass) {
         return Some(Reason::BrokenMetrics);
     }
     verdicts(pass, since_ms).find_map(|verdict| match verdict {
         Some(Verdict::Pass) => None,
+        Some(Verdict::NoComparison) if nothing_to_compare(weight) => None,
+        Some(Verdict::Hold) => Some(Reason::Suspicion),
         Some(Verdict::Fail) => Some(Reason::Harm),
         Some(Verdict::Broken) => Some(Reason::BrokenMetrics),
-        Some(Verdict::NoData) | None => Some(Reason::NoData),
+        Some(Verdict::NoComparison | Verdict::NoData) | None => Some(Reason::NoData),
     })
 }
 
@@ -55,8 +77,10 @@ fn verdicts(pass: Pass<'_>, since_ms: u64) -> impl Iterator<Item = Option<Verdic
 const fn badness(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Pass => 0,
-        Verdict::NoData => 1,
-        Verdict::Broken => 2,
-        Verdict::Fail => 3,
+        Verdict::NoComparison => 1,
+        Verdict::Hold => 2,
+        Verdict::NoData => 3,
+        Verdict::Broken => 4,
+        Verdict::Fail => 5,
     }
 }

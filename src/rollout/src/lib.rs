@@ -25,8 +25,8 @@ mod version;
 pub use decide::decide;
 pub use decision::{Action, Alert, Decision, Outcome, Reason};
 pub use observation::{
-    CanaryTraffic, Command, Endpoints, GateReading, Now, Observation, Proof, Verdict,
+    CanaryTraffic, Command, Endpoints, GateReading, Now, Observation, Proof, Served, Verdict,
 };
-pub use plan::{Approval, OnNoData, OnSuccess, Plan, Policy, Step};
+pub use plan::{Approval, Length, OnNoData, OnSuccess, Plan, Policy, Step};
 pub use state::{Pause, Phase, State, StepClock, Traffic, Version};
 pub use steps::{InvalidPlan, Steps};

@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use crate::decide::Pass;
-use crate::{Approval, CanaryTraffic, Observation, Plan, Proof, State, Verdict};
+use crate::{Approval, CanaryTraffic, Length, Observation, Plan, Proof, State, Verdict, progress};
 
 /// `25% (step 2 of 5)`
 pub(crate) fn place(plan: &Plan, state: &State) -> String {
@@ -13,7 +13,8 @@ pub(crate) fn place(plan: &Plan, state: &State) -> String {
     format!("{weight} (step {step} of {})", plan.steps.len())
 }
 
-/// `312 of 500 requests, baked 42 s of 600 s; errors pass: 0.1 % of 312 requests`
+/// `312 of 500 requests, baked 42 s of 600 s, detects 3.1x with 90 %; errors pass: 0.1 % of 312
+/// requests`
 pub(crate) fn facts(pass: Pass<'_>, state: &State) -> String {
     let (_, step) = pass.plan.steps.reached_by(state.traffic.weight);
     let requests = match (pass.seen.canary_requests, step.min_requests) {
@@ -23,13 +24,49 @@ pub(crate) fn facts(pass: Pass<'_>, state: &State) -> String {
         (None, needed) => format!("requests unknown, {needed} needed"),
     };
     let baked = state.clock.map_or(0, |clock| clock.baked_ms);
-    let (baked, bake) = (seconds(baked), whole_seconds(step.bake));
+    let (baked, longest) = (seconds(baked), whole_seconds(step.length.longest()));
+    let watched = match step.length {
+        Length::Bake(_) => format!("baked {baked} of {longest}{}", detects(pass)),
+        Length::Detect { ratio, .. } => {
+            let asked = detects_wanted(pass, ratio, state, progress::timed_out(step, state));
+            format!("{asked}, baked {baked} of at most {longest}")
+        }
+    };
     let approval = match (step.approval, state.approved) {
         (Approval::Automatic, _) => "",
         (Approval::Manual, true) => ", approved",
         (Approval::Manual, false) => ", not approved",
     };
-    format!("{requests}, baked {baked} of {bake}{approval}{}", gates(pass))
+    format!("{requests}, {watched}{approval}{}", gates(pass))
+}
+
+/// `, detects 3.1x with 90 %`
+fn detects(pass: Pass<'_>) -> String {
+    let detects = |ratio| format!(", detects {} with 90 %", detected(ratio));
+    pass.seen.detectable.map(detects).unwrap_or_default()
+}
+
+/// `detects 2.4x with 90 %, 2x wanted`
+fn detects_wanted(pass: Pass<'_>, ratio: f64, state: &State, timed_out: bool) -> String {
+    match pass.seen.detectable {
+        Some(now) if !timed_out || progress::detects(pass, ratio, state) => {
+            format!("detects {} with 90 %, {ratio}x wanted", detected(now))
+        }
+        Some(now) => {
+            format!("could not detect {ratio}x in time, only {} with 90 %", detected(now))
+        }
+        None if timed_out => format!("could not detect {ratio}x in time"),
+        None => format!("detects nothing yet, {ratio}x wanted"),
+    }
+}
+
+/// `2.4x`, rounded away from 1: what is not detected is never shown as detected.
+fn detected(ratio: f64) -> String {
+    if ratio > 1.0 {
+        format!("{}x", (ratio * 10.0).ceil() / 10.0)
+    } else {
+        format!("{}x", (ratio * 1_000.0).floor() / 1_000.0)
+    }
 }
 
 /// `; errors pass: 0.1 % of 312 requests; latency no data: 12 of 100 samples`
@@ -57,6 +94,8 @@ fn push(text: &mut String, gate: &str, verdict: &str, detail: &str) {
 const fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
+        Verdict::NoComparison => "no comparison",
+        Verdict::Hold => "hold",
         Verdict::Fail => "fail",
         Verdict::NoData => "no data",
         Verdict::Broken => "broken",

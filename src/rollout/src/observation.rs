@@ -7,17 +7,20 @@ use serde::{Deserialize, Serialize};
 use crate::Version;
 
 /// The time of a pass, taken after its observation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Now {
     /// Milliseconds since 1970 by the wall clock: for stamps and revisions, never for bake time.
     pub wall_ms: u64,
     /// Time since the previous pass of the same process by a monotonic clock; zero in the first
-    /// pass after a start.
+    /// pass after a start. Written in whole milliseconds, by which decisions go.
+    #[serde(rename = "sinceLastPassMs", with = "millis")]
     pub since_last_pass: Duration,
 }
 
 /// All that a pass knows of the world.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Observation {
     /// The version that the release names now.
     pub version: Version,
@@ -29,12 +32,19 @@ pub struct Observation {
     pub gates: Vec<GateReading>,
     /// Requests that the canary served since the step's clock started; `None` where unknown.
     pub canary_requests: Option<u64>,
+    /// What the present step could have detected by now with a chance of 90 %: the canary's rate
+    /// over stable's, nearest to 1 among the gates that the step asks about: above 1 for errors and
+    /// latency, below 1 where the step's [`Length::Detect`](crate::Length::Detect) has a ratio below
+    /// 1. `None` where nothing yet, or where no gate compares.
+    pub detectable: Option<f64>,
     /// The canary's endpoints.
     pub canary: Endpoints,
     /// Stable's endpoints.
     pub stable: Endpoints,
     /// Requests that reach the canary at present.
     pub canary_traffic: CanaryTraffic,
+    /// Whether marked requests are served by the side that their mark names.
+    pub served: Served,
     /// Whether stable runs the version being promoted; only read while promoting.
     pub promoted: bool,
 }
@@ -56,7 +66,8 @@ pub enum Command {
 }
 
 /// Whether the traffic that the state holds is in force at every proxy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Proof {
     /// Every proxy of the last three scrapes shows the revision.
     Live {
@@ -107,6 +118,12 @@ pub struct GateReading {
 pub enum Verdict {
     /// Within its limits.
     Pass,
+    /// There is no other side to compare with, as at 100 %: there it neither holds nor passes.
+    /// Below 100 % a gate that did not compare has told nothing, which is as good as no data.
+    NoComparison,
+    /// It speaks against a rise and is no harm: evidence on its way, an objective that both sides
+    /// miss, a start that is not judged, suspicion at 100 %.
+    Hold,
     /// Evidence of harm.
     Fail,
     /// The metrics answered, with too little to tell (empty, NaN, too few samples).
@@ -116,7 +133,8 @@ pub enum Verdict {
 }
 
 /// Whether a side has an endpoint that can serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Endpoints {
     /// At least one.
     Ready,
@@ -127,7 +145,8 @@ pub enum Endpoints {
 }
 
 /// Requests that reach the canary at present.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum CanaryTraffic {
     /// They stood still over so many scrapes in a row, all of them after the traffic in the state
     /// was written.
@@ -139,4 +158,44 @@ pub enum CanaryTraffic {
     Flowing,
     /// Nobody can tell.
     Unknown,
+}
+
+/// Whether the data plane does what was decided: a marked request is served by the side that its
+/// mark names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Served {
+    /// It does, but for a few at most.
+    Fine,
+    /// Too many are served by the other side: comparisons speak of a mixture, and the weight is not
+    /// what it says.
+    Mismatch {
+        /// The numbers, for people: `120 of 800 requests marked canary were served by stable`.
+        why: String,
+    },
+    /// Nobody can tell.
+    #[default]
+    Unknown,
+}
+
+/// A duration in whole milliseconds.
+mod millis {
+    use core::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::clock;
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(clock::millis(*duration))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
 }

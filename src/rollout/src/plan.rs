@@ -25,11 +25,37 @@ pub struct Step {
     /// The canary's share during this step.
     pub weight: Weight,
     /// Time under observation at this weight, counted from the proof that the weight is live.
-    pub bake: Duration,
+    pub length: Length,
     /// Requests that the canary must have served since the step's clock started.
     pub min_requests: u64,
     /// Whether a person must agree before the step ends.
     pub approval: Approval,
+}
+
+/// How long a step lasts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Length {
+    /// So much time under observation.
+    Bake(Duration),
+    /// Until a canary whose rate is `ratio` times stable's would have been seen with a chance of
+    /// 90 %, or until the time is over; then the log says that it could not be seen.
+    Detect {
+        /// Above 1 for errors and slow requests, below 1 for conversions.
+        ratio: f64,
+        /// The longest time under observation.
+        at_most: Duration,
+    },
+}
+
+impl Length {
+    /// The time under observation after which the step ends at the latest, as far as time goes.
+    #[must_use]
+    pub const fn longest(self) -> Duration {
+        match self {
+            Self::Bake(bake) => bake,
+            Self::Detect { at_most, .. } => at_most,
+        }
+    }
 }
 
 /// Who lets a step end.

@@ -6,8 +6,8 @@ use serin_assignment::Weight;
 
 use crate::decide::Pass;
 use crate::{
-    Approval, Decision, Endpoints, OnSuccess, Pause, Phase, Proof, Reason, State, Step, evidence,
-    message,
+    Approval, Decision, Endpoints, Length, OnSuccess, Pause, Phase, Proof, Reason, Served, State,
+    Step, evidence, message,
 };
 
 /// Waits until both sides can serve and proxies are proved to follow, then goes to the first step.
@@ -43,9 +43,32 @@ pub(crate) fn step(pass: Pass<'_>, state: &mut State) -> Decision {
     }
 }
 
-/// Whether the step has been under observation for its time.
-pub(crate) fn baked(step: &Step, state: &State) -> bool {
-    state.clock.is_some_and(|clock| Duration::from_millis(clock.baked_ms) >= step.bake)
+/// Whether the step has lasted as long as it should.
+pub(crate) fn over(pass: Pass<'_>, step: &Step, state: &State) -> bool {
+    let timed_out = timed_out(step, state);
+    match step.length {
+        Length::Bake(_) => timed_out,
+        Length::Detect { ratio, .. } => timed_out || detects(pass, ratio, state),
+    }
+}
+
+/// Whether the step has been under observation for its longest time.
+pub(crate) fn timed_out(step: &Step, state: &State) -> bool {
+    state.clock.is_some_and(|clock| Duration::from_millis(clock.baked_ms) >= step.length.longest())
+}
+
+/// Whether such a ratio would have been seen by now. What was computed before the step's clock
+/// started is not of this step.
+pub(crate) fn detects(pass: Pass<'_>, ratio: f64, state: &State) -> bool {
+    let watched = state.clock.is_some_and(|clock| clock.baked_ms > 0);
+    watched
+        && pass.seen.detectable.is_some_and(|detectable| {
+            if ratio > 1.0 {
+                detectable > 1.0 && detectable <= ratio
+            } else {
+                detectable < 1.0 && detectable >= ratio
+            }
+        })
 }
 
 /// The first condition that is not met, and what the facts of the step do not say about it.
@@ -59,11 +82,17 @@ fn blocker(pass: Pass<'_>, state: &State, step: &Step) -> Option<(Reason, String
     }
     // The clock was started by the same proof.
     let clock = state.clock?;
-    if let Some(reason) = evidence::objection(pass, clock.started_ms) {
+    if let Served::Mismatch { why } = &pass.seen.served {
+        return Some((Reason::SplitMismatch, why.clone()));
+    }
+    if let Some(reason) = evidence::objection(pass, state.traffic.weight, clock.started_ms) {
         return fact(reason);
     }
-    if !baked(step, state) {
-        return fact(Reason::Baking);
+    if !over(pass, step, state) {
+        return fact(match step.length {
+            Length::Bake(_) => Reason::Baking,
+            Length::Detect { .. } => Reason::Detecting,
+        });
     }
     let enough = step.min_requests == 0
         || pass.seen.canary_requests.is_some_and(|requests| requests >= step.min_requests);

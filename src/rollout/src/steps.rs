@@ -4,7 +4,7 @@ use core::iter;
 
 use serin_assignment::Weight;
 
-use crate::Step;
+use crate::{Length, Step};
 
 /// At least one step; the weights rise and none is zero.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +21,8 @@ impl Steps {
     /// above the one before.
     pub fn try_new(steps: Vec<Step>) -> Result<Self, InvalidPlan> {
         let mut before = Weight::ZERO;
-        for (index, step) in steps.iter().enumerate() {
-            let (weight, step) = (step.weight, index + 1);
+        for (index, plan_step) in steps.iter().enumerate() {
+            let (weight, step) = (plan_step.weight, index + 1);
             if weight.is_zero() {
                 return Err(InvalidPlan::NoWeight { step });
             }
@@ -30,6 +30,11 @@ impl Steps {
                 return Err(InvalidPlan::NotRising { step, weight, before });
             }
             before = weight;
+            if let Length::Detect { ratio, .. } = plan_step.length
+                && !(ratio.is_finite() && ratio > 0.0 && (ratio - 1.0).abs() > f64::EPSILON)
+            {
+                return Err(InvalidPlan::NoDifference { step, ratio });
+            }
         }
         let mut steps = steps.into_iter();
         let first = steps.next().ok_or(InvalidPlan::NoSteps)?;
@@ -83,7 +88,7 @@ impl Steps {
 }
 
 /// Why steps make no plan. Steps are counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum InvalidPlan {
     /// Nothing to go through.
     #[error("a plan needs at least one step, such as a weight of 5%")]
@@ -106,6 +111,16 @@ pub enum InvalidPlan {
         /// The weight of the step before it.
         before: Weight,
     },
+    /// A step that is to detect what is no difference.
+    #[error(
+        "step {step} detects a ratio of {ratio}: a ratio is above 0 and not 1, such as 2 for errors and latency or 0.9 for conversions"
+    )]
+    NoDifference {
+        /// Which one.
+        step: usize,
+        /// Its ratio.
+        ratio: f64,
+    },
 }
 
 #[cfg(test)]
@@ -118,7 +133,7 @@ mod tests {
     fn steps(weights: &[&str]) -> Result<Steps, InvalidPlan> {
         let step = |weight: &&str| Step {
             weight: weight.parse().unwrap(),
-            bake: Duration::ZERO,
+            length: Length::Bake(Duration::ZERO),
             min_requests: 0,
             approval: Approval::Automatic,
         };

@@ -46,7 +46,8 @@ pub(super) fn unknown(release: &Release, message: &str) -> Status {
 pub(super) fn known<O, K>(running: &Running<O, K>, seen: &Seen) -> Status {
     let (release, record) = (&running.engine.release, &running.record);
     let state = &record.state;
-    let bake = release.plan.steps.get(state.step).map_or(Duration::ZERO, |step| step.bake);
+    let bake =
+        release.plan.steps.get(state.step).map_or(Duration::ZERO, |step| step.length.longest());
     let live = record.live.filter(|live| live.revision == state.traffic.revision);
     let last = running.last.as_ref();
     Status {

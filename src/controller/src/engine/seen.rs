@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serin_assignment::Weight;
 use serin_rollout::{
-    CanaryTraffic, Command, Endpoints, GateReading, Observation, Proof, State, Verdict, Version,
+    CanaryTraffic, Command, Endpoints, GateReading, Observation, Proof, Served, State, Verdict,
+    Version,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -128,9 +129,11 @@ impl Seen {
             proof: self.proof.clone().unwrap_or_else(unknown),
             gates: self.gates.values().cloned().collect(),
             canary_requests: self.canary_requests(),
+            detectable: None,
             canary: self.canary.unwrap_or(Endpoints::Unknown),
             stable: self.stable.unwrap_or(Endpoints::Unknown),
             canary_traffic: self.canary_traffic.unwrap_or(CanaryTraffic::Unknown),
+            served: Served::Unknown,
             // With files nobody can tell what stable runs; `serin approve` says it.
             promoted: false,
         }

@@ -1,7 +1,7 @@
 use core::time::Duration;
 use std::path::Path;
 
-use serin_rollout::{Approval, OnNoData, OnSuccess, Policy};
+use serin_rollout::{Approval, Length, OnNoData, OnSuccess, Policy};
 
 use super::*;
 use crate::gates::{ErrorRate, Kind};
@@ -51,7 +51,7 @@ fn a_file_is_read_whole() {
     assert_eq!(release.traffic.hosts.len(), 2);
     assert_eq!(release.traffic.paths, [PathPrefix::root()]);
     let first = release.plan.steps.get(0).unwrap();
-    assert_eq!((first.bake, first.min_requests), (Duration::from_mins(10), 500));
+    assert_eq!((first.length, first.min_requests), (Length::Bake(Duration::from_mins(10)), 500));
     assert_eq!(release.plan.steps.get(1).unwrap().approval, Approval::Manual);
     assert_eq!(release.plan.on_success, OnSuccess::Keep);
     let policy = Policy { not_ready_after: Duration::from_secs(20), ..Policy::default() };

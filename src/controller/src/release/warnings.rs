@@ -107,15 +107,15 @@ impl Release {
         let longest = self.gates.iter().map(|gate| gate.window).max().unwrap_or(Duration::ZERO);
         for (index, step) in self.plan.steps.iter().enumerate() {
             let at = at.index(index);
-            let told_nothing = step.bake.is_zero()
+            let told_nothing = step.length.longest().is_zero()
                 && step.min_requests == 0
                 && step.approval == Approval::Automatic;
             if told_nothing {
                 let message =
                     "neither time, nor requests, nor approval: nothing can be told from it";
                 warnings.push(Warning { field: at, message: message.to_owned() });
-            } else if step.bake < longest {
-                let (bake, window) = (in_words(step.bake), in_words(longest));
+            } else if step.length.longest() < longest {
+                let (bake, window) = (in_words(step.length.longest()), in_words(longest));
                 let message = format!(
                     "{bake} is shorter than a gate's window of {window}, which reaches back into \
                      the step before"

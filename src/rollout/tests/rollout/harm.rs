@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use serin_rollout::{
-    Action, Alert, Command, Endpoints, Now, OnNoData, Phase, Plan, Policy, Proof, Reason, Step,
-    Verdict, decide,
+    Action, Alert, Command, Endpoints, Length, Now, OnNoData, Phase, Plan, Policy, Proof, Reason,
+    Step, Verdict, decide,
 };
 
 use crate::world::{Reach, World, manual, plan, step, three_steps, three_steps_and_promotion};
@@ -133,7 +133,7 @@ fn a_canary_without_endpoints_loses_its_weight_after_ten_seconds() {
 
 /// Steps that do not end within the test.
 fn slow() -> Plan {
-    let slow = |text| Step { bake: Duration::from_mins(10), ..step(text) };
+    let slow = |text| Step { length: Length::Bake(Duration::from_mins(10)), ..step(text) };
     plan(vec![step("5%"), slow("50%")])
 }
 

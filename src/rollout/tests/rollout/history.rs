@@ -5,8 +5,8 @@ use core::time::Duration;
 use proptest::prelude::*;
 use serin_assignment::Weight;
 use serin_rollout::{
-    Approval, CanaryTraffic, Command, Endpoints, GateReading, Now, Observation, OnNoData,
-    OnSuccess, Outcome, Plan, Policy, Proof, State, Step, Steps, Verdict, Version, decide,
+    Approval, CanaryTraffic, Command, Endpoints, GateReading, Length, Now, Observation, OnNoData,
+    OnSuccess, Outcome, Plan, Policy, Proof, Served, State, Step, Steps, Verdict, Version, decide,
 };
 
 use crate::world::START_MS;
@@ -39,6 +39,8 @@ pub(crate) struct Event {
     canary: Endpoints,
     stable: Endpoints,
     canary_traffic: CanaryTraffic,
+    served: Served,
+    detectable: Option<f64>,
     promoted: bool,
 }
 
@@ -123,9 +125,11 @@ impl Event {
             proof: self.proof.clone(),
             gates,
             canary_requests: self.canary_requests,
+            detectable: self.detectable,
             canary: self.canary,
             stable: self.stable,
             canary_traffic: self.canary_traffic,
+            served: self.served.clone(),
             promoted: self.promoted,
         }
     }
@@ -138,16 +142,23 @@ pub(crate) fn histories() -> impl Strategy<Value = ([Plan; 2], Vec<Event>)> {
 }
 
 fn plans() -> impl Strategy<Value = Plan> {
-    let bake = prop_oneof![1 => Just(0), 2 => 0..20_u64];
-    let step =
-        (bake, 0..300_u64, prop::bool::weighted(0.2)).prop_map(|(bake, min_requests, manual)| {
+    let time = || prop_oneof![1 => Just(0), 2 => 0..20_u64].prop_map(Duration::from_secs);
+    let ratio = prop_oneof![Just(0.9), Just(1.5), Just(2.0)];
+    let length = prop_oneof![
+        3 => time().prop_map(Length::Bake),
+        1 => (ratio, time()).prop_map(|(ratio, at_most)| Length::Detect { ratio, at_most }),
+    ];
+    let step = (length, 0..300_u64, prop::bool::weighted(0.2)).prop_map(
+        |(length, min_requests, manual)| {
             let approval = if manual { Approval::Manual } else { Approval::Automatic };
-            (Duration::from_secs(bake), min_requests, approval)
-        });
-    let steps = prop::collection::btree_map(1..=10_000_u16, step, 1..5).prop_map(|steps| {
-        let step = |(weight, (bake, min_requests, approval))| {
+            (length, min_requests, approval)
+        },
+    );
+    let weight = prop_oneof![2 => 1..10_000_u16, 1 => Just(10_000_u16)];
+    let steps = prop::collection::btree_map(weight, step, 1..5).prop_map(|steps| {
+        let step = |(weight, (length, min_requests, approval))| {
             let weight = Weight::from_basis_points(weight).unwrap();
-            Step { weight, bake, min_requests, approval }
+            Step { weight, length, min_requests, approval }
         };
         Steps::try_new(steps.into_iter().map(step).collect()).unwrap()
     });
@@ -196,7 +207,7 @@ fn weather() -> impl Strategy<Value = Vec<Event>> {
 }
 
 /// What lasts: how the sides, the gates and the proof are.
-type Sky = (u8, Proof, [Option<Verdict>; 3], Endpoints, Endpoints, CanaryTraffic);
+type Sky = (u8, Proof, [Option<Verdict>; 3], Endpoints, Endpoints, CanaryTraffic, Served);
 
 /// `fair` to two is how likely each part is well.
 fn sky(fair: u32) -> impl Strategy<Value = Sky> {
@@ -210,6 +221,8 @@ fn sky(fair: u32) -> impl Strategy<Value = Sky> {
         prop_oneof![
             2 * fair => Just(Some(Verdict::Pass)),
             1 => Just(Some(Verdict::Fail)),
+            1 => Just(Some(Verdict::Hold)),
+            1 => Just(Some(Verdict::NoComparison)),
             1 => Just(Some(Verdict::NoData)),
             1 => Just(Some(Verdict::Broken)),
             1 => Just(None),
@@ -227,9 +240,14 @@ fn sky(fair: u32) -> impl Strategy<Value = Sky> {
         1 => Just(CanaryTraffic::Flowing),
         1 => Just(CanaryTraffic::Unknown),
     ];
+    let served = prop_oneof![
+        2 * fair => Just(Served::Fine),
+        1 => Just(Served::Mismatch { why: "120 of 800 served by stable".to_owned() }),
+        1 => Just(Served::Unknown),
+    ];
     let version = prop_oneof![12 => Just(0), 1 => 1..3_u8];
     let verdicts = [verdict(), verdict(), verdict()];
-    (version, proof, verdicts, endpoints(), endpoints(), traffic)
+    (version, proof, verdicts, endpoints(), endpoints(), traffic, served)
 }
 
 /// What happens at one moment only, under a sky where all is well.
@@ -249,12 +267,19 @@ fn moment() -> impl Strategy<Value = Event> {
         3 => Just(Some(Command::Retry)),
     ];
     let requests = prop_oneof![1 => Just(None), 8 => (0..1_000_u64).prop_map(Some)];
+    let detectable = prop_oneof![
+        1 => Just(None),
+        2 => prop::sample::select(vec![0.8, 0.9, 0.95, 1.4, 1.5, 1.9, 2.0, 3.0]).prop_map(Some),
+    ];
     let rarely = prop::bool::weighted;
-    ((gap, jump, rarely(0.05), rarely(0.01), rarely(0.2)), (command, requests, rarely(0.1)))
+    (
+        (gap, jump, rarely(0.05), rarely(0.01), rarely(0.2)),
+        (command, requests, detectable, rarely(0.1)),
+    )
         .prop_map(
             |(
                 (gap_ms, jump_ms, restart, other_plan, stale),
-                (command, canary_requests, promoted),
+                (command, canary_requests, detectable, promoted),
             )| {
                 Event {
                     gap_ms,
@@ -270,6 +295,8 @@ fn moment() -> impl Strategy<Value = Event> {
                     canary: Endpoints::Ready,
                     stable: Endpoints::Ready,
                     canary_traffic: CanaryTraffic::Flowing,
+                    served: Served::Fine,
+                    detectable,
                     promoted,
                 }
             },
@@ -277,7 +304,10 @@ fn moment() -> impl Strategy<Value = Event> {
 }
 
 impl Event {
-    fn under(self, (version, proof, verdicts, canary, stable, canary_traffic): Sky) -> Self {
-        Self { version, proof, verdicts, canary, stable, canary_traffic, ..self }
+    fn under(
+        self,
+        (version, proof, verdicts, canary, stable, canary_traffic, served): Sky,
+    ) -> Self {
+        Self { version, proof, verdicts, canary, stable, canary_traffic, served, ..self }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use serin_rollout::{Command, Phase, Step};
+use serin_rollout::{Command, Length, Phase, Step};
 
 use crate::world::{World, manual, plan, step};
 
@@ -58,7 +58,10 @@ fn an_approval_holds_for_the_step_that_a_person_saw() {
 fn a_longer_time_holds_for_the_present_step() {
     let mut world = World::at(plan(vec![step("5%"), step("50%")]), "5%");
     world.seconds(9);
-    world.plan = plan(vec![Step { bake: Duration::from_mins(1), ..step("5%") }, step("50%")]);
+    world.plan = plan(vec![
+        Step { length: Length::Bake(Duration::from_mins(1)), ..step("5%") },
+        step("50%"),
+    ]);
     world.seconds(50);
     world.is(Phase::Progressing, "5%");
     world.pass();

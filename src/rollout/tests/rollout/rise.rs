@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use serin_rollout::{
-    Action, Command, Endpoints, Now, Phase, Plan, Proof, Reason, State, Step, Traffic, Verdict,
-    decide,
+    Action, Command, Endpoints, Length, Now, Phase, Plan, Proof, Reason, State, Step, Traffic,
+    Verdict, decide,
 };
 
 use crate::world::{START_MS, World, manual, plan, step, three_steps, version, weight};
@@ -144,7 +144,7 @@ fn time_counts_only_while_every_gate_answers() {
 
 #[test]
 fn a_gap_between_passes_counts_up_to_the_longest() {
-    let long = Step { bake: Duration::from_secs(20), ..step("5%") };
+    let long = Step { length: Length::Bake(Duration::from_secs(20)), ..step("5%") };
     let mut world = World::at(plan(vec![long, step("50%")]), "5%");
     world.pass_after(Duration::from_hours(3));
     assert_eq!(world.state.clock.unwrap().baked_ms, 15_000);

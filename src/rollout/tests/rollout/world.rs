@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use serin_assignment::Weight;
 use serin_rollout::{
-    Action, Alert, Approval, CanaryTraffic, Command, Decision, Endpoints, GateReading, Now,
-    Observation, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason, State, Step, Steps,
-    Verdict, Version, decide,
+    Action, Alert, Approval, CanaryTraffic, Command, Decision, Endpoints, GateReading, Length, Now,
+    Observation, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason, Served, State, Step,
+    Steps, Verdict, Version, decide,
 };
 
 /// The wall clock at the start of every world, in milliseconds since 1970.
@@ -24,7 +24,7 @@ pub(crate) fn version(name: &str) -> Version {
 pub(crate) fn step(text: &str) -> Step {
     Step {
         weight: weight(text),
-        bake: Duration::from_secs(10),
+        length: Length::Bake(Duration::from_secs(10)),
         min_requests: 100,
         approval: Approval::Automatic,
     }
@@ -81,9 +81,11 @@ impl World {
             proof: Proof::Live { proxies: 3 },
             gates: Vec::new(),
             canary_requests: Some(1_000),
+            detectable: None,
             canary: Endpoints::Ready,
             stable: Endpoints::Ready,
             canary_traffic: CanaryTraffic::Flowing,
+            served: Served::Fine,
             promoted: false,
         };
         let verdicts = vec![("errors", Verdict::Pass), ("latency", Verdict::Pass)];

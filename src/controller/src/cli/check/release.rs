@@ -24,7 +24,7 @@ pub(super) fn meaning(release: &Release) -> Meaning {
 /// The least time from the first weight to the end of the last step; approvals and requests come
 /// on top.
 fn least_time(release: &Release) -> Duration {
-    release.plan.steps.iter().map(|step| step.bake).sum()
+    release.plan.steps.iter().map(|step| step.length.longest()).sum()
 }
 
 fn text(release: &Release) -> String {
@@ -51,7 +51,7 @@ fn text(release: &Release) -> String {
     line("metrics", format!("{}, a scrape every {scrapes}, id {id}", release.prometheus.address));
     line("steps", "WEIGHT      BAKE  REQUESTS  APPROVAL".to_owned());
     for step in release.plan.steps.iter() {
-        let bake = duration::format(step.bake);
+        let bake = duration::format(step.length.longest());
         let (weight, requests) = (step.weight, step.min_requests);
         line("", format!("{weight:>6}  {bake:>8}  {requests:>8}  {}", approval(step.approval)));
     }
@@ -72,7 +72,7 @@ fn json(release: &Release) -> serde_json::Value {
         .map(|step| {
             json!({
                 "weight": step.weight,
-                "bake": duration::format(step.bake),
+                "bake": duration::format(step.length.longest()),
                 "minRequests": step.min_requests,
                 "approval": approval(step.approval),
             })

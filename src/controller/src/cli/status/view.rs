@@ -131,6 +131,8 @@ fn phase(status: &Status) -> (String, Style) {
 const fn verdict(verdict: Verdict) -> (&'static str, Style) {
     match verdict {
         Verdict::Pass => ("pass", GOOD),
+        Verdict::NoComparison => ("no comparison", BOLD),
+        Verdict::Hold => ("hold", WAIT),
         Verdict::Fail => ("FAIL", BAD),
         Verdict::NoData => ("no data", WAIT),
         Verdict::Broken => ("broken", WAIT),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use serin_rollout::{Approval, InvalidPlan, OnNoData, OnSuccess, Policy, Step, Steps};
+use serin_rollout::{Approval, InvalidPlan, Length, OnNoData, OnSuccess, Policy, Step, Steps};
 
 use super::{duration_within, from_text};
 use crate::release::FieldPath;
@@ -40,6 +40,10 @@ fn fault_of_plan(error: InvalidPlan, specs: &[spec::Step], at: &FieldPath, fault
             let weight = specs.get(index).map_or("", |spec| spec.weight.as_str());
             faults.value(at.index(index).field("weight"), weight, error);
         }
+        InvalidPlan::NoDifference { step, ratio } => {
+            let field = at.index(step.saturating_sub(1)).field("detect");
+            faults.value(field, &format!("{ratio}x"), error);
+        }
     }
 }
 
@@ -60,7 +64,7 @@ fn step(spec: &spec::Step, at: &FieldPath, faults: &mut Faults) -> Option<Step> 
     };
     Some(Step {
         weight: weight?,
-        bake: bake?,
+        length: Length::Bake(bake?),
         min_requests: spec.min_requests,
         approval: approval?,
     })

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use proptest::prelude::*;
-use serin_rollout::{Phase, Verdict};
+use serin_rollout::{Length, Phase, Verdict};
 
 use crate::history::Pass;
 
@@ -20,13 +20,25 @@ pub(crate) fn bake_is_whole(passes: &[Pass]) -> Result<(), TestCaseError> {
             && (pass.rises() || matches!(pass.after.phase, Phase::Promoting | Phase::Succeeded));
         if ends {
             let (_, step) = pass.plan.steps.reached_by(pass.before.traffic.weight);
-            prop_assert!(watched >= Some(step.bake), "{watched:?}, {:?}", pass.outcome);
+            let whole = watched >= Some(step.length.longest());
+            let ends_early = matches!(step.length, Length::Detect { .. });
+            prop_assert!(whole || ends_early, "{watched:?}, {:?}", pass.outcome);
+            prop_assert!(whole || detects(pass, step.length), "{watched:?}, {:?}", pass.outcome);
         }
         if pass.after.traffic != pass.before.traffic {
             watched = None;
         }
     }
     Ok(())
+}
+
+/// Whether a step that asks for it could have detected its ratio by now.
+fn detects(pass: &Pass, length: Length) -> bool {
+    match (length, pass.seen.detectable) {
+        (Length::Detect { ratio, .. }, Some(now)) if ratio > 1.0 => now > 1.0 && now <= ratio,
+        (Length::Detect { ratio, .. }, Some(now)) => now < 1.0 && now >= ratio,
+        (Length::Detect { .. }, None) | (Length::Bake(_), _) => false,
+    }
 }
 
 /// The time since the pass before, as far as it was under observation.

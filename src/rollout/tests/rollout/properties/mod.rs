@@ -36,7 +36,11 @@ in_every_history! {
     a_canary_without_endpoints_leads_to_no_weight_or_to_a_freeze: reactions::not_ready_acts;
     nobody_is_sent_to_a_dead_stable_side_unless_a_person_insists: reactions::stable_can_serve;
     a_way_back_ends_with_the_proof_that_the_canary_is_empty: reactions::ends_are_proved;
-    bake_time_is_never_shortened_by_restarts_or_clock_jumps: clocks::bake_is_whole;
+    suspicion_and_a_mismatch_end_no_step: rises::mismatch_and_suspicion_hold;
+    no_comparison_neither_holds_nor_passes: rises::no_comparison_neither_holds_nor_passes;
+    only_evidence_of_harm_rolls_back: reactions::no_harm_without_evidence;
+    suspicion_at_full_weight_is_told: reactions::suspicion_at_full_is_told;
+    a_step_never_ends_before_its_time_or_what_it_is_to_detect: clocks::bake_is_whole;
     a_steps_clock_never_starts_before_the_weight_is_proved_live: clocks::clock_needs_proof;
     the_same_inputs_give_the_same_decisions: bookkeeping::same_again;
     the_stored_form_of_a_state_is_the_state: bookkeeping::stored_bit_for_bit;
@@ -69,6 +73,6 @@ fn histories_reach_every_phase_and_decision() {
     }
     assert_eq!(phases.len(), 6, "{phases:?}");
     assert!(later_rises > 100, "{later_rises} rises above the first step");
-    assert_eq!(reasons.len(), 24, "{reasons:?}");
-    assert_eq!(alerts.len(), 6, "{alerts:?}");
+    assert_eq!(reasons.len(), 27, "{reasons:?}");
+    assert_eq!(alerts.len(), 7, "{alerts:?}");
 }

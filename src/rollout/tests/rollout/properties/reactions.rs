@@ -4,7 +4,10 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use serin_rollout::{Action, Alert, CanaryTraffic, Command, Endpoints, Phase, Proof, Verdict};
+use serin_assignment::Weight;
+use serin_rollout::{
+    Action, Alert, CanaryTraffic, Command, Endpoints, Phase, Proof, Reason, Served, Verdict, decide,
+};
 
 use crate::history::Pass;
 
@@ -119,6 +122,54 @@ pub(crate) fn ends_are_proved(passes: &[Pass]) -> Result<(), TestCaseError> {
         let still = matches!(pass.seen.canary_traffic, CanaryTraffic::Still { scrapes: 3.. });
         let elsewhere = matches!(pass.seen.proof, Proof::Behind { .. } | Proof::Ahead { .. });
         prop_assert!(!was_left || (still && !elsewhere), "{:?}", pass.outcome);
+    }
+    Ok(())
+}
+
+pub(crate) fn no_harm_without_evidence(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let failed = pass.seen.gates.iter().any(|reading| {
+            reading.verdict == Verdict::Fail && pass.plan.gates.contains(&reading.gate)
+        });
+        prop_assert!(pass.outcome.decision.reason != Reason::Harm || failed, "{:?}", pass.outcome);
+
+        // Suspicion and a mismatch stop rises and do nothing else: a pass that goes back goes back
+        // without them too.
+        let mut fair = pass.seen.clone();
+        fair.served = Served::Fine;
+        for reading in &mut fair.gates {
+            if reading.verdict == Verdict::Hold {
+                reading.verdict = Verdict::Pass;
+            }
+        }
+        if pass.after.traffic.weight < pass.before.traffic.weight {
+            let other = decide(&pass.plan, &pass.before, &fair, pass.now);
+            prop_assert_eq!(other.state.traffic, pass.after.traffic);
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn suspicion_at_full_is_told(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let told = pass.after.alerts.contains(&Alert::SuspectAtFull);
+        let full = pass.after.traffic.weight == Weight::FULL;
+        let of_plan = |gate: &String| pass.plan.gates.contains(gate);
+        let fresh = pass.read_at >= pass.at && pass.before.traffic == pass.after.traffic;
+        let held = pass
+            .seen
+            .gates
+            .iter()
+            .any(|reading| reading.verdict == Verdict::Hold && of_plan(&reading.gate));
+        let answered = pass.plan.gates.iter().all(|gate| {
+            pass.seen
+                .gates
+                .iter()
+                .any(|reading| reading.gate == *gate && reading.verdict != Verdict::Broken)
+        });
+        prop_assert!(!told || full, "{:?}", pass.outcome);
+        prop_assert!(!(full && held && fresh) || told, "{:?}", pass.outcome);
+        prop_assert!(!(answered && !held && told), "{:?}", pass.outcome);
     }
     Ok(())
 }

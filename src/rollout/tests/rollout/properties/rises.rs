@@ -1,7 +1,8 @@
 //! Weight goes up only where everything says so.
 
 use proptest::prelude::*;
-use serin_rollout::{Approval, Command, Endpoints, Pause, Phase, Reason, Verdict};
+use serin_assignment::Weight;
+use serin_rollout::{Approval, Command, Endpoints, Pause, Phase, Reason, Served, Verdict, decide};
 
 use crate::history::Pass;
 
@@ -18,6 +19,8 @@ pub(crate) fn gates_pass_before_a_rise(passes: &[Pass]) -> Result<(), TestCaseEr
             prop_assert!(read_since || pass.plan.gates.is_empty());
             for gate in &pass.plan.gates {
                 let mut readings = pass.seen.gates.iter().filter(|reading| reading.gate == *gate);
+                // Nothing to compare with is no objection, and it is told at 100 % only, from
+                // where nothing rises: so it never lets anything pass either.
                 prop_assert!(readings.next().is_some_and(|read| read.verdict == Verdict::Pass));
             }
         }
@@ -82,4 +85,40 @@ pub(crate) fn approval_is_needed(passes: &[Pass]) -> Result<(), TestCaseError> {
 
 fn resumed(pass: &Pass) -> bool {
     pass.seen.command == Some(Command::Resume) && pass.outcome.decision.reason == Reason::Resumed
+}
+
+pub(crate) fn mismatch_and_suspicion_hold(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let begun = !pass.before.traffic.weight.is_zero();
+        let ends = pass.before.phase == Phase::Progressing
+            && (pass.rises() || matches!(pass.after.phase, Phase::Promoting | Phase::Succeeded));
+        let mismatch = matches!(pass.seen.served, Served::Mismatch { .. });
+        let held = pass.plan.gates.iter().any(|gate| verdict_of(pass, gate) == Some(Verdict::Hold));
+        prop_assert!(!(begun && ends && (mismatch || held)), "{:?}", pass.outcome);
+    }
+    Ok(())
+}
+
+pub(crate) fn no_comparison_neither_holds_nor_passes(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let mut changed = pass.seen.clone();
+        let full = pass.before.traffic.weight == Weight::FULL;
+        // At 100 % it is as if the gate had passed, below as if it had no data.
+        let as_good_as = if full { Verdict::Pass } else { Verdict::NoData };
+        for reading in &mut changed.gates {
+            if reading.verdict == Verdict::NoComparison {
+                reading.verdict = as_good_as;
+            }
+        }
+        let other = decide(&pass.plan, &pass.before, &changed, pass.now);
+        prop_assert_eq!(other.state.traffic, pass.after.traffic);
+        prop_assert_eq!(other.state.phase, pass.after.phase);
+        prop_assert_eq!(other.state.no_data_ms, pass.after.no_data_ms);
+        prop_assert_eq!(other.decision.reason, pass.outcome.decision.reason);
+    }
+    Ok(())
+}
+
+fn verdict_of(pass: &Pass, gate: &str) -> Option<Verdict> {
+    pass.seen.gates.iter().find(|reading| reading.gate == gate).map(|reading| reading.verdict)
 }
