@@ -10,6 +10,7 @@ pub mod combine;
 mod counts;
 mod numbers;
 mod one_sample;
+pub mod panel;
 mod ratio;
 mod restarts;
 
