@@ -8,13 +8,16 @@
 mod bits;
 pub mod combine;
 mod counts;
+mod likelihood;
 mod numbers;
 mod one_sample;
 pub mod panel;
+pub mod planning;
 mod ratio;
 mod restarts;
 
 pub use counts::{Counts, Interval, InvalidCounts};
+pub use likelihood::{Likelihood, OtherGrid};
 pub use numbers::{Alpha, Dispersion, Margin, OutOfRange, Share, Worse};
 pub use one_sample::OneSample;
 pub use ratio::{Look, RatioTest, Rule, SetAside, SetAsideEvidence};

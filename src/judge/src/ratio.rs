@@ -121,10 +121,10 @@ impl RatioTest {
         };
         let total = interval.total();
         let log_factor = factor(total);
-        self.all.absorb(t, &log_factor);
         for (index, sum) in self.plain.iter_mut().enumerate() {
             sum.0 += log_factor(index);
         }
+        self.all.absorb(t, log_factor);
         for left_out in &mut self.left_out {
             left_out.sums.absorb(t, factor(interval.without(&left_out.cohorts)));
         }

@@ -5,7 +5,7 @@
 //! E_t = mean_g S_g + 1/(2 (t+1))
 //! ```
 //!
-//! The weights pi_t of the restarts sum to 1 with the unspent rest 1/(2 (t+1)), so E stays an
+//! The weights `pi_t` of the restarts sum to 1 with the unspent rest 1/(2 (t+1)), so E stays an
 //! e-process (Ville's inequality holds for it), and a regression that begins late is seen as well.
 //! Everything is kept as natural logarithms: a sum may exceed what a float holds.
 
@@ -42,7 +42,7 @@ impl Restarts {
     }
 }
 
-/// ln pi_t.
+/// ln of `pi_t`.
 fn log_restart(t: u64) -> f64 {
     if t == 0 {
         return -core::f64::consts::LN_2;

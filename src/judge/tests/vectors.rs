@@ -1,8 +1,11 @@
 //! The reference values, to 1e-6.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use serde_json::Value;
+use serin_judge::planning::{Chance, Traffic, detectable_ratio, time_to_detect};
 use serin_judge::{
-    Counts, Dispersion, Interval, Look, Margin, OneSample, RatioTest, Rule, SetAside, Share, Worse,
+    Alpha, Counts, Dispersion, Interval, Likelihood, Look, Margin, OneSample, RatioTest, Rule,
+    SetAside, Share, Worse,
 };
 
 fn vectors(section: &str) -> Vec<Value> {
@@ -92,6 +95,65 @@ fn floor_with_restarts() {
             let interval = numbers(interval);
             floor.absorb(interval[0], interval[1], Look::Judged);
             close(floor.log_e(), expected, &case["name"].to_string());
+        }
+    }
+}
+
+fn likelihood(case: &Value) -> Likelihood {
+    let mut likelihood = Likelihood::default();
+    for interval in case["intervals_nc_xc_ns_xs"].as_array().unwrap() {
+        likelihood.absorb(&counts(interval));
+    }
+    likelihood
+}
+
+#[test]
+fn confidence_sequences() {
+    let mut checked = 0;
+    for section in ["a_realised_split_ratio", "c_conversion_drop"] {
+        for case in vectors(section) {
+            let Some(expected) = case["cs99_ratio_log_uniform_grid"].as_array() else { continue };
+            let (low, high) = likelihood(&case).confidence(Alpha::try_new(0.01).unwrap());
+            for (found, expected) in [low, high].into_iter().zip(expected) {
+                let expected = number(expected);
+                let off = (found / expected - 1.0).abs();
+                assert!(off <= 1e-6, "{}: {found} and not {expected}", case["name"]);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 8, "{checked}");
+}
+
+#[test]
+fn promote_evidence() {
+    for case in vectors("d_noninferiority") {
+        let found = likelihood(&case).promote_evidence(number(&case["rho1"]), Dispersion::NONE);
+        close(found, &case["log_e"], &case["name"].to_string());
+    }
+}
+
+#[test]
+fn planning_and_its_inverse() {
+    for case in vectors("f_planning") {
+        let traffic = Traffic {
+            requests_per_unit: number(&case["rps"]),
+            canary_share: number(&case["w"]),
+            stable_rate: number(&case["p"]),
+            phi: Dispersion::NONE,
+        };
+        let margin = Margin::try_new(number(&case["rho0"])).unwrap();
+        let alpha = Alpha::try_new(number(&case["alpha"])).unwrap();
+        let ratio = number(&case["ratio"]);
+        for (chance, expected) in
+            [(Chance::Half, &case["seconds_median"]), (Chance::Ninety, &case["seconds_p90"])]
+        {
+            let time = time_to_detect(&traffic, ratio, margin, alpha, chance, None).unwrap();
+            let off = (time / number(expected) - 1.0).abs();
+            assert!(off <= 1e-8, "{time} and not {expected}");
+            let worse = if ratio > 1.0 { Worse::Higher } else { Worse::Lower };
+            let back = detectable_ratio(&traffic, (margin, worse), alpha, chance, time, None);
+            assert!((back.unwrap() / ratio - 1.0).abs() <= 1e-9, "{back:?} and not {ratio}");
         }
     }
 }
