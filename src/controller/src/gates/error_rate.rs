@@ -3,6 +3,8 @@
 //! Envoy counts an upstream reset or timeout as the 503 or 504 that it answers with. It counts
 //! every try, before retries.
 
+use core::time::Duration;
+
 use serin_assignment::Variant;
 use serin_rollout::Verdict;
 
@@ -18,6 +20,8 @@ pub struct ErrorRate {
     pub max: f64,
     /// The fewest requests that are judged.
     pub min_samples: u64,
+    /// How far back it looks.
+    pub window: Duration,
 }
 
 /// What a side answered within the window.
@@ -125,13 +129,12 @@ fn answers(series: &[Series], start_ms: u64) -> Option<Answers> {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
     use crate::prometheus::{Fault, Point};
 
     const WINDOW: Window = Window { end_ms: 60_000, length: Duration::from_mins(1) };
-    const GATE: ErrorRate = ErrorRate { max: 0.02, min_samples: 100 };
+    const GATE: ErrorRate =
+        ErrorRate { max: 0.02, min_samples: 100, window: Duration::from_mins(1) };
 
     fn counted(name: &str, class: Option<&str>, points: &[(u64, f64)]) -> Series {
         let mut labels = std::collections::BTreeMap::new();

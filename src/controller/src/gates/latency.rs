@@ -20,6 +20,8 @@ pub struct Latency {
     pub max: Duration,
     /// The fewest requests that are judged.
     pub min_samples: u64,
+    /// How far back it looks.
+    pub window: Duration,
 }
 
 impl Latency {
@@ -114,8 +116,12 @@ mod tests {
     use crate::prometheus::{Fault, Point};
 
     const WINDOW: Window = Window { end_ms: 60_000, length: Duration::from_mins(1) };
-    const GATE: Latency =
-        Latency { quantile: 0.99, max: Duration::from_millis(250), min_samples: 100 };
+    const GATE: Latency = Latency {
+        quantile: 0.99,
+        max: Duration::from_millis(250),
+        min_samples: 100,
+        window: Duration::from_mins(1),
+    };
 
     fn buckets(counts: &[(&str, f64)]) -> Vec<Sample> {
         let sample = |(le, value): &(&str, f64)| Sample {

@@ -19,6 +19,7 @@ mod histogram;
 mod latency;
 mod numbers;
 mod range;
+mod ratio;
 mod read;
 mod single;
 mod template;
@@ -35,6 +36,7 @@ pub(crate) use growth::growth;
 pub use latency::Latency;
 pub(crate) use numbers::whole;
 pub(crate) use range::samples;
+pub use ratio::{Bounds, Counts, Measure, Ratio, Selected, Sides};
 pub use template::{InvalidTemplate, Template};
 pub use threshold::{Limits, Samples, Threshold};
 
@@ -43,8 +45,6 @@ pub use threshold::{Limits, Samples, Threshold};
 pub struct Gate {
     /// Its name, unique within the release.
     pub name: String,
-    /// How far back it looks. Less is asked for while the canary has been exposed for less.
-    pub window: Duration,
     /// What it asks.
     pub kind: Kind,
 }
@@ -52,6 +52,9 @@ pub struct Gate {
 /// What a gate asks.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
+    /// The canary's share of events against stable's, judged by evidence on counts. Its readings
+    /// come from the judge's panel.
+    Ratio(Ratio),
     /// The user's own query.
     Threshold(Threshold),
     /// The share of 5xx answers that Envoy counts for the canary's cluster.

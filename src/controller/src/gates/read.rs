@@ -1,22 +1,43 @@
 //! One gate in one pass.
 
+use core::time::Duration;
+
 use serin_rollout::{GateReading, Verdict};
 
 use super::{Gate, Judgement, Kind, Moment, Subject, Window};
 use crate::prometheus::Client;
 
 impl Gate {
-    /// Asks and judges. It takes no longer than the client's deadline.
-    pub async fn read(&self, client: &Client, subject: &Subject, moment: &Moment) -> GateReading {
-        let judgement = match Window::of(self.window, moment, client.settings().scrape_interval) {
+    /// Asks and judges; `None` for gates that are judged on counts. It takes no longer than the
+    /// client's deadline.
+    pub async fn read(
+        &self,
+        client: &Client,
+        subject: &Subject,
+        moment: &Moment,
+    ) -> Option<GateReading> {
+        let judgement = match Window::of(self.window()?, moment, client.settings().scrape_interval)
+        {
             Err(why) => Judgement::new(Verdict::NoData, why),
             Ok(window) => match &self.kind {
+                Kind::Ratio(_) => return None,
                 Kind::Threshold(it) => it.evaluate(client, subject, &window, moment).await,
                 Kind::EnvoyErrorRate(it) => it.evaluate(client, subject, &window).await,
                 Kind::EnvoyLatency(it) => it.evaluate(client, subject, &window).await,
             },
         };
         let Judgement { verdict, detail } = judgement;
-        GateReading { gate: self.name.clone(), at_ms: moment.at_ms, verdict, detail }
+        Some(GateReading { gate: self.name.clone(), at_ms: moment.at_ms, verdict, detail })
+    }
+
+    /// How far back it looks; `None` for gates that are judged on counts of the whole rollout.
+    #[must_use]
+    pub const fn window(&self) -> Option<Duration> {
+        match &self.kind {
+            Kind::Ratio(_) => None,
+            Kind::Threshold(it) => Some(it.window),
+            Kind::EnvoyErrorRate(it) => Some(it.window),
+            Kind::EnvoyLatency(it) => Some(it.window),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The kind `threshold`: the user's own query against limits.
 
+use core::time::Duration;
+
 use serin_assignment::{Variant, Weight};
 use serin_rollout::Verdict;
 
@@ -16,6 +18,8 @@ pub struct Threshold {
     pub limits: Limits,
     /// How many samples the value rests on.
     pub samples: Option<Samples>,
+    /// How far back it looks. Less is asked for while the canary has been exposed for less.
+    pub window: Duration,
 }
 
 /// How many samples a value rests on.
@@ -166,7 +170,12 @@ mod tests {
     }
 
     fn gate(limits: Limits) -> Threshold {
-        Threshold { query: Template::new("x").unwrap(), limits, samples: None }
+        Threshold {
+            query: Template::new("x").unwrap(),
+            limits,
+            samples: None,
+            window: Duration::from_mins(1),
+        }
     }
 
     fn verdict(limits: Limits, canary: f64, stable: Option<f64>) -> Verdict {

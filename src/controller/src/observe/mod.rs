@@ -59,7 +59,9 @@ impl Observer {
             weight: state.traffic.weight,
         };
         let gates = join_all(self.gates.iter().map(|gate| async move {
-            tell(Part::Gate(gate.read(client, subject, &moment).await));
+            if let Some(reading) = gate.read(client, subject, &moment).await {
+                tell(Part::Gate(reading));
+            }
         }));
         let proof = async {
             tell(Part::Proof(proof::ask(client, subject, state.traffic.revision, at_ms).await));

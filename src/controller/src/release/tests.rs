@@ -57,7 +57,11 @@ fn a_file_is_read_whole() {
     let policy = Policy { not_ready_after: Duration::from_secs(20), ..Policy::default() };
     assert_eq!(release.plan.policy, policy);
     assert_eq!(release.plan.gates, ["errors", "latency"]);
-    let errors = ErrorRate { max: 0.02, min_samples: Gate::DEFAULT_MIN_SAMPLES };
+    let errors = ErrorRate {
+        max: 0.02,
+        min_samples: Gate::DEFAULT_MIN_SAMPLES,
+        window: Duration::from_mins(1),
+    };
     assert_eq!(release.gates[0].kind, Kind::EnvoyErrorRate(errors));
     assert_eq!(release.prometheus.authentication, Authentication::None);
     assert!(release.warnings().is_empty(), "{:?}", release.warnings());

@@ -77,8 +77,10 @@ impl Release {
             warnings.push(Warning { field, message });
         };
         let scrape = self.prometheus.scrape_interval;
-        if gate.window < scrape * SCRAPES_PER_WINDOW {
-            let (window, scrape) = (in_words(gate.window), in_words(scrape));
+        if let Some(window) = gate.window()
+            && window < scrape * SCRAPES_PER_WINDOW
+        {
+            let (window, scrape) = (in_words(window), in_words(scrape));
             let message =
                 format!("a window of {window} holds fewer than four scrapes of {scrape} each");
             warn(at.field("window"), message);
@@ -104,7 +106,7 @@ impl Release {
     }
 
     fn doubt_steps(&self, at: &FieldPath, warnings: &mut Vec<Warning>) {
-        let longest = self.gates.iter().map(|gate| gate.window).max().unwrap_or(Duration::ZERO);
+        let longest = self.gates.iter().filter_map(Gate::window).max().unwrap_or(Duration::ZERO);
         for (index, step) in self.plan.steps.iter().enumerate() {
             let at = at.index(index);
             let told_nothing = step.length.longest().is_zero()

@@ -57,6 +57,8 @@ fn history() -> History {
     history
 }
 
+const WINDOW: Duration = Duration::from_mins(1);
+
 struct World {
     prometheus: Prometheus,
     client: Client,
@@ -88,8 +90,9 @@ impl World {
     }
 
     async fn read_at(&self, canary: &str, kind: Kind, moment: &Moment) -> GateReading {
-        let gate = Gate { name: "gate".to_owned(), window: Duration::from_mins(1), kind };
-        gate.read(&self.client, &subject(canary), moment).await
+        let gate = Gate { name: "gate".to_owned(), kind };
+        let reading = gate.read(&self.client, &subject(canary), moment).await;
+        reading.expect("a gate that asks")
     }
 }
 
@@ -102,17 +105,17 @@ fn subject(canary: &str) -> Subject {
 }
 
 fn errors() -> Kind {
-    Kind::EnvoyErrorRate(ErrorRate { max: 0.02, min_samples: 100 })
+    Kind::EnvoyErrorRate(ErrorRate { max: 0.02, min_samples: 100, window: WINDOW })
 }
 
 fn latency() -> Kind {
     let (max, min_samples) = (Duration::from_millis(250), 100);
-    Kind::EnvoyLatency(Latency { quantile: 0.99, max, min_samples })
+    Kind::EnvoyLatency(Latency { quantile: 0.99, max, min_samples, window: WINDOW })
 }
 
 fn threshold(query: &str, limits: Limits) -> Kind {
     let query = Template::new(query).expect("a query");
-    Kind::Threshold(Threshold { query, limits, samples: None })
+    Kind::Threshold(Threshold { query, limits, samples: None, window: WINDOW })
 }
 
 #[tokio::test]
@@ -226,7 +229,12 @@ async fn thresholds(world: &World) {
             query: Template::new(&format!("sum(increase({count}))")).expect("a query"),
             min,
         };
-        Kind::Threshold(Threshold { query, limits: max(1.0), samples: Some(samples) })
+        Kind::Threshold(Threshold {
+            query,
+            limits: max(1.0),
+            samples: Some(samples),
+            window: WINDOW,
+        })
     };
     assert_eq!(world.read("healthy", counted(10)).await.verdict, Verdict::Pass);
     assert_eq!(world.read("healthy", counted(13)).await.verdict, Verdict::NoData);

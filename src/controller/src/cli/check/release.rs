@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use serde_json::json;
 use serin_document::{IdentitySource, duration};
+use serin_judge::Worse;
 use serin_rollout::{Approval, OnSuccess};
 
 use super::Meaning;
@@ -136,8 +137,15 @@ const fn on_success(on_success: OnSuccess) -> &'static str {
 
 /// What passes, in one sentence.
 fn rule(gate: &Gate) -> String {
-    let window = duration::format(gate.window);
+    let window = gate.window().map(duration::format).unwrap_or_default();
     match &gate.kind {
+        Kind::Ratio(ratio) => {
+            let times = match ratio.measure.worse() {
+                Worse::Higher => "not above",
+                Worse::Lower => "not below",
+            };
+            format!("the canary's rate {times} {} times stable's", ratio.margin)
+        }
         Kind::EnvoyErrorRate(gate) => {
             let (max, least) = (gate.max * 100.0, gate.min_samples);
             format!(

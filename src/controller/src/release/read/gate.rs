@@ -47,9 +47,11 @@ fn gate(spec: spec::Gate, at: &FieldPath, faults: &mut Faults) -> Option<Gate> {
     let which = (spec.kind.clone(), spec.preset.clone());
     let mut fields = Fields::new(spec, at, faults);
     let kind = match (which.0.as_deref(), which.1.as_deref()) {
-        (Some("threshold"), None) => threshold(&mut fields).map(Kind::Threshold),
-        (None, Some("envoyErrorRate")) => error_rate(&mut fields).map(Kind::EnvoyErrorRate),
-        (None, Some("envoyLatency")) => latency(&mut fields).map(Kind::EnvoyLatency),
+        (Some("threshold"), None) => threshold(&mut fields, window?).map(Kind::Threshold),
+        (None, Some("envoyErrorRate")) => {
+            error_rate(&mut fields, window?).map(Kind::EnvoyErrorRate)
+        }
+        (None, Some("envoyLatency")) => latency(&mut fields, window?).map(Kind::EnvoyLatency),
         (Some(kind), None) => {
             fields.faults.value(at.field("kind"), kind, "the kind of a gate is `threshold`");
             return None;
@@ -71,10 +73,10 @@ fn gate(spec: spec::Gate, at: &FieldPath, faults: &mut Faults) -> Option<Gate> {
         }
     };
     fields.refuse_rest(which.1.or(which.0).as_deref().unwrap_or_default());
-    Some(Gate { name: name?, window: window?, kind: kind? })
+    Some(Gate { name: name?, kind: kind? })
 }
 
-fn error_rate(fields: &mut Fields<'_>) -> Option<ErrorRate> {
+fn error_rate(fields: &mut Fields<'_>, window: Duration) -> Option<ErrorRate> {
     let max = fields.required(
         "max",
         "the highest share of 5xx answers that passes, such as 2%",
@@ -84,10 +86,10 @@ fn error_rate(fields: &mut Fields<'_>) -> Option<ErrorRate> {
         },
     );
     let min_samples = fields.min_samples().unwrap_or(Gate::DEFAULT_MIN_SAMPLES);
-    Some(ErrorRate { max: max?.share(), min_samples })
+    Some(ErrorRate { max: max?.share(), min_samples, window })
 }
 
-fn latency(fields: &mut Fields<'_>) -> Option<Latency> {
+fn latency(fields: &mut Fields<'_>, window: Duration) -> Option<Latency> {
     let (least, most) = LATENCIES;
     let max = fields.required("max", "the longest time that passes, such as 250ms", |text| {
         let found = by_rule(duration::parse)(text)?;
@@ -102,10 +104,10 @@ fn latency(fields: &mut Fields<'_>) -> Option<Latency> {
             text.parse().ok().filter(within).ok_or_else(rule)
         });
     let min_samples = fields.min_samples().unwrap_or(Gate::DEFAULT_MIN_SAMPLES);
-    Some(Latency { quantile: quantile?, max: max?, min_samples })
+    Some(Latency { quantile: quantile?, max: max?, min_samples, window })
 }
 
-fn threshold(fields: &mut Fields<'_>) -> Option<Threshold> {
+fn threshold(fields: &mut Fields<'_>, window: Duration) -> Option<Threshold> {
     let query = fields.required("query", "PromQL that gives one number", from_text_template);
     let limits = Limits {
         min: fields.optional("min", finite)?,
@@ -132,7 +134,7 @@ fn threshold(fields: &mut Fields<'_>) -> Option<Threshold> {
         fields.faults.value(fields.at.field("min"), &min.to_string(), rule);
         return None;
     }
-    Some(Threshold { query, limits, samples })
+    Some(Threshold { query, limits, samples, window })
 }
 
 /// `samples` and `minSamples` go together; the outer `None` is a fault.
