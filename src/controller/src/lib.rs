@@ -1,8 +1,8 @@
 //! The controller: moves the weights of releases, gated by Prometheus.
 //!
 //! What to do is decided by `serin_rollout::decide`, which knows no I/O. Around it stand, one
-//! module each: what the user asked for ([`release`]), what can be seen ([`prometheus`], [`gates`],
-//! [`observe`]), what is remembered ([`store`]), what filters are told ([`publish`]), the loop that
+//! module each: what the user asked for ([`release`]), what can be seen ([`metrics`], [`prometheus`],
+//! [`gates`], [`observe`]), what is remembered ([`store`]), what filters are told ([`publish`]), the loop that
 //! joins them ([`engine`]), and what people and programs see and do ([`status`], [`telemetry`],
 //! [`server`], [`cli`]).
 
@@ -10,6 +10,7 @@ pub mod cli;
 pub mod engine;
 pub mod gates;
 mod input;
+pub mod metrics;
 pub mod observe;
 pub mod prometheus;
 pub mod publish;

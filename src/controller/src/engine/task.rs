@@ -16,9 +16,12 @@ use crate::status::Status;
 use crate::store::{Record, StoreError};
 use crate::telemetry::Telemetry;
 
-/// The longest pause between two passes where the release's scrape interval is longer: what
-/// people see must not be older than that.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
+/// The shortest and the longest pause between two passes: a look has its price, and what people
+/// see must not be older than that.
+const INTERVALS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How often is looked between two scrapes, so that a new one is seen soon after it is there.
+const LOOKS_PER_SCRAPE: u32 = 4;
 
 /// How much longer than one query the answers of a pass are waited for, so that a query that runs
 /// into its own timeout can still say so.
@@ -117,8 +120,9 @@ impl<O: Observe, K: Keep> Engine<O, K> {
     }
 
     pub(super) fn interval(&self) -> Duration {
-        self.interval
-            .unwrap_or_else(|| self.release.prometheus.scrape_interval.min(LONGEST_INTERVAL))
+        let (shortest, longest) = INTERVALS;
+        let by_scrapes = self.release.prometheus.scrape_interval / LOOKS_PER_SCRAPE;
+        self.interval.unwrap_or_else(|| by_scrapes.clamp(shortest, longest))
     }
 
     pub(super) fn patience(&self) -> Duration {

@@ -10,7 +10,8 @@ use serin_rollout::Verdict;
 
 use super::envoy::cluster_matcher;
 use super::numbers::{count, percent, whole};
-use super::{Judgement, Subject, Window, growth, samples};
+use super::{Judgement, Subject, Window, samples};
+use crate::metrics::growth;
 use crate::prometheus::{Client, QueryError, Series};
 
 /// At most so many of the canary's answers may be 5xx.

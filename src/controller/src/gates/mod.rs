@@ -14,7 +14,6 @@
 
 mod envoy;
 mod error_rate;
-mod growth;
 mod histogram;
 mod latency;
 mod numbers;
@@ -32,7 +31,6 @@ use serin_rollout::Verdict;
 
 pub(crate) use envoy::{cluster_label, cluster_matcher};
 pub use error_rate::ErrorRate;
-pub(crate) use growth::growth;
 pub use latency::Latency;
 pub(crate) use numbers::whole;
 pub(crate) use range::samples;

@@ -2,7 +2,7 @@
 //!
 //! `increase()` extrapolates and loses a series' first value, which is the usual case of a canary:
 //! its first error is the birth of a series. So samples are fetched and the differences taken here
-//! ([`super::growth`]).
+//! (`metrics::growth`).
 
 use core::time::Duration;
 

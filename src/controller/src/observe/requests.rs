@@ -8,7 +8,8 @@ use serin_document::{Reason, metrics};
 use serin_rollout::StepClock;
 
 use super::names;
-use crate::gates::{Subject, Window, growth, samples, whole};
+use crate::gates::{Subject, Window, samples, whole};
+use crate::metrics::growth;
 use crate::prometheus::{Client, Series};
 
 /// Requests that count as evidence: testers, pinned users and the like differ from the rest.

@@ -1,14 +1,10 @@
 //! What the query API answers.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::Fault;
-
-/// A series' labels, `__name__` among them where the query keeps it.
-pub type Labels = BTreeMap<String, String>;
+use crate::metrics::{Labels, Point, Sample, Series};
 
 /// The result of an instant query.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,33 +15,6 @@ pub enum Answer {
     Scalar(Point),
     /// Several values a series.
     Matrix(Vec<Series>),
-}
-
-/// A series' value at the time of the query.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
-    /// Which series.
-    pub labels: Labels,
-    /// Its value.
-    pub point: Point,
-}
-
-/// A series' values over a range.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Series {
-    /// Which series.
-    pub labels: Labels,
-    /// Its values, the oldest first.
-    pub points: Vec<Point>,
-}
-
-/// A value at a time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
-    /// Milliseconds since 1970.
-    pub at_ms: u64,
-    /// The value; NaN and the infinities occur.
-    pub value: f64,
 }
 
 impl Answer {

@@ -13,12 +13,27 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::tls::Stamp;
-use super::{Answer, Fault, Point, QueryError, Sample, Series, Settings, SetupError};
+use super::{Answer, Fault, QueryError, Settings, SetupError};
 use super::{answer, credentials, tls};
+use crate::metrics::{Labels, Point, Sample, Series};
 
-/// The largest answer that is read, in bytes. A window of 240 points of 1,000 series is half of
-/// it; more is a query that forgot to aggregate.
-const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+/// The largest answer that is read, and what to do where it is too small.
+struct Cap {
+    bytes: usize,
+    remedy: &'static str,
+}
+
+/// For the user's own queries. A window of 240 points of 1,000 series is half of it; more is a
+/// query that forgot to aggregate.
+const OWN: Cap = Cap { bytes: 8 * 1024 * 1024, remedy: "let the query aggregate (`sum by …`)" };
+
+/// For all samples of a rollout, which cannot be aggregated: a proxy has up to 204 series (2
+/// variants, 16 cohorts and none, 6 classes) of some 400 bytes with five samples each.
+const ALL: Cap = Cap {
+    bytes: 32 * 1024 * 1024,
+    remedy: "it holds the counters of some 400 proxies; name a Prometheus that has only the \
+             proxies of this release",
+};
 
 /// How far the time of an answer may lie from the time of the question: other implementations
 /// of the API round to seconds.
@@ -59,11 +74,7 @@ impl Client {
     /// # Errors
     /// [`QueryError`]: every outcome other than a complete answer for that time.
     pub async fn query(&self, query: &str, at_ms: u64) -> Result<Answer, QueryError> {
-        let limit = self.settings.timeout;
-        let asked = tokio::time::timeout(limit, self.ask(query, at_ms)).await;
-        asked
-            .unwrap_or(Err(Fault::Timeout(limit)))
-            .map_err(|fault| QueryError { address: self.settings.address.clone(), fault })
+        self.query_within(&OWN, query, at_ms).await
     }
 
     /// Like [`Client::query`], where one value a series is needed; a scalar is a series without
@@ -72,11 +83,7 @@ impl Client {
     /// # Errors
     /// [`QueryError`], also where the query gives something else.
     pub async fn vector(&self, query: &str, at_ms: u64) -> Result<Vec<Sample>, QueryError> {
-        match self.query(query, at_ms).await? {
-            Answer::Vector(samples) => Ok(samples),
-            Answer::Scalar(point) => Ok(vec![Sample { labels: super::Labels::new(), point }]),
-            other @ Answer::Matrix(_) => Err(self.unexpected("vector", &other)),
-        }
+        self.vector_of(self.query(query, at_ms).await?)
     }
 
     /// Like [`Client::query`], where raw samples are needed (`metric[1m]`).
@@ -84,18 +91,57 @@ impl Client {
     /// # Errors
     /// [`QueryError`], also where the query gives something else.
     pub async fn matrix(&self, query: &str, at_ms: u64) -> Result<Vec<Series>, QueryError> {
-        match self.query(query, at_ms).await? {
+        self.matrix_of(self.query(query, at_ms).await?)
+    }
+
+    /// Like [`Client::vector`], for the newest values of all series of a rollout.
+    pub(crate) async fn all_last(
+        &self,
+        query: &str,
+        at_ms: u64,
+    ) -> Result<Vec<Sample>, QueryError> {
+        self.vector_of(self.query_within(&ALL, query, at_ms).await?)
+    }
+
+    /// Like [`Client::matrix`], for all series of a rollout.
+    pub(crate) async fn all_samples(
+        &self,
+        query: &str,
+        at_ms: u64,
+    ) -> Result<Vec<Series>, QueryError> {
+        self.matrix_of(self.query_within(&ALL, query, at_ms).await?)
+    }
+
+    async fn query_within(&self, cap: &Cap, query: &str, at_ms: u64) -> Result<Answer, QueryError> {
+        let limit = self.settings.timeout;
+        let asked = tokio::time::timeout(limit, self.ask(cap, query, at_ms)).await;
+        asked.unwrap_or(Err(Fault::Timeout(limit))).map_err(|fault| self.error(fault))
+    }
+
+    fn vector_of(&self, answer: Answer) -> Result<Vec<Sample>, QueryError> {
+        match answer {
+            Answer::Vector(samples) => Ok(samples),
+            Answer::Scalar(point) => Ok(vec![Sample { labels: Labels::new(), point }]),
+            other @ Answer::Matrix(_) => Err(self.unexpected("vector", &other)),
+        }
+    }
+
+    fn matrix_of(&self, answer: Answer) -> Result<Vec<Series>, QueryError> {
+        match answer {
             Answer::Matrix(series) => Ok(series),
             other => Err(self.unexpected("matrix", &other)),
         }
     }
 
     fn unexpected(&self, expected: &'static str, got: &Answer) -> QueryError {
-        let fault = Fault::Kind { expected, got: got.kind() };
-        QueryError { address: self.settings.address.clone(), fault }
+        self.error(Fault::Kind { expected, got: got.kind() })
     }
 
-    async fn ask(&self, query: &str, at_ms: u64) -> Result<Answer, Fault> {
+    fn error(&self, fault: Fault) -> QueryError {
+        QueryError { address: self.settings.address.to_string(), fault }
+    }
+
+    async fn ask(&self, cap: &Cap, query: &str, at_ms: u64) -> Result<Answer, Fault> {
         let request = self.request(query, at_ms).await?;
         let response =
             self.http().await?.request(request).await.map_err(|error| unreachable(&error))?;
@@ -103,10 +149,10 @@ impl Client {
         if head.status.is_redirection() {
             return Err(redirected(head.status, &head.headers));
         }
-        let body = match Limited::new(body, LARGEST_ANSWER).collect().await {
+        let body = match Limited::new(body, cap.bytes).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => {
-                return Err(Fault::TooLarge { limit: LARGEST_ANSWER });
+                return Err(Fault::TooLarge { limit: cap.bytes, remedy: cap.remedy });
             }
             Err(error) => return Err(Fault::Unreachable(error.to_string())),
         };

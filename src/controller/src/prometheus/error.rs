@@ -3,14 +3,12 @@
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 
-use super::Address;
-
-/// A query without a usable answer. It names the address, never a credential.
+/// A question without a usable answer. It names whom was asked, never a credential.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{address}: {fault}")]
 pub struct QueryError {
-    /// The Prometheus that was asked.
-    pub address: Address,
+    /// Who was asked: the address of a Prometheus.
+    pub address: String,
     /// What went wrong.
     pub fault: Fault,
 }
@@ -28,10 +26,12 @@ pub enum Fault {
     #[error("no answer within {} ms", .0.as_millis())]
     Timeout(Duration),
     /// The answer is larger than a query of this kind may be.
-    #[error("the answer exceeds {} MiB: let the query aggregate (`sum by …`)", .limit / (1024 * 1024))]
+    #[error("the answer exceeds {} MiB: {remedy}", .limit / (1024 * 1024))]
     TooLarge {
         /// The cap, in bytes.
         limit: usize,
+        /// What the user can do about it.
+        remedy: &'static str,
     },
     /// Sent elsewhere. Redirects are not followed: the credentials are meant for this address.
     #[error("redirects to {to:?} (HTTP {status}), which is not followed; name that address")]

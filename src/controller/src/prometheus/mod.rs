@@ -12,8 +12,9 @@ pub(crate) mod promql;
 mod settings;
 mod tls;
 
+pub use crate::metrics::{Labels, Point, Sample, Series};
 pub use address::{Address, InvalidAddress};
-pub use answer::{Answer, Labels, Point, Sample, Series};
+pub use answer::Answer;
 pub use client::Client;
 pub use error::{Fault, QueryError, SetupError};
 pub use settings::{Authentication, ClientCertificate, Settings};

@@ -18,6 +18,19 @@ pub(crate) fn quoted(text: &str) -> String {
     literal
 }
 
+/// A regular expression of `PromQL` that stands for the text itself.
+pub(crate) fn regex(text: &str) -> String {
+    const SPECIAL: &str = r"\.+*?()|[]{}^$";
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if SPECIAL.contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
 /// A duration of `PromQL`: whole seconds where it is some, else milliseconds; never zero, which
 /// Prometheus refuses.
 pub(crate) fn duration(duration: Duration) -> String {
@@ -33,6 +46,12 @@ mod tests {
     fn literals_are_escaped() {
         assert_eq!(quoted(r#"a"b\c"#), r#""a\"b\\c""#);
         assert_eq!(quoted("a\nb"), r#""a\nb""#);
+    }
+
+    #[test]
+    fn a_regular_expression_of_a_text_is_the_text() {
+        assert_eq!(regex(r"a.b|c\d"), r"a\.b\|c\\d");
+        assert_eq!(regex("serin_a"), "serin_a");
     }
 
     #[test]

@@ -118,7 +118,8 @@ async fn foreign_answers_are_named() {
 async fn a_huge_answer_is_cut_off() {
     let body = "x".repeat(8 * 1024 * 1024 + 1);
     let fault = fault(Reply::http("200 OK", "", &body)).await;
-    assert_eq!(fault, Fault::TooLarge { limit: 8 * 1024 * 1024 });
+    assert!(matches!(fault, Fault::TooLarge { limit: 8_388_608, .. }), "{fault}");
+    assert_eq!(fault.to_string(), "the answer exceeds 8 MiB: let the query aggregate (`sum by …`)");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::prometheus::{Labels, Point, Series};
+use super::{Labels, Point, Series};
 
 /// The growth of every series from `start_ms` on, in the order given.
 ///

@@ -1,0 +1,148 @@
+//! The port to metrics.
+
+use core::time::Duration;
+
+use super::{Sample, Selector, Series};
+use crate::prometheus::{Client, QueryError, promql};
+
+/// The most points of a series that [`Source::thinned`] gives: a range's ends are exact to half a
+/// per cent of its length, and four points a second over an hour would be too many.
+const MOST_POINTS: u64 = 240;
+
+/// Where metrics come from.
+#[derive(Debug)]
+pub enum Source {
+    /// A Prometheus that scrapes the proxies.
+    Prometheus(Client),
+}
+
+impl Source {
+    /// The time between two samples of a series.
+    #[must_use]
+    pub fn scrape_interval(&self) -> Duration {
+        match self {
+            Self::Prometheus(client) => client.settings().scrape_interval,
+        }
+    }
+
+    /// The longest time that one question takes.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        match self {
+            Self::Prometheus(client) => client.settings().timeout,
+        }
+    }
+
+    /// The Prometheus, where there is one, for questions in the user's own `PromQL`.
+    #[must_use]
+    pub const fn prometheus(&self) -> Option<&Client> {
+        match self {
+            Self::Prometheus(client) => Some(client),
+        }
+    }
+
+    /// The raw samples after `from_ms` up to and with `to_ms`, both in milliseconds since 1970.
+    /// Series without one are left out.
+    ///
+    /// # Errors
+    /// [`QueryError`] where the source has no answer that can be trusted.
+    pub async fn samples(
+        &self,
+        selector: &Selector,
+        from_ms: u64,
+        to_ms: u64,
+    ) -> Result<Vec<Series>, QueryError> {
+        match self {
+            Self::Prometheus(client) => {
+                let range = promql::duration(Duration::from_millis(to_ms.saturating_sub(from_ms)));
+                let query = format!("{selector}[{range}]");
+                Ok(after(client.all_samples(&query, to_ms).await?, from_ms))
+            }
+        }
+    }
+
+    /// Like [`Source::samples`], but of a long range only every n-th sample, so that no series has
+    /// many more than 240: for growth over hours.
+    ///
+    /// # Errors
+    /// [`QueryError`] where the source has no answer that can be trusted.
+    pub async fn thinned(
+        &self,
+        selector: &Selector,
+        from_ms: u64,
+        to_ms: u64,
+    ) -> Result<Vec<Series>, QueryError> {
+        match self {
+            Self::Prometheus(client) => {
+                let step_ms = step_ms(to_ms.saturating_sub(from_ms), self.scrape_interval());
+                let Some(step_ms) = step_ms else {
+                    return self.samples(selector, from_ms, to_ms).await;
+                };
+                let step = Duration::from_millis(step_ms);
+                // One step more: Prometheus looks at multiples of the step, the first of which may
+                // lie a whole step after the start.
+                let range = Duration::from_millis(to_ms.saturating_sub(from_ms)) + step;
+                let (range, step) = (promql::duration(range), promql::duration(step));
+                client.all_samples(&format!("{selector}[{range}:{step}]"), to_ms).await
+            }
+        }
+    }
+
+    /// The newest value of each series that has one at `at_ms` (milliseconds since 1970) or
+    /// `within` before. The samples carry the time of the question, not their own.
+    ///
+    /// # Errors
+    /// [`QueryError`] where the source has no answer that can be trusted.
+    pub async fn last(
+        &self,
+        selector: &Selector,
+        within: Duration,
+        at_ms: u64,
+    ) -> Result<Vec<Sample>, QueryError> {
+        match self {
+            Self::Prometheus(client) => {
+                let query = format!("last_over_time({selector}[{}])", promql::duration(within));
+                client.all_last(&query, at_ms).await
+            }
+        }
+    }
+}
+
+/// The distance of samples where a range holds too many of them.
+fn step_ms(range_ms: u64, scrape_interval: Duration) -> Option<u64> {
+    let scrape_ms = u64::try_from(scrape_interval.as_millis()).unwrap_or(u64::MAX).max(1);
+    let every = (range_ms / scrape_ms).div_ceil(MOST_POINTS);
+    (every > 1).then(|| scrape_ms.saturating_mul(every))
+}
+
+/// Older versions of Prometheus count a range's start to it.
+fn after(mut series: Vec<Series>, from_ms: u64) -> Vec<Series> {
+    for one in &mut series {
+        one.points.retain(|point| point.at_ms > from_ms);
+    }
+    series.retain(|one| !one.points.is_empty());
+    series
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Labels, Point};
+
+    #[test]
+    fn long_ranges_have_fewer_samples() {
+        let scrape = Duration::from_secs(15);
+        assert_eq!(step_ms(97_500, scrape), None);
+        assert_eq!(step_ms(3_600_000, scrape), None);
+        assert_eq!(step_ms(86_400_000, scrape), Some(360_000));
+    }
+
+    #[test]
+    fn the_start_is_not_part_of_a_range() {
+        let series = |at: &[u64]| Series {
+            labels: Labels::new(),
+            points: at.iter().map(|at_ms| Point { at_ms: *at_ms, value: 1.0 }).collect(),
+        };
+        assert_eq!(after(vec![series(&[10, 11, 12]), series(&[10])], 10), [series(&[11, 12])]);
+    }
+}
