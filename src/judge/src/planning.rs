@@ -16,6 +16,7 @@
 //! to simulations. Floor, skipped time and cohorts are the caller's: add what is skipped, and take
 //! 15/16 of the requests for one of sixteen cohorts set aside.
 
+use crate::ratio::{GRID_DOWN, GRID_UP};
 use crate::{Alpha, Dispersion, Margin, Worse};
 
 /// The smallest and largest ratio that is asked about, as everywhere in this crate.
@@ -67,6 +68,58 @@ pub fn time_to_detect(
     chance: Chance,
     intervals_before: Option<f64>,
 ) -> Option<f64> {
+    time(traffic, (ratio, ratio), margin, alpha, chance, intervals_before)
+}
+
+/// The same by the alternatives that the ratio test has. The formula supposes one at the ratio
+/// itself; the nearest one lies at 1.2 times the margin, or at 0.95 of it, and decides about all
+/// ratios between. Evidence of those grows more slowly, and none of those before [`seen_from`].
+///
+/// `None` also where the ratio is on the good side of the margin.
+#[must_use]
+pub fn time_to_see(
+    traffic: &Traffic,
+    ratio: f64,
+    (margin, worse): (Margin, Worse),
+    alpha: Alpha,
+    chance: Chance,
+    intervals_before: Option<f64>,
+) -> Option<f64> {
+    let nearest = margin.get() * nearest(worse);
+    let (beyond, alternative) = match worse {
+        Worse::Higher => (ratio > margin.get(), ratio.max(nearest)),
+        Worse::Lower => (ratio < margin.get(), ratio.min(nearest)),
+    };
+    let time = || time(traffic, (ratio, alternative), margin, alpha, chance, intervals_before);
+    beyond.then(time).flatten()
+}
+
+/// The ratio from which on evidence grows, where the canary's share is small: there the nearest
+/// alternative g times the margin rho0 begins to gain, at rho0 (g - 1)/ln g.
+#[must_use]
+pub fn seen_from(margin: Margin, worse: Worse) -> f64 {
+    let nearest = nearest(worse);
+    margin.get() * (nearest - 1.0) / nearest.ln()
+}
+
+/// The alternative next to the margin, relative to it.
+const fn nearest(worse: Worse) -> f64 {
+    let [nearest, ..] = match worse {
+        Worse::Higher => GRID_UP,
+        Worse::Lower => GRID_DOWN,
+    };
+    nearest
+}
+
+/// When the evidence for `alternative` suffices, where `ratio` is the truth.
+fn time(
+    traffic: &Traffic,
+    (ratio, alternative): (f64, f64),
+    margin: Margin,
+    alpha: Alpha,
+    chance: Chance,
+    intervals_before: Option<f64>,
+) -> Option<f64> {
     let (w, margin) = (traffic.canary_share, margin.get());
     let possible = traffic.requests_per_unit > 0.0
         && traffic.stable_rate > 0.0
@@ -76,12 +129,16 @@ pub fn time_to_detect(
     if !possible {
         return None;
     }
-    let (theta, theta0) = (canary_part(w, ratio), canary_part(w, margin));
-    let a = (theta / theta0).ln();
-    let b = ((1.0 - theta) / (1.0 - theta0)).ln();
+    let theta = canary_part(w, ratio);
+    let (supposed, theta0) = (canary_part(w, alternative), canary_part(w, margin));
+    let a = (supposed / theta0).ln();
+    let b = ((1.0 - supposed) / (1.0 - theta0)).ln();
     let events = traffic.requests_per_unit * traffic.stable_rate * (w * ratio + 1.0 - w);
     let lambda = events / traffic.phi.get();
     let drift = lambda * (theta * a + (1.0 - theta) * b);
+    if drift <= 0.0 {
+        return None;
+    }
     let variance = lambda * (theta * a * a + (1.0 - theta) * b * b);
     let late = intervals_before.map_or(0.0, |before| 1.3 * (2.0 * (before + 1.0)).ln());
     let height = alpha.log_threshold() + 1.0 + late;
@@ -130,4 +187,58 @@ pub fn detectable_ratio(
 /// The canary's part of the events, theta.
 fn canary_part(w: f64, ratio: f64) -> f64 {
     w * ratio / (w * ratio + 1.0 - w)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(ratio: f64, margin: f64, worse: Worse) -> (Option<f64>, Option<f64>) {
+        let traffic = Traffic {
+            requests_per_unit: 400.0,
+            canary_share: 0.01,
+            stable_rate: 0.1,
+            phi: Dispersion::try_new(1.0).unwrap(),
+        };
+        let (margin, alpha) = (Margin::try_new(margin).unwrap(), Alpha::default());
+        let chance = Chance::Ninety;
+        (
+            time_to_see(&traffic, ratio, (margin, worse), alpha, chance, None),
+            time_to_detect(&traffic, ratio, margin, alpha, chance, None),
+        )
+    }
+
+    #[test]
+    fn beyond_the_nearest_alternative_the_formula_stands() {
+        for (ratio, margin, worse) in
+            [(1.33, 1.1, Worse::Higher), (5.0, 1.1, Worse::Higher), (0.9, 0.95, Worse::Lower)]
+        {
+            let (seen, formula) = times(ratio, margin, worse);
+            assert!(seen.is_some() && seen == formula, "{ratio}");
+        }
+    }
+
+    #[test]
+    fn next_to_the_margin_it_takes_longer_or_for_ever() {
+        let (seen, formula) = times(0.97, 1.0, Worse::Lower);
+        assert!(seen.unwrap() > 2.0 * formula.unwrap());
+        for (ratio, margin, worse) in [
+            (0.97, 0.99, Worse::Lower),
+            (1.19, 1.1, Worse::Higher),
+            // The good side.
+            (1.0, 1.1, Worse::Higher),
+            (0.97, 0.95, Worse::Lower),
+        ] {
+            assert_eq!(times(ratio, margin, worse).0, None, "{ratio}");
+        }
+    }
+
+    #[test]
+    fn evidence_grows_from_where_the_nearest_alternative_gains() {
+        for (margin, worse, outwards) in [(1.1, Worse::Higher, 1.005), (1.0, Worse::Lower, 0.995)] {
+            let from = seen_from(Margin::try_new(margin).unwrap(), worse);
+            assert!(times(from * outwards, margin, worse).0.is_some());
+            assert_eq!(times(from / outwards, margin, worse).0, None);
+        }
+    }
 }

@@ -24,7 +24,7 @@ use crate::{Alpha, Counts, Dispersion, Interval, Margin, Share, Worse};
 /// Alternatives relative to the margin where worse is higher.
 pub(crate) const GRID_UP: [f64; 7] = [1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0];
 /// Alternatives relative to the margin where worse is lower.
-const GRID_DOWN: [f64; 7] = [0.95, 0.9, 0.8, 0.65, 0.5, 0.25, 0.05];
+pub(crate) const GRID_DOWN: [f64; 7] = [0.95, 0.9, 0.8, 0.65, 0.5, 0.25, 0.05];
 
 /// How many of the worst cohorts the evidence has to do without.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
