@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bits::exact;
 use crate::ratio::GRID_UP;
 use crate::restarts::Restarts;
 use crate::{Look, Share};
@@ -16,6 +17,7 @@ use crate::{Look, Share};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OneSample {
+    #[serde(with = "exact")]
     rate: Share,
     intervals: u64,
     sums: Restarts,

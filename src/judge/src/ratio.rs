@@ -16,7 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bits::Bits;
+use crate::bits::{Bits, exact, exact_option};
 use crate::one_sample::OneSample;
 use crate::restarts::{Restarts, log_mean};
 use crate::{Alpha, Counts, Dispersion, Interval, Margin, Share, Worse};
@@ -46,8 +46,10 @@ pub struct Rule {
     /// Which way the canary would be worse.
     pub worse: Worse,
     /// Up to where (down to where) it is as good as stable.
+    #[serde(with = "exact")]
     pub margin: Margin,
     /// The rate above which the canary's own has to be shown before it is harm; for errors.
+    #[serde(with = "exact_option")]
     pub floor: Option<Share>,
     /// How many cohorts the evidence has to do without.
     pub set_aside: SetAside,
