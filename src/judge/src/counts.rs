@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Requests and events of both sides; finite, not negative, and no more events than requests.
+/// Requests and events of both sides; not negative, at most 10^30, and no more events than requests.
+///
+/// What an event is depends on the metric: an error, a slow request, a conversion. Counts are
+/// reals, since a difference of counters may be a part of a longer one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "[f64; 4]", into = "[f64; 4]")]
 pub struct Counts {
@@ -15,8 +18,8 @@ pub struct Counts {
 /// Why numbers are no counts.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum InvalidCounts {
-    /// Negative, infinite or no number.
-    #[error("{name} is {value}: a count is a number from 0 up")]
+    /// Negative, huge or no number.
+    #[error("{name} is {value}: a count is a number from 0 to 1e30")]
     NoCount {
         /// Which one: `nc`, `xc`, `ns` or `xs`.
         name: &'static str,
@@ -37,6 +40,10 @@ pub enum InvalidCounts {
     },
 }
 
+/// Far above what anybody can count, and so far below the end of the floats that no sum or product
+/// of counts gets there.
+const MOST: f64 = 1e30;
+
 impl Counts {
     /// Nothing.
     pub const ZERO: Self = Self { nc: 0.0, xc: 0.0, ns: 0.0, xs: 0.0 };
@@ -47,7 +54,7 @@ impl Counts {
     /// [`InvalidCounts`] with the field and the rule.
     pub fn try_new(nc: f64, xc: f64, ns: f64, xs: f64) -> Result<Self, InvalidCounts> {
         for (name, value) in [("nc", nc), ("xc", xc), ("ns", ns), ("xs", xs)] {
-            if !(value.is_finite() && value >= 0.0) {
+            if !(0.0..=MOST).contains(&value) {
                 return Err(InvalidCounts::NoCount { name, value });
             }
         }
@@ -145,10 +152,50 @@ impl Interval {
         self.without(&[])
     }
 
-    /// All but these cohorts.
+    /// All but these cohorts. Summed anew rather than taken off: a difference of sums of reals
+    /// could come out below zero.
     #[must_use]
     pub fn without(&self, left_out: &[usize]) -> Counts {
         let kept = self.cohorts.iter().enumerate().filter(|(index, _)| !left_out.contains(index));
         kept.fold(self.rest, |sum, (_, cohort)| sum.plus(*cohort))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_cannot_be() {
+        for bad in [f64::NAN, f64::INFINITY, -1.0, -1e-300, 1e31] {
+            assert!(Counts::try_new(bad, 0.0, 1.0, 0.0).is_err(), "{bad}");
+            assert!(Counts::try_new(1.0, 0.0, bad, 0.0).is_err(), "{bad}");
+            assert!(Counts::try_new(1.0, bad, 1.0, 0.0).is_err(), "{bad}");
+        }
+        let fault = Counts::try_new(3.0, 1.0, 2.0, 2.5).unwrap_err();
+        assert_eq!(
+            fault.to_string(),
+            "xs is 2.5 and ns is 2: there are no more events than requests"
+        );
+        let fault = Counts::try_new(3.0, -1.0, 2.0, 0.0).unwrap_err();
+        assert_eq!(fault.to_string(), "xc is -1: a count is a number from 0 to 1e30");
+    }
+
+    #[test]
+    fn stored_counts_are_checked_again() {
+        let counts = Counts::try_new(10.0, 0.1, 20.0, 3.0).unwrap();
+        let json = serde_json::to_string(&counts).unwrap();
+        assert_eq!(json, "[10.0,0.1,20.0,3.0]");
+        assert_eq!(serde_json::from_str::<Counts>(&json).unwrap(), counts);
+        assert!(serde_json::from_str::<Counts>("[1, 2, 20, 3]").is_err());
+    }
+
+    #[test]
+    fn the_rest_is_in_every_sum() {
+        let counts = |n: f64| Counts::try_new(n, 0.0, n, 0.0).unwrap();
+        let interval = Interval { cohorts: vec![counts(1.0), counts(2.0)], rest: counts(4.0) };
+        assert_eq!(interval.total(), counts(7.0));
+        assert_eq!(interval.without(&[0]), counts(6.0));
+        assert_eq!(interval.without(&[0, 1]), counts(4.0));
     }
 }

@@ -13,8 +13,8 @@ use core::f64::consts::LN_2;
 use serde::{Deserialize, Serialize};
 
 use crate::bits::Bits;
+use crate::log_space::log_mean;
 use crate::planning::RATIOS;
-use crate::restarts::log_mean;
 use crate::{Alpha, Counts, Dispersion};
 
 /// The mixture of the confidence sequence has 241 points, log-uniform on [1/64, 64]: 120 on either
@@ -96,9 +96,10 @@ impl Likelihood {
 
     /// ln of the evidence for a ratio of 1 against one of `ratio`, where that held throughout:
     /// L(1) - L(ratio), divided by phi. It speaks of requests, not of users: to be shown, not acted
-    /// on.
+    /// on. A ratio beyond [1/1000, 1000] counts as the nearest end.
     #[must_use]
     pub fn promote_evidence(&self, ratio: f64, phi: Dispersion) -> f64 {
+        let ratio = ratio.max(RATIOS.0).min(RATIOS.1);
         (self.value(0.0) - self.value(ratio.ln())) / phi.get()
     }
 
@@ -182,14 +183,14 @@ impl TryFrom<Stored> for Likelihood {
         if stored.values.len() != 2 * REACH + 1 {
             return Err(OtherGrid { found: stored.values.len() });
         }
-        let values = stored.values.into_iter().map(|value| value.0).collect();
-        Ok(Self { values, events: stored.events.0 })
+        let values = stored.values.into_iter().map(Bits::get).collect();
+        Ok(Self { values, events: stored.events.get() })
     }
 }
 
 impl From<Likelihood> for Stored {
     fn from(likelihood: Likelihood) -> Self {
-        let values = likelihood.values.into_iter().map(Bits).collect();
-        Self { values, events: Bits(likelihood.events) }
+        let values = likelihood.values.into_iter().map(Bits::new).collect();
+        Self { values, events: Bits::new(likelihood.events) }
     }
 }

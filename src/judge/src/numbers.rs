@@ -78,8 +78,8 @@ number!(
     "a margin is a ratio from 0.001 to 1000"
 );
 number!(
-    /// By how much more than independent requests' the counts of stable's pods vary: every event
-    /// counts 1/phi.
+    /// phi: by how much more than independent requests' the counts of stable's pods vary. Every
+    /// event counts 1/phi.
     Dispersion,
     |value| (1.0..=1e6).contains(&value),
     "a dispersion is a number from 1 to 1000000"
@@ -98,6 +98,9 @@ number!(
 );
 
 impl Margin {
+    /// The margin of gross harm: ten times stable's rate.
+    pub(crate) const GROSS: Self = Self(10.0);
+
     /// The default: a tenth more errors, a twentieth fewer conversions.
     #[must_use]
     pub const fn default_for(worse: Worse) -> Self {
@@ -116,6 +119,8 @@ impl Dispersion {
 impl Share {
     /// The default floor of errors: 0.1 %.
     pub const DEFAULT_FLOOR: Self = Self(0.001);
+    /// The floor of gross harm: 10 %.
+    pub(crate) const GROSS_FLOOR: Self = Self(0.1);
 }
 
 impl Alpha {
@@ -124,10 +129,49 @@ impl Alpha {
     pub fn log_threshold(self) -> f64 {
         -self.0.ln()
     }
+
+    pub(crate) const fn tenth(self) -> Self {
+        // The smallest float stays what it is: a tenth of it would be 0.
+        Self((self.0 / 10.0).max(f64::MIN_POSITIVE))
+    }
 }
 
 impl Default for Alpha {
     fn default() -> Self {
         Self(0.01)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_kept() {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0] {
+            assert!(Margin::try_new(value).is_err(), "{value}");
+            assert!(Dispersion::try_new(value).is_err(), "{value}");
+            assert!(Share::try_new(value).is_err(), "{value}");
+            assert!(Alpha::try_new(value).is_err(), "{value}");
+        }
+        assert!(Dispersion::try_new(0.999).is_err());
+        assert!(Dispersion::try_new(1.0).is_ok());
+        assert!(Share::try_new(1.0).is_err());
+        assert!(Margin::try_new(1000.1).is_err());
+        let fault = Share::try_new(2.0).unwrap_err();
+        assert_eq!(fault.to_string(), "2: a share lies between 0 and 1");
+    }
+
+    #[test]
+    fn stored_settings_are_checked_again() {
+        let margin = Margin::default_for(Worse::Lower);
+        assert_eq!(serde_json::to_string(&margin).unwrap(), "0.95");
+        assert_eq!(serde_json::from_str::<Margin>("0.95").unwrap(), margin);
+        assert!(serde_json::from_str::<Dispersion>("0.5").is_err());
+    }
+
+    #[test]
+    fn one_percent_needs_a_hundredfold() {
+        assert!((Alpha::default().log_threshold() - 100_f64.ln()).abs() < 1e-12);
     }
 }

@@ -16,7 +16,7 @@
 //! to simulations. Floor, skipped time and cohorts are the caller's: add what is skipped, and take
 //! 15/16 of the requests for one of sixteen cohorts set aside.
 
-use crate::ratio::{GRID_DOWN, GRID_UP};
+use crate::alternatives::grid;
 use crate::{Alpha, Dispersion, Margin, Worse};
 
 /// The smallest and largest ratio that is asked about, as everywhere in this crate.
@@ -104,11 +104,8 @@ pub fn seen_from(margin: Margin, worse: Worse) -> f64 {
 
 /// The alternative next to the margin, relative to it.
 const fn nearest(worse: Worse) -> f64 {
-    let [nearest, ..] = match worse {
-        Worse::Higher => GRID_UP,
-        Worse::Lower => GRID_DOWN,
-    };
-    nearest
+    let [nearest, ..] = grid(worse);
+    *nearest
 }
 
 /// When the evidence for `alternative` suffices, where `ratio` is the truth.

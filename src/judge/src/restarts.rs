@@ -1,86 +1,78 @@
-//! An e-process with restarts: a mean over alternatives of sums that start anew at every interval.
+//! How an e-process notices harm that begins late.
 //!
-//! ```text
-//! S_g <- (S_g + pi_t) exp(d_g)        S_g = 0 before t = 0;  pi_0 = 1/2, pi_t = 1/(2 t (t+1))
-//! E_t = mean_g S_g + 1/(2 (t+1))
-//! ```
-//!
-//! The weights `pi_t` of the restarts sum to 1 with the unspent rest 1/(2 (t+1)), so E stays an
-//! e-process (Ville's inequality holds for it), and a regression that begins late is seen as well.
-//! Everything is kept as natural logarithms: a sum may exceed what a float holds.
+//! A product of likelihood ratios that has run on healthy counts for hours has sunk so low that
+//! fresh harm takes hours to lift it. Therefore the stake is not put down at once: half of it in the
+//! first interval, the rest bit by bit, `pi_0 = 1/2, pi_t = 1/(2 t (t+1))`, each bit a bet that starts
+//! in its own interval. What is not yet put down after interval t is `1/(2 (t+1))`. The stakes sum to
+//! one, so the whole is an e-process like its parts. (Mixtures over the time of a change are how
+//! Shiryaev and Roberts detect one; weights that sum to 1 keep the error bound of a single test.)
 
 use serde::{Deserialize, Serialize};
 
 use crate::bits::Bits;
+use crate::log_space::{as_real, log_add, log_mean};
 
-/// ln S for each alternative.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Restarts {
-    log_sums: Vec<Bits>,
+/// `ln pi_t`: what is staked in the interval before which so many have been.
+pub(crate) fn log_stake(intervals: u64) -> f64 {
+    let t = as_real(intervals);
+    if intervals == 0 { -2_f64.ln() } else { -(2.0 * t).ln() - (t + 1.0).ln() }
 }
 
-impl Restarts {
+/// `ln` of what is not yet staked after so many intervals: all of it before the first.
+fn log_unspent(intervals: u64) -> f64 {
+    if intervals == 0 { 0.0 } else { -(2.0 * as_real(intervals)).ln() }
+}
+
+/// `ln S_g` of each alternative g.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Stakes(Vec<Bits>);
+
+impl Stakes {
+    /// Nothing is staked on any of so many alternatives.
     pub(crate) fn new(alternatives: usize) -> Self {
-        Self { log_sums: vec![Bits(f64::NEG_INFINITY); alternatives] }
+        Self(vec![Bits::LOG_OF_NOTHING; alternatives])
     }
 
-    /// Takes interval `t` (from 0); `log_factor` gives d of each alternative by its index.
-    pub(crate) fn absorb(&mut self, t: u64, log_factor: impl Fn(usize) -> f64) {
-        let log_start = log_restart(t);
-        for (index, sum) in self.log_sums.iter_mut().enumerate() {
-            // A product of probabilities that underflows is as good as none: never below what a
-            // float holds, so that no infinities meet.
-            sum.0 = (log_add(sum.0, log_start) + log_factor(index)).max(f64::MIN / 2.0);
+    pub(crate) fn alternatives(&self) -> usize {
+        self.0.len()
+    }
+
+    /// `S_g <- (S_g + pi_t) exp(gain_g)`.
+    pub(crate) fn absorb(&mut self, log_stake: f64, gains: impl Iterator<Item = f64>) {
+        for (held, gain) in self.0.iter_mut().zip(gains) {
+            *held = Bits::new(log_add(held.get(), log_stake) + gain);
         }
     }
 
-    /// ln E after interval `t`, counted from 0; before the first one 0.
+    /// `ln (mean_g S_g + unspent)`: always finite, since something always is unspent.
     pub(crate) fn log_e(&self, intervals: u64) -> f64 {
-        let Some(last) = intervals.checked_sub(1) else { return 0.0 };
-        log_add(log_mean(self.log_sums.iter().map(|sum| sum.0)), log_unspent(last))
+        log_add(log_mean(self.0.iter().map(|held| held.get())), log_unspent(intervals))
     }
 }
 
-/// ln of `pi_t`.
-fn log_restart(t: u64) -> f64 {
-    if t == 0 {
-        return -core::f64::consts::LN_2;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_news_the_evidence_stays_at_one() {
+        let mut stakes = Stakes::new(7);
+        assert!(stakes.log_e(0).abs() < 1e-15);
+        for t in 0..10_000 {
+            stakes.absorb(log_stake(t), std::iter::repeat_n(0.0, 7));
+            assert!(
+                stakes.log_e(t + 1).abs() < 1e-11,
+                "after interval {t}: {}",
+                stakes.log_e(t + 1)
+            );
+        }
     }
-    let t = to_f64(t);
-    -(2.0 * t * (t + 1.0)).ln()
-}
 
-/// ln 1/(2 (t+1)).
-fn log_unspent(t: u64) -> f64 {
-    -(2.0 * (to_f64(t) + 1.0)).ln()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "intervals are far below 2^53")]
-pub(crate) fn to_f64(count: u64) -> f64 {
-    count as f64
-}
-
-/// ln(e^a + e^b).
-pub(crate) fn log_add(a: f64, b: f64) -> f64 {
-    let (large, small) = if a >= b { (a, b) } else { (b, a) };
-    if small == f64::NEG_INFINITY { large } else { large + (small - large).exp().ln_1p() }
-}
-
-/// ln of the sum of e^value.
-pub(crate) fn log_sum(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
-    if largest == f64::NEG_INFINITY {
-        return largest;
+    #[test]
+    fn no_alternative_is_never_more_than_one() {
+        let mut stakes = Stakes::new(0);
+        stakes.absorb(log_stake(0), std::iter::empty());
+        assert!(stakes.log_e(1) <= 0.0);
     }
-    largest + values.map(|value| (value - largest).exp()).sum::<f64>().ln()
-}
-
-/// ln of the mean of e^value; -inf of none.
-pub(crate) fn log_mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let count = values.clone().count();
-    if count == 0 {
-        return f64::NEG_INFINITY;
-    }
-    log_sum(values) - to_f64(u64::try_from(count).unwrap_or(u64::MAX)).ln()
 }

@@ -93,7 +93,8 @@ fn floor_with_restarts() {
         for (interval, expected) in case["intervals_nc_xc"].as_array().unwrap().iter().zip(expected)
         {
             let interval = numbers(interval);
-            floor.absorb(interval[0], interval[1], Look::Judged);
+            let counts = Counts::try_new(interval[0], interval[1], 0.0, 0.0).unwrap();
+            floor.absorb(&counts, Look::Judged);
             close(floor.log_e(), expected, &case["name"].to_string());
         }
     }

@@ -66,7 +66,7 @@ impl Alone {
     }
 
     fn absorb(&mut self, counts: Counts, look: Look) {
-        self.test.absorb(counts.canary_requests(), counts.canary_events(), look);
+        self.test.absorb(&counts, look);
         self.counts = self.counts.plus(counts);
     }
 
