@@ -81,7 +81,7 @@ number!(
     /// phi: by how much more than independent requests' the counts of stable's pods vary. Every
     /// event counts 1/phi.
     Dispersion,
-    |value| (1.0..=1e6).contains(&value),
+    |value| (1.0..=MOST_DISPERSED).contains(&value),
     "a dispersion is a number from 1 to 1000000"
 );
 number!(
@@ -111,9 +111,17 @@ impl Margin {
     }
 }
 
+/// At so much clumping no rollout has events enough to say anything.
+const MOST_DISPERSED: f64 = 1e6;
+
 impl Dispersion {
     /// Events that are independent of each other.
     pub const NONE: Self = Self(1.0);
+
+    /// The nearest dispersion to a value; for NaN, none.
+    pub(crate) const fn nearest(value: f64) -> Self {
+        Self(value.max(1.0).min(MOST_DISPERSED))
+    }
 }
 
 impl Share {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use serin_judge::planning::{Chance, Traffic, detectable_ratio, time_to_detect};
 use serin_judge::{
     Alpha, Counts, Dispersion, Interval, Likelihood, Look, Margin, OneSample, RatioTest, Rule,
-    SetAside, Share, Worse,
+    SetAside, Share, Split, Worse, combine,
 };
 
 fn vectors(section: &str) -> Vec<Value> {
@@ -157,4 +157,98 @@ fn planning_and_its_inverse() {
             assert!((back.unwrap() / ratio - 1.0).abs() <= 1e-9, "{back:?} and not {ratio}");
         }
     }
+}
+
+#[test]
+fn split_mismatch() {
+    for case in vectors("split_mismatch") {
+        let (nc, ns) = (number(&case["nc"]), number(&case["ns"]));
+        let mut split = Split::default();
+        split.absorb(&Counts::try_new(nc, 0.0, ns, 0.0).unwrap());
+        let found = split.log_e(Share::try_new(number(&case["w"])).unwrap());
+        close(found, &case["log_e"], &format!("{nc} of {}", nc + ns));
+    }
+}
+
+#[test]
+fn slow_requests_beyond_each_bound() {
+    let all: Value = serde_json::from_str(include_str!("vectors.json")).unwrap();
+    let bounds = all["b_latency_exceedance"]["le_ms"].as_array().unwrap();
+    for case in vectors("b_latency_exceedance") {
+        let name = case["name"].to_string();
+        let (rule, _) = rule(&case, Worse::Higher, SetAside::None);
+        let grown = |side: &str| {
+            let [start, end] = [0, 1].map(|at| numbers(&case[side][at]));
+            end.iter().zip(&start).map(|(end, start)| end - start).collect::<Vec<_>>()
+        };
+        let sides = [grown("canary_cum_buckets_start_end"), grown("stable_cum_buckets_start_end")];
+        let mut means = Vec::new();
+        for threshold in case["per_threshold"].as_array().unwrap() {
+            let bound = bounds.iter().position(|bound| *bound == threshold["le_ms"]).unwrap();
+            let [(nc, xc), (ns, xs)] = sides.clone().map(|buckets| {
+                let all = *buckets.last().unwrap();
+                (all, all - buckets[bound])
+            });
+            close(xc, &threshold["slow_canary"], &name);
+            close(xs, &threshold["slow_stable"], &name);
+            let mut test = RatioTest::new(&rule, 0);
+            let counts = Counts::try_new(nc, xc, ns, xs).unwrap();
+            test.absorb(&rule, &Interval::whole(counts), Dispersion::NONE, Look::Judged);
+            close(test.log_e_plain(), &threshold["log_e"], &name);
+            means.push((1.0, test.log_e_plain()));
+        }
+        assert_eq!(means.len(), case["thresholds_ms"].as_array().unwrap().len());
+        close(combine::log_mean(&means), &case["log_e_average"], &name);
+    }
+}
+
+#[test]
+fn means_of_several_metrics() {
+    for case in vectors("e_combination") {
+        assert_eq!(case["weights"], "uniform");
+        let weighted: Vec<_> = numbers(&case["log_e"]).into_iter().map(|e| (0.25, e)).collect();
+        let mean = combine::log_mean(&weighted);
+        close(mean, &case["log_e_average"], &case["log_e"].to_string());
+        let rejects = mean >= Alpha::try_new(0.01).unwrap().log_threshold();
+        assert_eq!(rejects, case["average_rejects_at_.01"].as_bool().unwrap());
+    }
+}
+
+/// Without restarts a block of counts is one factor: what the stake of one half, `ln 1/2`, and the
+/// unspent half make of it in the first interval can be taken off again.
+#[test]
+fn floor_of_one_block() {
+    for case in vectors("d_absolute_floor") {
+        let (n, x) = (number(&case["n"]), number(&case["x"]));
+        let mut floor = OneSample::new(Share::try_new(number(&case["p0"])).unwrap());
+        floor.absorb(&Counts::try_new(n, x, 0.0, 0.0).unwrap(), Look::Judged);
+        let plain = (2.0 * floor.log_e().exp() - 1.0).ln();
+        close(plain, &case["log_e"], &format!("{x} of {n}"));
+    }
+}
+
+#[test]
+fn every_section_is_checked() {
+    let all: Value = serde_json::from_str(include_str!("vectors.json")).unwrap();
+    let sections: Vec<&str> = all.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut checked = vec![
+        "_meta",
+        "a_realised_split_ratio",
+        "b_latency_exceedance",
+        "c_conversion_drop",
+        "d_absolute_floor",
+        "d_noninferiority",
+        "e_combination",
+        "f_planning",
+        "g_leave_worst_cohort_out",
+        "h_floor_with_restarts",
+        "split_mismatch",
+    ];
+    checked.sort_unstable();
+    let mut sections = sections;
+    sections.sort_unstable();
+    assert_eq!(sections, checked);
+    assert!(
+        (number(&all["_meta"]["threshold_log_e"]) - Alpha::default().log_threshold()).abs() < 1e-6
+    );
 }
