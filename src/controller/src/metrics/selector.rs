@@ -51,10 +51,15 @@ impl Matcher {
     }
 
     fn matches(&self, labels: &Labels) -> bool {
-        let found = labels.get(&self.label).map_or("", String::as_str);
-        match &self.is {
-            Is::Equal(text) => found == text,
-            Is::AnyOf(texts) => texts.iter().any(|text| text.matches(found)),
+        self.is.matches(labels.get(&self.label).map_or("", String::as_str))
+    }
+}
+
+impl Is {
+    fn matches(&self, found: &str) -> bool {
+        match self {
+            Self::Equal(text) => found == text,
+            Self::AnyOf(texts) => texts.iter().any(|text| text.matches(found)),
         }
     }
 }
@@ -106,6 +111,12 @@ impl Selector {
     fn named(is: Is, matchers: impl IntoIterator<Item = Matcher>) -> Self {
         let name = Matcher { label: "__name__".to_owned(), is };
         Self(core::iter::once(name).chain(matchers).collect())
+    }
+
+    /// Whether a series of the metric `name` may be one of them.
+    pub(super) fn wants(&self, name: &str) -> bool {
+        let mut names = self.0.iter().filter(|matcher| matcher.label == "__name__");
+        names.all(|matcher| matcher.is.matches(name))
     }
 
     /// Whether the series with these labels is one of them.

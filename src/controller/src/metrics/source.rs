@@ -2,34 +2,89 @@
 
 use core::time::Duration;
 
-use super::{Sample, Selector, Series};
-use crate::prometheus::{Client, QueryError, promql};
+use super::{QueryError, Sample, Scraper, Selector, Series, Targets};
+use crate::prometheus::{self, Client, SetupError, promql};
 
 /// The most points of a series that [`Source::thinned`] gives: a range's ends are exact to half a
 /// per cent of its length, and four points a second over an hour would be too many.
 const MOST_POINTS: u64 = 240;
+
+/// Where a release's metrics come from, as its owner planned it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetricsSettings {
+    /// A Prometheus that scrapes the proxies.
+    Prometheus(prometheus::Settings),
+    /// The pages of the proxies or applications themselves.
+    Targets(Targets),
+}
+
+impl MetricsSettings {
+    /// The time between two samples of a series.
+    #[must_use]
+    pub const fn scrape_interval(&self) -> Duration {
+        match self {
+            Self::Prometheus(settings) => settings.scrape_interval,
+            Self::Targets(targets) => targets.interval,
+        }
+    }
+
+    /// The longest time that one question takes.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        match self {
+            Self::Prometheus(settings) => settings.timeout,
+            Self::Targets(targets) => targets.timeout,
+        }
+    }
+}
 
 /// Where metrics come from.
 #[derive(Debug)]
 pub enum Source {
     /// A Prometheus that scrapes the proxies.
     Prometheus(Client),
+    /// The pages of the proxies or applications themselves.
+    Targets(Scraper),
 }
 
 impl Source {
+    /// The source for these settings. Nothing is asked of a Prometheus yet; pages are read from now
+    /// on. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// [`SetupError`] where a certificate or key cannot be used.
+    pub async fn new(settings: MetricsSettings) -> Result<Self, SetupError> {
+        Ok(match settings {
+            MetricsSettings::Prometheus(settings) => Self::Prometheus(Client::new(settings).await?),
+            MetricsSettings::Targets(targets) => Self::Targets(Scraper::start(targets)?),
+        })
+    }
+
     /// The time between two samples of a series.
     #[must_use]
-    pub fn scrape_interval(&self) -> Duration {
+    pub const fn scrape_interval(&self) -> Duration {
         match self {
             Self::Prometheus(client) => client.settings().scrape_interval,
+            Self::Targets(scraper) => scraper.settings().interval,
         }
     }
 
     /// The longest time that one question takes.
     #[must_use]
-    pub fn timeout(&self) -> Duration {
+    pub const fn timeout(&self) -> Duration {
         match self {
             Self::Prometheus(client) => client.settings().timeout,
+            Self::Targets(scraper) => scraper.settings().timeout,
+        }
+    }
+
+    /// Keeps the series of these selectors from now on, where that is up to us: of pages only what
+    /// somebody asks for is kept. To be told before the first question, which else finds nothing
+    /// and has the series kept from then on.
+    pub fn keep(&self, selectors: impl IntoIterator<Item = Selector>) {
+        match self {
+            Self::Prometheus(_) => {}
+            Self::Targets(scraper) => scraper.keep(selectors),
         }
     }
 
@@ -38,6 +93,7 @@ impl Source {
     pub const fn prometheus(&self) -> Option<&Client> {
         match self {
             Self::Prometheus(client) => Some(client),
+            Self::Targets(_) => None,
         }
     }
 
@@ -58,6 +114,7 @@ impl Source {
                 let query = format!("{selector}[{range}]");
                 Ok(after(client.all_samples(&query, to_ms).await?, from_ms))
             }
+            Self::Targets(scraper) => scraper.samples(selector, from_ms, to_ms),
         }
     }
 
@@ -85,6 +142,8 @@ impl Source {
                 let (range, step) = (promql::duration(range), promql::duration(step));
                 client.all_samples(&format!("{selector}[{range}:{step}]"), to_ms).await
             }
+            // What is kept of the past is thinned already.
+            Self::Targets(scraper) => scraper.samples(selector, from_ms, to_ms),
         }
     }
 
@@ -104,6 +163,7 @@ impl Source {
                 let query = format!("last_over_time({selector}[{}])", promql::duration(within));
                 client.all_last(&query, at_ms).await
             }
+            Self::Targets(scraper) => scraper.last(selector, within, at_ms),
         }
     }
 }

@@ -3,8 +3,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Fault;
-use crate::metrics::{Labels, Point, Sample, Series};
+use crate::metrics::{Fault, Labels, Point, Sample, Series};
 
 /// The result of an instant query.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,25 +3,16 @@
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
-use hyper::{Method, Request, StatusCode};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::{Method, Request};
 
 use super::tls::Stamp;
-use super::{Answer, Fault, QueryError, Settings, SetupError};
+use super::{Answer, Settings, SetupError};
 use super::{answer, credentials, tls};
-use crate::metrics::{Labels, Point, Sample, Series};
-
-/// The largest answer that is read, and what to do where it is too small.
-struct Cap {
-    bytes: usize,
-    remedy: &'static str,
-}
+use crate::metrics::http::{self, Cap, Http};
+use crate::metrics::{Fault, Labels, Point, QueryError, Sample, Series};
 
 /// For the user's own queries. A window of 240 points of 1,000 series is half of it; more is a
 /// query that forgot to aggregate.
@@ -42,8 +33,6 @@ const TIME_TOLERANCE: Duration = Duration::from_secs(1);
 /// The share of the deadline that Prometheus itself is given, so that its own "timed out" (which
 /// says more than silence) comes before ours.
 const SERVER_SHARE: f64 = 0.9;
-
-type Http = HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A client of one Prometheus. Cheap to share: connections are kept and used again.
 #[derive(Debug)]
@@ -144,23 +133,17 @@ impl Client {
     async fn ask(&self, cap: &Cap, query: &str, at_ms: u64) -> Result<Answer, Fault> {
         let request = self.request(query, at_ms).await?;
         let response =
-            self.http().await?.request(request).await.map_err(|error| unreachable(&error))?;
+            self.http().await?.request(request).await.map_err(|error| http::unreachable(&error))?;
         let (head, body) = response.into_parts();
         if head.status.is_redirection() {
-            return Err(redirected(head.status, &head.headers));
+            return Err(http::redirected(head.status, &head.headers));
         }
-        let body = match Limited::new(body, cap.bytes).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => {
-                return Err(Fault::TooLarge { limit: cap.bytes, remedy: cap.remedy });
-            }
-            Err(error) => return Err(Fault::Unreachable(error.to_string())),
-        };
+        let body = http::read(body, cap).await?;
         match answer::read(&body) {
             // Prometheus' own errors speak for themselves, with whatever status.
             Err(fault @ Fault::Refused { .. }) => Err(fault),
             _ if !head.status.is_success() => {
-                Err(Fault::Status { status: head.status.as_u16(), text: beginning(&body) })
+                Err(Fault::Status { status: head.status.as_u16(), text: http::beginning(&body) })
             }
             Ok(answer) => checked(answer, at_ms),
             Err(fault) => Err(fault),
@@ -200,41 +183,7 @@ impl Client {
 }
 
 fn connect(settings: &Settings) -> Result<Http, SetupError> {
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls::client_config(settings)?)
-        .https_or_http()
-        .enable_http1()
-        .build();
-    Ok(HttpClient::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector))
-}
-
-/// The message with its causes: hyper's own says only "client error (Connect)".
-fn unreachable(error: &hyper_util::client::legacy::Error) -> Fault {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    Fault::Unreachable(text)
-}
-
-fn redirected(status: StatusCode, headers: &HeaderMap) -> Fault {
-    let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
-    // Neither a query nor a user's name belongs in a log.
-    let to = to.split(['?', '#']).next().unwrap_or_default();
-    let to = match (to.split_once("://"), to.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => to.to_owned(),
-    };
-    Fault::Redirected { status: status.as_u16(), to }
-}
-
-/// Enough of a foreign body to recognise it by.
-fn beginning(body: &[u8]) -> String {
-    const SHOWN_BYTES: usize = 120;
-    let shown = body.get(..SHOWN_BYTES).unwrap_or(body);
-    String::from_utf8_lossy(shown).trim().to_owned()
+    Ok(http::connections(tls::client_config(settings)?))
 }
 
 fn server_timeout(own: Duration) -> String {

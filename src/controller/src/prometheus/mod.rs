@@ -10,11 +10,11 @@ mod credentials;
 mod error;
 pub(crate) mod promql;
 mod settings;
-mod tls;
+pub(crate) mod tls;
 
-pub use crate::metrics::{Labels, Point, Sample, Series};
+pub use crate::metrics::{Fault, Labels, Point, QueryError, Sample, Series};
 pub use address::{Address, InvalidAddress};
 pub use answer::Answer;
 pub use client::Client;
-pub use error::{Fault, QueryError, SetupError};
+pub use error::SetupError;
 pub use settings::{Authentication, ClientCertificate, Settings};

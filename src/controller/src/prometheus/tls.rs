@@ -5,30 +5,18 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use hyper_rustls::ConfigBuilderExt as _;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use super::{Settings, SetupError};
 
 /// The configuration for this address, with the files as they are now.
 pub(super) fn client_config(settings: &Settings) -> Result<ClientConfig, SetupError> {
-    let system = |error: &dyn ToString| SetupError {
-        what: "the system's certificates",
-        file: PathBuf::new(),
-        why: error.to_string(),
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| system(&error))?;
     let builder = match &settings.ca_file {
-        Some(file) => builder.with_root_certificates(authorities(file)?),
-        None if settings.address.is_https() => {
-            builder.with_native_roots().map_err(|error| system(&error))?
-        }
-        // A machine without a certificate store can still speak plain HTTP.
-        None => builder.with_root_certificates(RootCertStore::empty()),
+        Some(file) => versions()?.with_root_certificates(authorities(file)?),
+        None => trusting_the_system(settings.address.is_https())?,
     };
     let Some(shown) = &settings.client_certificate else {
         return Ok(builder.with_no_client_auth());
@@ -39,6 +27,33 @@ pub(super) fn client_config(settings: &Settings) -> Result<ClientConfig, SetupEr
     builder
         .with_client_auth_cert(certificates("the client certificate", &shown.cert_file)?, key)
         .map_err(|error| SetupError::new(what, &shown.key_file, &error))
+}
+
+/// The configuration that trusts whom the system trusts and shows nothing.
+pub(crate) fn system_config(https: bool) -> Result<ClientConfig, SetupError> {
+    Ok(trusting_the_system(https)?.with_no_client_auth())
+}
+
+/// A machine without a certificate store can still speak plain HTTP.
+fn trusting_the_system(
+    https: bool,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, SetupError> {
+    if https {
+        versions()?.with_native_roots().map_err(|error| system(&error))
+    } else {
+        Ok(versions()?.with_root_certificates(RootCertStore::empty()))
+    }
+}
+
+fn versions() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, SetupError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| system(&error))
+}
+
+fn system(error: &dyn ToString) -> SetupError {
+    SetupError { what: "the system's certificates", file: PathBuf::new(), why: error.to_string() }
 }
 
 fn authorities(file: &Path) -> Result<RootCertStore, SetupError> {
