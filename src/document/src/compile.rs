@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::limits::{Limits, check_mark};
+use crate::limits::{Limits, check_written};
 use crate::lookup::Hosts;
 use crate::{
     CompiledRollout, Environment, Fault, HostPattern, Incoming, LeftOut, MarkName, Parsed,
@@ -54,7 +54,7 @@ impl Compiled {
         compiled.revision = Some(document.revision);
         compiled.left_out = left_out;
         let known = previous.map(Self::by_name).unwrap_or_default();
-        let mut limits = Limits::default();
+        let mut limits = Limits::new(compiled.mark.clone());
         for rollout in document.rollouts {
             let newest = match known.get(&rollout.name) {
                 Some(known) if known.revision > rollout.revision => Arc::clone(known),
@@ -117,7 +117,7 @@ impl Compiled {
         self.incoming
     }
 
-    /// The marks that no request may bring along.
+    /// The headers that no request may bring along.
     pub(crate) fn removable(&self) -> &[MarkName] {
         &self.removable
     }
@@ -130,7 +130,7 @@ impl Compiled {
         let hosts = hosts_in(rollout.rollout(), env.namespace.as_deref());
         let checked = self
             .check_hosts(rollout.rollout(), &hosts)
-            .and_then(|()| check_mark(&rollout))
+            .and_then(|()| check_written(&rollout))
             .and_then(|()| limits.check(&rollout, hosts.len()));
         if let Err(fault) = checked {
             self.left_out.push(LeftOut::new(rollout.name().as_str(), fault));
@@ -174,12 +174,14 @@ fn hosts_in(rollout: &Rollout, namespace: Option<&str>) -> Vec<HostPattern> {
     rollout.hosts.iter().cloned().chain(bare).collect()
 }
 
-/// The marks that a request may not bring to a rollout (or to none) that has another: those of all
-/// rollouts and the one used where there is none, unless all who use it take it over. An inner hop
-/// must not wipe what an outer one decided for a third.
+/// The headers that a request may not bring to a rollout (or to none) that writes others: marks and
+/// cohorts of all rollouts and the mark used where there is none, unless all who use it take it
+/// over. An inner hop must not wipe what an outer one decided for a third.
 fn removable(compiled: &Compiled) -> Vec<MarkName> {
-    let users = compiled.rollouts.iter().map(|r| (r.mark(), r.incoming()));
-    let replaced = users
+    let marks = compiled.rollouts.iter().map(|r| (r.mark(), r.incoming()));
+    let cohorts = compiled.rollouts.iter().filter_map(|r| Some((r.cohort_header()?, r.incoming())));
+    let replaced = marks
+        .chain(cohorts)
         .chain([(&compiled.mark, compiled.incoming)])
         .filter(|(_, incoming)| *incoming == Incoming::Replace)
         .map(|(mark, _)| mark.clone());

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serin_assignment::Weight;
 
-use crate::{Incoming, MarkName, Overrides, Revision, Rollout, RolloutName};
+use crate::{
+    Clusters, Incoming, LatencyBounds, MarkName, Overrides, Revision, Rollout, RolloutName,
+};
 
 /// What a rollout may require and this module does. Nothing yet.
 const KNOWN_REQUIREMENTS: [&str; 0] = [];
@@ -63,7 +65,7 @@ impl CompiledRollout {
         self.rollout.canary_serves
     }
 
-    /// Whether this tier counts its assignments, overrides applied.
+    /// Whether this tier counts its assignments and responses, overrides applied.
     #[must_use]
     pub const fn count(&self) -> bool {
         self.count
@@ -79,6 +81,24 @@ impl CompiledRollout {
     #[must_use]
     pub const fn mark(&self) -> &MarkName {
         &self.mark
+    }
+
+    /// The header that hands the cohort to the application.
+    #[must_use]
+    pub fn cohort_header(&self) -> Option<&MarkName> {
+        self.rollout.cohort_header.as_ref()
+    }
+
+    /// The clusters of each side.
+    #[must_use]
+    pub fn clusters(&self) -> Option<&Clusters> {
+        self.rollout.clusters.as_ref()
+    }
+
+    /// The bounds beyond which an answer counts as slow.
+    #[must_use]
+    pub fn latency_bounds(&self) -> Option<&LatencyBounds> {
+        self.rollout.latency_bounds.as_ref()
     }
 
     /// Whether it requires what this module doesn't know, so that all its requests go to stable.

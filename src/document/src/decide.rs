@@ -1,6 +1,6 @@
 //! What becomes of one request: the rules in their order.
 
-use serin_assignment::{Assignment, Cohort, Variant, assign};
+use serin_assignment::{Cohort, Variant, assign};
 
 use crate::request::Reader;
 use crate::{
@@ -20,18 +20,26 @@ pub struct Decision<'a> {
     pub variant: Option<Variant>,
     /// Why.
     pub reason: Reason,
-    /// The sixteenth of the users, where the hash placed the request ([`Reason::Hash`],
-    /// [`Reason::Random`]): what evidence may count.
+    /// The user's sixteenth, where the hash of an id placed the request ([`Reason::Hash`]).
     pub cohort: Option<Cohort>,
+    /// The header that hands the cohort to the application, and what to do with it.
+    pub cohort_header: Option<(&'a MarkName, Write<Cohort>)>,
     removable: &'a [MarkName],
 }
 
 impl<'a> Decision<'a> {
-    /// The marks of other rollouts, which have to go from this request: whoever sent them, nothing
-    /// here wrote them.
+    /// Marks and cohorts of other rollouts, which have to go from this request: whoever sent them,
+    /// nothing here wrote them.
     pub fn foreign(&self) -> impl Iterator<Item = &'a MarkName> + use<'a> {
-        let own = self.mark;
-        self.removable.iter().filter(move |mark| *mark != own)
+        let own = [Some(self.mark), self.cohort_header.map(|(header, _)| header)];
+        self.removable.iter().filter(move |header| !own.contains(&Some(header)))
+    }
+
+    /// Whether what becomes of the request tells the sides apart fairly: the hash placed it, or it
+    /// was drawn at random. Testers and users without an id differ from the rest.
+    #[must_use]
+    pub const fn is_evidence(&self) -> bool {
+        matches!(self.reason, Reason::Hash | Reason::Random)
     }
 }
 
@@ -44,11 +52,11 @@ pub struct RolloutRef<'a> {
     pub rollout: &'a CompiledRollout,
 }
 
-/// What to do with the mark's header.
+/// What to do with a header that is written here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Write {
+pub enum Write<T = Variant> {
     /// Let it have this one value.
-    Set(Variant),
+    Set(T),
     /// See that it is absent.
     Remove,
     /// Leave it as it came.
@@ -150,6 +158,7 @@ impl Compiled {
                 variant: None,
                 reason: Reason::NoRollout,
                 cohort: None,
+                cohort_header: None,
                 removable: self.removable(),
             };
         };
@@ -157,8 +166,25 @@ impl Compiled {
         // One that was taken over is set, too: were it there twice, routes would go by neither.
         let write = variant.map_or(Write::Remove, Write::Set);
         let mark = found.rollout.mark();
-        let removable = self.removable();
-        Decision { rollout: Some(found), mark, write, variant, reason, cohort, removable }
+        let cohort_header = found.rollout.cohort_header().map(|header| {
+            let write = match (cohort, reason) {
+                (Some(cohort), _) => Write::Set(cohort),
+                // Who decided before knows the cohort, too.
+                (None, Reason::Incoming) => Write::Leave,
+                (None, _) => Write::Remove,
+            };
+            (header, write)
+        });
+        Decision {
+            rollout: Some(found),
+            mark,
+            write,
+            variant,
+            reason,
+            cohort,
+            cohort_header,
+            removable: self.removable(),
+        }
     }
 
     fn find(&self, reader: &Reader<'_, impl Request>) -> Option<RolloutRef<'_>> {
@@ -194,16 +220,12 @@ fn choose(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choic
             let Choice { variant, .. } = anonymous(rollout, reader);
             Choice::plain(variant, Reason::Oversized)
         }
-        Some(id) => placed(rollout, assign(&rollout.rollout().salt, &id), Reason::Hash),
+        Some(id) => {
+            let placed = assign(&rollout.rollout().salt, &id);
+            let variant = Some(placed.variant(rollout.weight()));
+            Choice { variant, reason: Reason::Hash, cohort: Some(placed.cohort) }
+        }
         None => anonymous(rollout, reader),
-    }
-}
-
-fn placed(rollout: &CompiledRollout, assignment: Assignment, reason: Reason) -> Choice {
-    Choice {
-        variant: Some(assignment.variant(rollout.weight())),
-        reason,
-        cohort: Some(assignment.cohort),
     }
 }
 
@@ -224,7 +246,10 @@ fn anonymous(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Ch
         Anonymous::Stable => Choice::plain(Some(Variant::Stable), Reason::Anonymous),
         Anonymous::Route => Choice::plain(None, Reason::Route),
         Anonymous::Random => match draw_id(&reader.header("x-request-id").unwrap_or_default()) {
-            Some(id) => placed(rollout, assign(&rollout.rollout().salt, &id), Reason::Random),
+            Some(id) => {
+                let drawn = assign(&rollout.rollout().salt, &id);
+                Choice::plain(Some(drawn.variant(rollout.weight())), Reason::Random)
+            }
             None => Choice::plain(None, Reason::NoRequestId),
         },
     }

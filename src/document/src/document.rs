@@ -6,8 +6,8 @@ use serde::Serialize;
 use serin_assignment::{Salt, Weight};
 
 use crate::{
-    Anonymous, FormatVersion, Host, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix,
-    Revision, RolloutName,
+    Anonymous, Clusters, FormatVersion, Host, HostPattern, IdentitySource, Incoming, LatencyBounds,
+    MarkName, PathPrefix, Revision, RolloutName,
 };
 
 /// All rollouts that a proxy has to know, at one revision.
@@ -69,10 +69,20 @@ pub struct Rollout {
     pub testers: Vec<IdentitySource>,
     /// What becomes of marks that requests bring along.
     pub incoming: Incoming,
-    /// Whether this tier counts assignments; one tier should, else a request counts twice.
+    /// Whether this tier counts assignments and responses; one tier should, else a request counts
+    /// twice.
     pub count: bool,
     /// The header that carries the mark.
     pub mark: MarkName,
+    /// The header that hands a user's cohort to the application; none where it is not handed over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cohort_header: Option<MarkName>,
+    /// The clusters of each side; none where it is not counted which side served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clusters: Option<Clusters>,
+    /// The bounds beyond which an answer counts as slow; none where slow ones are not told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_bounds: Option<LatencyBounds>,
     /// What a reader has to understand to send anybody to the canary. One that doesn't know an
     /// entry marks every request of this rollout stable.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -34,6 +34,7 @@
 //! ```
 
 mod checked;
+mod clusters;
 mod compile;
 mod compiled_rollout;
 mod decide;
@@ -45,6 +46,7 @@ mod format_version;
 mod host;
 mod identity;
 mod json;
+mod latency;
 mod limits;
 mod lookup;
 pub mod metrics;
@@ -57,6 +59,7 @@ pub mod plugin;
 mod request;
 mod revision;
 
+pub use clusters::Clusters;
 pub use compile::Compiled;
 pub use compiled_rollout::CompiledRollout;
 pub use decide::{Decision, Reason, RolloutRef, Write};
@@ -66,6 +69,7 @@ pub use fault::{Fault, Invalid, LeftOut, Refused};
 pub use format_version::FormatVersion;
 pub use host::{Host, HostPattern};
 pub use identity::{Anonymous, IdentitySource, Incoming};
+pub use latency::LatencyBounds;
 pub use names::{CookieName, HeaderName, MarkName, ParameterName, RolloutName};
 pub use parse::{MAX_DOCUMENT_BYTES, Parsed, parse};
 pub use path::PathPrefix;

@@ -4,49 +4,59 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::{CompiledRollout, Fault, IdentitySource, MarkName, Rollout, RolloutName};
 
-/// The most marks that one document may use: every request is searched for each, so that none that
-/// is forged gets through.
-const MAX_MARKS: usize = 16;
+/// The most marks, and the most headers for cohorts, that one document may use: every request is
+/// searched for each, so that none that is forged gets through.
+const MAX_WRITTEN: usize = 16;
 
 /// The most pairs of host and path prefix in one document: some ten megabytes of tables in every
 /// worker, where a few hostile kilobytes could else ask for gigabytes.
 const MAX_PAIRS: usize = 100_000;
 
-/// A request's mark is written here, so it can't say who sends it or what a tester wants: under
-/// `replace` anybody could forge it, under `keep` it has been read already.
-pub(crate) fn check_mark(compiled: &CompiledRollout) -> Result<(), Fault> {
-    let mark = compiled.mark();
-    let is_mark = |source: &IdentitySource| matches!(source, IdentitySource::Header(name) if name.as_str() == mark.as_str());
+/// A request's mark and cohort are written here, so they can't say who sends it or what a tester
+/// wants: under `replace` anybody could forge it, under `keep` it has been read already.
+pub(crate) fn check_written(compiled: &CompiledRollout) -> Result<(), Fault> {
     let Rollout { identity, testers, .. } = compiled.rollout().as_ref();
-    if identity.iter().chain(testers).any(is_mark) {
-        return Err(Fault::new(
-            "mark",
-            &format!("\"{mark}\""),
-            "the mark's header is written here and is neither an id nor a tester's choice",
-        ));
+    let is_read = |header: &MarkName| {
+        let is_it = |source: &IdentitySource| matches!(source, IdentitySource::Header(name) if name.as_str() == header.as_str());
+        identity.iter().chain(testers).any(is_it)
+    };
+    let written = [("mark", Some(compiled.mark())), ("cohortHeader", compiled.cohort_header())];
+    match written
+        .into_iter()
+        .find_map(|(field, header)| Some((field, header.filter(|h| is_read(h))?)))
+    {
+        Some((field, header)) => Err(Fault::new(
+            field,
+            &format!("\"{header}\""),
+            "this header is written here and is neither an id nor a tester's choice",
+        )),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// What all rollouts of a document share.
-#[derive(Default)]
 pub(crate) struct Limits {
+    /// The mark where no rollout is found.
+    default_mark: MarkName,
     marks: HashSet<MarkName>,
+    cohort_headers: HashSet<MarkName>,
     metric_ids: HashMap<Box<str>, RolloutName>,
     pairs: usize,
 }
 
 impl Limits {
-    pub(crate) fn check(&self, compiled: &CompiledRollout, hosts: usize) -> Result<(), Fault> {
-        if !self.marks.contains(compiled.mark()) && self.marks.len() >= MAX_MARKS {
-            return Err(Fault::new(
-                "mark",
-                &format!("\"{}\"", compiled.mark()),
-                format!(
-                    "a document uses at most {MAX_MARKS} marks, since every request is searched for each"
-                ),
-            ));
+    pub(crate) fn new(default_mark: MarkName) -> Self {
+        Self {
+            default_mark,
+            marks: HashSet::new(),
+            cohort_headers: HashSet::new(),
+            metric_ids: HashMap::new(),
+            pairs: 0,
         }
+    }
+
+    pub(crate) fn check(&self, compiled: &CompiledRollout, hosts: usize) -> Result<(), Fault> {
+        self.check_headers(compiled)?;
         if let Some(other) = self.metric_ids.get(compiled.metric_id()) {
             return Err(Fault::new(
                 "name",
@@ -73,7 +83,43 @@ impl Limits {
 
     pub(crate) fn take(&mut self, compiled: &CompiledRollout, hosts: usize) {
         self.marks.insert(compiled.mark().clone());
+        self.cohort_headers.extend(compiled.cohort_header().cloned());
         self.metric_ids.insert(compiled.metric_id().into(), compiled.name().clone());
         self.pairs += hosts * compiled.rollout().paths.len();
+    }
+
+    /// Few headers, each of which means one thing on every path: else one rollout's mark would be
+    /// removed as another's forged cohort.
+    fn check_headers(&self, compiled: &CompiledRollout) -> Result<(), Fault> {
+        let fault = |field: &str, header: &MarkName, rule: String| {
+            Err(Fault::new(field, &format!("\"{header}\""), rule))
+        };
+        let too_many = |known: &HashSet<MarkName>, header| {
+            known.len() >= MAX_WRITTEN && !known.contains(header)
+        };
+        let mark = compiled.mark();
+        if too_many(&self.marks, mark) {
+            let rule = "marks, since every request is searched for each";
+            return fault("mark", mark, format!("a document uses at most {MAX_WRITTEN} {rule}"));
+        }
+        if self.cohort_headers.contains(mark) {
+            let rule = "an earlier rollout has its cohorts in this header, so it is no mark";
+            return fault("mark", mark, rule.to_owned());
+        }
+        let Some(header) = compiled.cohort_header() else { return Ok(()) };
+        if too_many(&self.cohort_headers, header) {
+            let rule = "headers for cohorts, since every request is searched for each";
+            return fault(
+                "cohortHeader",
+                header,
+                format!("a document uses at most {MAX_WRITTEN} {rule}"),
+            );
+        }
+        if header == mark || *header == self.default_mark || self.marks.contains(header) {
+            let rule =
+                "this header carries a mark: the cohort has one of its own, such as x-serin-cohort";
+            return fault("cohortHeader", header, rule.to_owned());
+        }
+        Ok(())
     }
 }

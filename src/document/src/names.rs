@@ -77,8 +77,8 @@ impl HeaderName {
     }
 }
 
-/// The name of the header that carries the mark, in lower case: a header name that nothing but
-/// this filter gives a meaning to.
+/// The name of a header that the filter writes, the mark or the cohort, in lower case: one that
+/// nothing else gives a meaning to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct MarkName(Arc<str>);
@@ -87,7 +87,7 @@ impl MarkName {
     /// The mark's name where nothing else is said.
     pub const DEFAULT: &str = "x-serin-variant";
 
-    const RULE: &str = "the mark is a header of its own, such as x-serin-variant: none that carries the message, credentials, cookies, forwarding or request ids, none of Envoy's x-envoy-…";
+    const RULE: &str = "what is written here has a header of its own, such as x-serin-variant: none that carries the message, credentials, cookies, forwarding or request ids, none of Envoy's x-envoy-…";
 
     /// Headers that mean something to proxies or applications: overwriting one would break
     /// requests, or leak into decisions that are not ours.

@@ -9,7 +9,7 @@ use crate::node::{Fields, Node, Unknown};
 use crate::{
     Anonymous, CookieName, Document, Fault, FormatVersion, HeaderName, Host, IdentitySource,
     Incoming, LeftOut, MarkName, ParameterName, PathPrefix, Refused, Revision, Rollout,
-    RolloutName,
+    RolloutName, clusters, latency,
 };
 
 /// The largest document, in bytes: some 10,000 rollouts, and little beside what a VM may hold.
@@ -33,7 +33,7 @@ const TABLES: &str = "they multiply in every worker's tables";
 const PER_REQUEST: &str = "every request is searched for each";
 
 const DOCUMENT_FIELDS: &str = "formatVersion, revision, rollouts";
-const ROLLOUT_FIELDS: &str = "name, revision, hosts, bareHosts, paths, salt, weight, canaryServes, identity, anonymous, testers, incoming, count, mark, requires";
+const ROLLOUT_FIELDS: &str = "name, revision, hosts, bareHosts, paths, salt, weight, canaryServes, identity, anonymous, testers, incoming, count, mark, cohortHeader, clusters, latencyBounds, requires";
 
 /// A document with what had to be left out of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,6 +185,9 @@ fn rollout_fields(mut fields: Fields, revisions: Revisions) -> Result<Rollout, F
         incoming: fields.optional("incoming", Node::text::<Incoming>)?.unwrap_or_default(),
         count: fields.optional("count", Node::flag)?.unwrap_or(true),
         mark: fields.optional("mark", Node::text::<MarkName>)?.unwrap_or_default(),
+        cohort_header: fields.optional("cohortHeader", Node::text::<MarkName>)?,
+        clusters: fields.optional("clusters", clusters::read)?,
+        latency_bounds: fields.optional("latencyBounds", latency::read)?,
         requires: fields
             .optional("requires", |n| n.list(MAX_REQUIRES, "no version has as many", Node::text))?
             .unwrap_or_default(),

@@ -113,6 +113,9 @@ impl Release {
             incoming: self.assignment.incoming,
             count: true,
             mark: self.assignment.mark.clone(),
+            cohort_header: None,
+            clusters: None,
+            latency_bounds: None,
             requires: Vec::new(),
         }
     }

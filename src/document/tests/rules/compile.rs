@@ -162,6 +162,61 @@ fn a_document_has_sixteen_marks_at_most() {
 }
 
 #[test]
+fn a_header_that_is_written_means_one_thing() {
+    let with = |mark: &str, changes: Value| {
+        let env = env(None, None, Some(mark).filter(|mark| !mark.is_empty()));
+        let other = rollout(json!({"name": "other", "hosts": ["b.example"], "mark": "x-other"}));
+        let rollouts = [other, rollout(changes)];
+        Compiled::compile(parsed(&rollouts), None, &env)
+    };
+    for (mark, cohort, good) in [
+        ("", "x-cohort", true),
+        ("", "x-serin-variant", false),
+        ("", "x-other", false),
+        ("", "x-user-id", false),
+        ("x-lane", "x-lane", false),
+        ("x-lane", "x-serin-variant", true),
+    ] {
+        let compiled = with(mark, json!({"cohortHeader": cohort}));
+        assert_eq!(compiled.left_out().is_empty(), good, "{mark} {cohort}");
+        if !good {
+            assert_eq!(only(compiled.left_out()).field, "cohortHeader", "{mark} {cohort}");
+        }
+    }
+    // One rollout's mark is no other's cohort, whichever comes first.
+    let compiled = compile(&[
+        rollout(json!({"name": "a", "hosts": ["a.example"], "cohortHeader": "x-a"})),
+        rollout(json!({"name": "b", "hosts": ["b.example"], "mark": "x-a"})),
+    ]);
+    assert_eq!(names(&compiled), ["a"]);
+    assert_eq!(only(compiled.left_out()).field, "mark");
+}
+
+#[test]
+fn forged_cohorts_are_foreign_where_they_are_not_set() {
+    let host = |name: &str, cohort: &str, incoming: &str| {
+        let hosts = [format!("{name}.example")];
+        rollout(json!({"name": name, "hosts": hosts, "cohortHeader": cohort, "incoming": incoming}))
+    };
+    let compiled = compile(&[
+        host("a", "x-a", "replace"),
+        host("b", "x-b", "replace"),
+        host("kept", "x-kept", "keep"),
+    ]);
+    for (host, foreign) in [
+        ("a.example", &["x-b"][..]),
+        ("kept.example", &["x-a", "x-b"]),
+        ("elsewhere.example", &["x-a", "x-b"]),
+    ] {
+        let decision = compiled.decide(&Headers::new(host, "/", &[]));
+        assert_eq!(decision.foreign().map(MarkName::as_str).collect::<Vec<_>>(), foreign, "{host}");
+    }
+    let unmarked = compiled.unmarked();
+    let decision = unmarked.decide(&Headers::new("a.example", "/", &[]));
+    assert_eq!(decision.foreign().map(MarkName::as_str).collect::<Vec<_>>(), ["x-a", "x-b"]);
+}
+
+#[test]
 fn two_rollouts_with_one_metric_id_are_not_mixed_up() {
     let mut seen = std::collections::HashMap::new();
     let (one, other) = (0..)

@@ -13,8 +13,9 @@ type Answer = (Write, Option<Variant>, Reason);
 fn decide(changes: Value, request: &Headers) -> Answer {
     let compiled = compiled(changes);
     let decision = compiled.decide(request);
-    let evidence = matches!(decision.reason, Reason::Hash | Reason::Random);
-    assert_eq!(decision.cohort.is_some(), evidence, "only what the hash placed has a cohort");
+    let hashed = decision.reason == Reason::Hash;
+    assert_eq!(decision.cohort.is_some(), hashed, "only a user's id has a cohort");
+    assert_eq!(decision.is_evidence(), hashed || decision.reason == Reason::Random);
     (decision.write, decision.variant, decision.reason)
 }
 
@@ -54,6 +55,33 @@ fn the_cohort_is_the_hashs() {
     let compiled = compiled(json!({}));
     let expected = assign(&Salt::new("checkout-2026-11").unwrap(), b"alice").cohort;
     assert_eq!(compiled.decide(&user("alice")).cohort, Some(expected));
+}
+
+#[test]
+fn the_cohort_is_handed_over_where_a_user_has_one_and_removed_elsewhere() {
+    let header = json!({"cohortHeader": "X-Cohort", "anonymous": "random"});
+    let cohort = |changes: Value, request: &Headers| {
+        let compiled = compiled(changes);
+        compiled.decide(request).cohort_header.map(|(name, write)| (name.to_string(), write))
+    };
+    let own = |write| Some(("x-cohort".to_owned(), write));
+    let placed = assign(&Salt::new("checkout-2026-11").unwrap(), b"alice").cohort;
+    assert_eq!(cohort(header.clone(), &user("alice")), own(Write::Set(placed)));
+    let drawn = Headers::shop(&[("x-request-id", "7f3a9c10-1111-4222-8333-444455556666")]);
+    assert_eq!(cohort(header.clone(), &drawn), own(Write::Remove));
+    assert_eq!(cohort(header.clone(), &Headers::shop(&[])), own(Write::Remove));
+    assert_eq!(cohort(json!({}), &user("alice")), None);
+
+    let keep = json!({"cohortHeader": "x-cohort", "incoming": "keep"});
+    let decided = Headers::shop(&[("x-user-id", "alice"), ("x-serin-variant", "stable")]);
+    assert_eq!(cohort(keep.clone(), &decided), own(Write::Leave));
+    assert_eq!(cohort(keep.clone(), &user("alice")), own(Write::Set(placed)));
+    assert_eq!(cohort(keep, &Headers::shop(&[])), own(Write::Remove));
+    for (field, value) in [("canaryServes", json!(false)), ("requires", json!(["future"]))] {
+        let mut closed = header.clone();
+        closed[field] = value;
+        assert_eq!(cohort(closed, &user("alice")), own(Write::Remove), "{field}");
+    }
 }
 
 #[test]

@@ -19,6 +19,8 @@ fn absent_fields_have_their_defaults() {
     assert_eq!(rollout.testers, []);
     assert!(rollout.count);
     assert_eq!(rollout.mark.as_str(), "x-serin-variant");
+    assert_eq!((&rollout.cohort_header, &rollout.clusters), (&None, &None));
+    assert_eq!(rollout.latency_bounds, None);
     assert!(rollout.requires.is_empty());
 }
 
@@ -87,6 +89,52 @@ fn broken() -> Vec<Broken> {
         (json!({"incoming": "trust"}), "incoming", "\"trust\"", "\"keep\""),
         (json!({"count": 1}), "count", "1", "true or false"),
         (json!({"mark": "host"}), "mark", "\"host\"", "of its own"),
+        (json!({"cohortHeader": "cookie"}), "cohortHeader", "\"cookie\"", "of its own"),
+        (json!({"cohortHeader": true}), "cohortHeader", "true", "in quotes"),
+        (json!({"clusters": ["a"]}), "clusters", "[\"a\"]", "object"),
+        (json!({"clusters": {"stable": ["a"]}}), "clusters.canary", "missing", "shop-stable"),
+        (
+            json!({"clusters": {"stable": [], "canary": ["b"]}}),
+            "clusters.stable",
+            "[]",
+            "at least one",
+        ),
+        (
+            json!({"clusters": {"stable": ["a b"], "canary": ["b"]}}),
+            "clusters.stable[0]",
+            "\"a b\"",
+            "printable",
+        ),
+        (
+            json!({"clusters": {"stable": ["a", "b"], "canary": ["c", "b"]}}),
+            "clusters",
+            "\"b\" twice",
+            "one side",
+        ),
+        (
+            json!({"clusters": {"stable": ["a"], "canary": ["b"], "old": ["c"]}}),
+            "clusters.old",
+            "[\"c\"]",
+            "no such field",
+        ),
+        (json!({"latencyBounds": "1s"}), "latencyBounds", "\"1s\"", "list"),
+        (json!({"latencyBounds": []}), "latencyBounds", "[]", "1 to 3"),
+        (json!({"latencyBounds": [1]}), "latencyBounds[0]", "1", "in quotes"),
+        (json!({"latencyBounds": ["1x"]}), "latencyBounds[0]", "\"1x\"", "with a unit"),
+        (json!({"latencyBounds": ["0s"]}), "latencyBounds", "[\"0s\"]", "from 1ms"),
+        (json!({"latencyBounds": ["2h"]}), "latencyBounds", "[\"2h\"]", "to 1h"),
+        (
+            json!({"latencyBounds": ["1s", "1000ms"]}),
+            "latencyBounds",
+            "[\"1s\",\"1s\"]",
+            "longer than the one before",
+        ),
+        (
+            json!({"latencyBounds": ["1s", "2s", "3s", "4s"]}),
+            "latencyBounds",
+            "4 entries",
+            "at most 3",
+        ),
         (json!({"requires": "buckets"}), "requires", "\"buckets\"", "list"),
         (json!({"requires": [1]}), "requires[0]", "1", "in quotes"),
         (json!({"wieght": "5%"}), "wieght", "\"5%\"", "no such field"),

@@ -1,12 +1,15 @@
 //! What the controller publishes is what the filter reads.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serin_assignment::{Salt, Weight};
+use serin_document::plugin::ClusterName;
 use serin_document::{
-    Anonymous, CookieName, Document, HeaderName, Host, HostPattern, IdentitySource, Incoming,
-    MarkName, ParameterName, PathPrefix, Revision, Rollout, RolloutName, parse,
+    Anonymous, Clusters, CookieName, Document, HeaderName, Host, HostPattern, IdentitySource,
+    Incoming, LatencyBounds, MarkName, ParameterName, PathPrefix, Revision, Rollout, RolloutName,
+    parse,
 };
 
 fn host() -> impl Strategy<Value = String> {
@@ -47,6 +50,34 @@ prop_compose! {
 }
 
 prop_compose! {
+    /// Names of the two sides begin differently: none is on both.
+    fn clusters()(
+        stable in prop::collection::vec("s[!-~]{0,20}", 1..4),
+        canary in prop::collection::vec("c[!-~]{0,20}", 1..4),
+    ) -> Clusters {
+        let names = |all: Vec<String>| all.iter().map(|n| ClusterName::new(n).unwrap()).collect();
+        Clusters { stable: names(stable), canary: names(canary) }
+    }
+}
+
+fn bounds() -> impl Strategy<Value = LatencyBounds> {
+    prop::collection::btree_set(1..=3_600_000_u64, 1..=LatencyBounds::MAX).prop_map(|bounds| {
+        let bounds: Vec<_> = bounds.into_iter().map(Duration::from_millis).collect();
+        LatencyBounds::new(&bounds).unwrap()
+    })
+}
+
+prop_compose! {
+    fn judged()(
+        cohort_header in prop::option::of("x-[a-z0-9]{1,10}"),
+        clusters in prop::option::of(clusters()),
+        latency_bounds in prop::option::of(bounds()),
+    ) -> (Option<MarkName>, Option<Clusters>, Option<LatencyBounds>) {
+        (cohort_header.map(|name| MarkName::new(&name).unwrap()), clusters, latency_bounds)
+    }
+}
+
+prop_compose! {
     fn rollout()(
         name in "[a-zA-Z0-9._/-]{1,40}",
         revision in 0..=Revision::MAX.get(),
@@ -59,6 +90,7 @@ prop_compose! {
         anonymous in prop::sample::select(vec![Anonymous::Stable, Anonymous::Random, Anonymous::Route]),
         incoming in prop::sample::select(vec![Incoming::Replace, Incoming::Keep]),
         mark in "x-[a-z0-9]{1,10}",
+        (cohort_header, clusters, latency_bounds) in judged(),
         requires in prop::collection::vec("[a-z]{1,10}", 0..3),
     ) -> Rollout {
         Rollout {
@@ -76,6 +108,9 @@ prop_compose! {
             incoming,
             count,
             mark: MarkName::new(&mark).unwrap(),
+            cohort_header,
+            clusters,
+            latency_bounds,
             requires,
         }
     }
