@@ -11,7 +11,7 @@ pub enum Exit {
     Ok = 0,
     /// It failed, or the input is invalid.
     Failed = 1,
-    /// The command line is wrong.
+    /// The command line is wrong, or a line that `serin judge` reads.
     Usage = 2,
     /// No such release.
     NotFound = 3,
@@ -31,7 +31,7 @@ impl Exit {
 Exit codes:
   0  done
   1  failed, or invalid input
-  2  wrong command line
+  2  wrong command line, or a bad line of input to `serin judge`
   3  no such release
   4  the command does not fit the release's phase
   5  no controller answers at --server

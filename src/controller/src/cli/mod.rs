@@ -6,6 +6,7 @@ mod client;
 mod command;
 mod completion;
 mod exit;
+pub mod judge;
 mod run;
 mod status;
 
@@ -44,6 +45,8 @@ enum Command {
     Assign(assign::Args),
     /// Check a release file or an assignment document and print what it means.
     Check(check::Args),
+    /// Judge counts that come as JSON lines on standard input.
+    Judge(judge::Args),
     /// Print the completion script for a shell.
     Completion(completion::Args),
 }
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Retry(args) => command::run(&args, Ask::Retry),
         Command::Assign(args) => assign::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Judge(args) => judge::run(&args),
         Command::Completion(args) => completion::run(&args),
     };
     exit::end(done)
