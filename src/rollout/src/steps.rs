@@ -4,7 +4,7 @@ use core::iter;
 
 use serin_assignment::Weight;
 
-use crate::{Length, Step};
+use crate::{Approval, Length, Step};
 
 /// At least one step; the weights rise and none is zero.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,15 @@ impl Steps {
         let mut steps = steps.into_iter();
         let first = steps.next().ok_or(InvalidPlan::NoSteps)?;
         Ok(Self { first, later: steps.collect() })
+    }
+
+    /// The same steps, each of which waits for a person.
+    #[must_use]
+    pub fn all_approved(mut self) -> Self {
+        for step in iter::once(&mut self.first).chain(&mut self.later) {
+            step.approval = Approval::Manual;
+        }
+        self
     }
 
     /// How many steps there are, at least one.
@@ -128,7 +137,6 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
-    use crate::Approval;
 
     fn steps(weights: &[&str]) -> Result<Steps, InvalidPlan> {
         let step = |weight: &&str| Step {

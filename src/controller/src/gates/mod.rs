@@ -66,6 +66,15 @@ impl Gate {
     /// fault shows undiluted within a minute.
     pub const DEFAULT_WINDOW: Duration = Duration::from_mins(1);
 
+    /// The comparison, where it is one.
+    #[must_use]
+    pub const fn ratio(&self) -> Option<&Ratio> {
+        match &self.kind {
+            Kind::Ratio(ratio) => Some(ratio),
+            _ => None,
+        }
+    }
+
     /// The fewest requests that are judged where no number is stated: at a limit of 2 % a single
     /// error among 100 does not fail, and three do.
     pub const DEFAULT_MIN_SAMPLES: u64 = 100;

@@ -97,6 +97,11 @@ impl Threshold {
     }
 
     fn checked(&self, canary: &Side, stable: Option<&Side>) -> Result<Judgement, Judgement> {
+        let absolute = self.limits.min.is_some() || self.limits.max.is_some();
+        if stable.is_none() && !absolute {
+            let told = "nobody is on stable to compare with";
+            return Err(Judgement::new(Verdict::NoComparison, told));
+        }
         let value = single::number("canary", &canary.value)?;
         let behind = self.enough("canary", canary)?;
         let mut told = format!("canary {}{behind}", number(value));
@@ -207,7 +212,7 @@ mod tests {
             (0.0, Some(0.0), Verdict::Pass),
             (0.1, Some(0.0), Verdict::NoData),
             (1.0, Some(f64::NAN), Verdict::NoData),
-            (9.0, None, Verdict::Pass),
+            (9.0, None, Verdict::NoComparison),
         ] {
             assert_eq!(verdict(twice, canary, stable), expected, "{canary} {stable:?}");
         }

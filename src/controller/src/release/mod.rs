@@ -8,18 +8,20 @@ mod fault;
 mod load;
 mod locate;
 mod read;
+mod rules;
 mod spec;
 mod warnings;
 
 use serin_assignment::Salt;
 use serin_document::{
-    Anonymous, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix, Revision, Rollout,
-    RolloutName,
+    Anonymous, HeaderName, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix, Revision,
+    Rollout, RolloutName,
 };
 use serin_rollout::{Plan, Traffic, Version};
 
 pub use fault::{Fault, FieldPath};
 pub use load::{Faulty, LoadError, Located};
+pub use rules::Evidence;
 pub use warnings::Warning;
 
 use crate::gates::{Gate, Subject};
@@ -45,10 +47,16 @@ pub struct Release {
     pub assignment: Assignment,
     /// The metrics that the gates and the proofs read.
     pub prometheus: Settings,
+    /// How the evidence of ratio gates is judged.
+    pub evidence: Evidence,
     /// The steps and what follows them.
     pub plan: Plan,
     /// What must hold at each step, in the order of `plan.gates`.
     pub gates: Vec<Gate>,
+    /// The manual gates' names: with any, every step waits for a person.
+    pub sign_offs: Vec<String>,
+    /// Where each gate stands among the file's gates, manual ones included.
+    gate_places: Vec<usize>,
     rollout_name: RolloutName,
 }
 
@@ -80,6 +88,8 @@ pub struct Assignment {
     pub mark: MarkName,
     /// What becomes of marks that requests bring along.
     pub incoming: Incoming,
+    /// The header in which the filter tells the application the user's cohort.
+    pub cohort_header: Option<HeaderName>,
 }
 
 impl Release {

@@ -34,6 +34,9 @@ pub(super) struct Spec {
     pub(super) traffic: Traffic,
     pub(super) assignment: Assignment,
     pub(super) metrics: Metrics,
+    /// How the evidence of ratio gates is judged.
+    #[serde(default)]
+    pub(super) evidence: Evidence,
     /// The weights to go through, rising.
     pub(super) steps: Vec<Step>,
     /// What must hold at each step; none is allowed, and warned of.
@@ -84,6 +87,8 @@ pub(super) struct Assignment {
     pub(super) mark: Option<String>,
     /// Marks that requests bring along: `replace` (the default) or `keep`.
     pub(super) incoming: Option<String>,
+    /// The header in which the filter tells the application the user's cohort.
+    pub(super) cohort_header: Option<String>,
 }
 
 /// Exactly one of the three.
@@ -136,8 +141,12 @@ pub(super) struct BasicAuth {
 pub(super) struct Step {
     /// The canary's share, such as `5%`.
     pub(super) weight: String,
-    /// Time under observation at this weight, such as `10m`.
-    pub(super) bake: String,
+    /// Time under observation at this weight, such as `10m`; this or `detect`.
+    pub(super) bake: Option<String>,
+    /// The ratio that the step must be able to see, such as `2x`; with `atMost`.
+    pub(super) detect: Option<String>,
+    /// The longest time under observation of a step with `detect`.
+    pub(super) at_most: Option<String>,
     /// Requests that the canary must have served at this weight; 0 where it is absent.
     #[serde(default)]
     pub(super) min_requests: u64,
@@ -151,10 +160,26 @@ pub(super) struct Step {
 pub(super) struct Gate {
     /// Unique within the release.
     pub(super) name: String,
-    /// `threshold`.
+    /// `errorRate`, `latency`, `conversion`, `threshold` or `manual`.
     pub(super) kind: Option<String>,
     /// `envoyErrorRate` or `envoyLatency`.
     pub(super) preset: Option<String>,
+    /// The ratio canary/stable that still counts as healthy; a ratio gate's.
+    pub(super) margin: Option<String>,
+    /// How much its evidence weighs beside that of others; a ratio gate's.
+    pub(super) weight: Option<String>,
+    /// By how much more than independent events they scatter; a ratio gate's.
+    pub(super) dispersion: Option<String>,
+    /// The canary's own rate below which nothing is rolled back; `errorRate`'s.
+    pub(super) floor: Option<String>,
+    /// The rate that both sides should keep to; `errorRate`'s.
+    pub(super) slo: Option<String>,
+    /// Beyond what a request is slow; `latency`'s.
+    pub(super) bounds: Option<Vec<String>>,
+    /// How long after its opportunity an event may come; `conversion`'s.
+    pub(super) lag: Option<String>,
+    /// Where requests and events are counted; a ratio gate's.
+    pub(super) counts: Option<Counts>,
     /// How far back it looks; `1m` where it is absent.
     pub(super) window: Option<String>,
     /// The fewest samples that are judged; 100 for a preset where it is absent.
@@ -172,6 +197,59 @@ pub(super) struct Gate {
     pub(super) query: Option<String>,
     /// `PromQL` that gives the number of samples behind it; a threshold's.
     pub(super) samples: Option<String>,
+}
+
+/// Where a ratio gate's requests and events are counted.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Counts {
+    /// `filter` (the default for errors and latency), `envoy` or `istio`; absent for selectors.
+    pub(super) preset: Option<String>,
+    /// The counter of events.
+    pub(super) events: Option<Selected>,
+    /// The counter of requests or opportunities.
+    pub(super) opportunities: Option<Selected>,
+    /// The histogram of response times.
+    pub(super) histogram: Option<Selected>,
+    /// What tells the sides apart.
+    pub(super) side: Option<Sides>,
+    /// What else Istio's series must carry.
+    pub(super) labels: Option<BTreeMap<String, String>>,
+    /// The label that carries the cohort; `cohort` where it is absent.
+    pub(super) cohort: Option<String>,
+}
+
+/// Series of a metric.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Selected {
+    pub(super) metric: String,
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+/// A label and its two values.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Sides {
+    /// `variant` where it is absent.
+    pub(super) label: Option<String>,
+    /// `canary` where it is absent.
+    pub(super) canary: Option<String>,
+    /// `stable` where it is absent.
+    pub(super) stable: Option<String>,
+}
+
+/// How the evidence of ratio gates is judged; each has a default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Evidence {
+    /// The chance that an identical canary is rolled back in the whole rollout, at most.
+    pub(super) alpha: Option<String>,
+    /// How long after the rollout's start nothing is judged.
+    pub(super) skip: Option<String>,
+    /// How many cohorts are left out of the evidence: 0, 1 or 2.
+    pub(super) set_aside: Option<u8>,
 }
 
 /// Waiting times and what follows them; each has a default.

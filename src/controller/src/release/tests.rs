@@ -1,10 +1,11 @@
+mod gates;
+
 use core::time::Duration;
 use std::path::Path;
 
 use serin_rollout::{Approval, Length, OnNoData, OnSuccess, Policy};
 
 use super::*;
-use crate::gates::{ErrorRate, Kind};
 use crate::prometheus::Authentication;
 
 const SHOP: &str = r#"apiVersion: serin.dev/v1alpha1
@@ -25,8 +26,12 @@ spec:
     - {weight: 5%, bake: 10m, minRequests: 500}
     - {weight: 100%, bake: 10m, approval: manual}
   gates:
-    - {name: errors, preset: envoyErrorRate, max: 2%}
-    - {name: latency, preset: envoyLatency, quantile: 0.99, max: 250ms}
+    - {name: errors, kind: errorRate, slo: 2%}
+    - {name: latency, kind: latency, bounds: [250ms, 1s], weight: 2}
+    - name: orders
+      kind: conversion
+      lag: 1m
+      counts: {opportunities: {metric: shop_sessions_total}, events: {metric: shop_orders_total, labels: {status: paid}}}
   policy: {notReadyAfter: 20s}
 "#;
 
@@ -56,13 +61,7 @@ fn a_file_is_read_whole() {
     assert_eq!(release.plan.on_success, OnSuccess::Keep);
     let policy = Policy { not_ready_after: Duration::from_secs(20), ..Policy::default() };
     assert_eq!(release.plan.policy, policy);
-    assert_eq!(release.plan.gates, ["errors", "latency"]);
-    let errors = ErrorRate {
-        max: 0.02,
-        min_samples: Gate::DEFAULT_MIN_SAMPLES,
-        window: Duration::from_mins(1),
-    };
-    assert_eq!(release.gates[0].kind, Kind::EnvoyErrorRate(errors));
+    assert_eq!(release.plan.gates, ["errors", "latency", "orders"]);
     assert_eq!(release.prometheus.authentication, Authentication::None);
     assert!(release.warnings().is_empty(), "{:?}", release.warnings());
 }
@@ -176,13 +175,7 @@ fn faults_name_place_field_value_and_rule() {
             "prometheus.clientKeyFile: missing: clientCert",
         ),
         ("scrapeInterval: 5s", "headers: {Host: a}", "prometheus.headers.Host: \"host\": a header"),
-        ("quantile: 0.99, ", "", "spec.gates[1].quantile: missing: which quantile"),
-        ("quantile: 0.99, ", "quantile: 99, ", "spec.gates[1].quantile: \"99\": a quantile lies"),
-        ("max: 250ms", "max: 2h", "spec.gates[1].max: \"2h\": from 1ms to 1h"),
-        ("max: 2%}", "max: 2%, query: up}", "spec.gates[0].query: \"up\": `envoyErrorRate` has no"),
         ("name: latency", "name: errors", "spec.gates[1].name: \"errors\": each gate has a name"),
-        ("preset: envoyErrorRate", "preset: envoy", "spec.gates[0].preset: \"envoy\": the presets"),
-        ("preset: envoyErrorRate,", "", "spec.gates[0]: missing: a gate has a kind"),
         ("notReadyAfter: 20s", "onNoData: rollBack", "policy.noDataRollBackAfter: missing: `onNo"),
         ("notReadyAfter: 20s", "onNoData: fail", "spec.policy.onNoData: \"fail\": gates without"),
         (
@@ -195,31 +188,6 @@ fn faults_name_place_field_value_and_rule() {
         assert!(error.contains(expected), "{expected}\n{error}");
         assert!(error.starts_with("folder/shop.yaml:"), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
-    }
-}
-
-#[test]
-fn a_threshold_is_checked_too() {
-    for (fields, expected) in [
-        ("query: up, min: 0.8", None),
-        ("query: up", Some("spec.gates[0]: missing: a threshold has at least one of min, max")),
-        ("max: 1", Some("spec.gates[0].query: missing: PromQL that gives one number")),
-        ("query: up, maxRatio: 2", Some("spec.gates[0].query: missing: maxRatio compares")),
-        ("query: 'up{v=\"{{variant}}\"}', maxRatio: 0", Some("maxRatio: \"0\": a multiple of")),
-        ("query: up, min: 2, max: 1", Some("spec.gates[0].min: \"2\": not above max, which is 1")),
-        ("query: up, max: .nan", Some("spec.gates[0].max: \".nan\": a number such as 0.8")),
-        ("query: up, max: 1, minSamples: 5", Some("spec.gates[0].samples: missing: minSamples")),
-        ("query: 'up{v=\"{{varient}}\"}', max: 1", Some("`{{varient}}` is unknown")),
-    ] {
-        let to = format!("kind: threshold, {fields}");
-        let text = SHOP.replace("preset: envoyErrorRate, max: 2%", &to);
-        match (parse(&text), expected) {
-            (Ok(_), None) => {}
-            (Err(error), Some(expected)) => {
-                assert!(error.to_string().contains(expected), "{expected}\n{error}");
-            }
-            (other, _) => panic!("{fields}: {other:?}"),
-        }
     }
 }
 
@@ -264,37 +232,4 @@ fn what_is_no_yaml_is_refused_with_its_place() {
 fn a_file_that_is_not_there_is_named() {
     let error = Release::load(Path::new("no/such/file.yaml")).unwrap_err().to_string();
     assert!(error.starts_with("no/such/file.yaml: "), "{error}");
-}
-
-#[test]
-fn doubtful_plans_are_warned_of() {
-    for (from, to, field, part) in [
-        ("bake: 10m, minRequests: 500", "bake: 0s", "spec.steps[0]", "nothing can be told"),
-        ("bake: 10m, min", "bake: 30s, min", "spec.steps[0].bake", "shorter than a gate's window"),
-        ("scrapeInterval: 5s", "scrapeInterval: 30s", "spec.gates[0].window", "fewer than four"),
-        ("weight: 100%", "weight: 50%", "spec.steps[1]", "ends with 50% on the canary"),
-        ("shop-canary", "canary.shop", "spec.traffic.canary.cluster", "at the first '.'"),
-    ] {
-        let warnings = release(from, to).warnings();
-        let found = warnings
-            .iter()
-            .any(|warning| warning.field.to_string() == field && warning.message.contains(part));
-        assert!(found, "{field}: {warnings:?}");
-    }
-    let gates = SHOP.split("  gates:").next().unwrap();
-    let warnings = parse(gates).unwrap().warnings();
-    assert_eq!(
-        warnings[0].to_string(),
-        "spec.gates: no gate: only a canary without endpoints would be rolled back"
-    );
-}
-
-#[test]
-fn doubtful_thresholds_are_warned_of() {
-    let to = "kind: threshold, query: 'up{v=\"{{variant}}\"}', maxRatio: 2";
-    let warnings = release("preset: envoyErrorRate, max: 2%", to).warnings();
-    let fields: Vec<String> = warnings.iter().map(|warning| warning.field.to_string()).collect();
-    assert_eq!(fields, ["spec.gates[0].query", "spec.gates[0]", "spec.gates[0].maxRatio"]);
-    let blind = release("preset: envoyErrorRate, max: 2%", "kind: threshold, query: up, max: 1");
-    assert!(blind.warnings()[0].message.contains("names no side"), "{:?}", blind.warnings());
 }

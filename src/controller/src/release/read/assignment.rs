@@ -30,6 +30,12 @@ pub(super) fn read(
     let mark = spec.mark.as_deref().map_or(Some(MarkName::default()), |text| {
         faults.parse(at.field("mark"), text, by_rule(MarkName::new))
     });
+    let cohort_header = match spec.cohort_header.as_deref() {
+        None => Some(None),
+        Some(text) => {
+            faults.parse(at.field("cohortHeader"), text, by_rule(HeaderName::new)).map(Some)
+        }
+    };
     let salt = salt(spec.salt.as_deref(), whose, &at.field("salt"), faults);
     if spec.identity.is_empty() && anonymous == Some(Anonymous::Stable) {
         faults.missing(
@@ -45,6 +51,7 @@ pub(super) fn read(
         salt: salt?,
         mark: mark?,
         incoming: incoming?,
+        cohort_header: cohort_header?,
     })
 }
 

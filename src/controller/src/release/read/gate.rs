@@ -7,8 +7,10 @@ use serin_assignment::Weight;
 use serin_document::duration;
 
 use super::gate_fields::Fields;
-use super::{by_rule, duration_within, from_text};
-use crate::gates::{ErrorRate, Gate, Kind, Latency, Limits, Samples, Template, Threshold};
+use super::{by_rule, from_text, ratio, within};
+use crate::gates::{
+    Counts, ErrorRate, Gate, Kind, Latency, Limits, Measure, Samples, Template, Threshold,
+};
 use crate::release::FieldPath;
 use crate::release::fault::Faults;
 use crate::release::spec;
@@ -19,13 +21,19 @@ const WINDOWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_ho
 /// The longest response time that Envoy's histograms can tell (their highest bound is an hour).
 const LATENCIES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_hours(1));
 
-pub(super) fn all(
-    specs: Vec<spec::Gate>,
-    at: &FieldPath,
-    faults: &mut Faults,
-) -> Option<Vec<Gate>> {
+/// What a release says of gates.
+pub(super) struct Gates {
+    /// Those that are read.
+    pub(super) read: Vec<Gate>,
+    /// Where each of them stands among all.
+    pub(super) places: Vec<usize>,
+    /// The names of those that a person is.
+    pub(super) sign_offs: Vec<String>,
+}
+
+pub(super) fn all(specs: Vec<spec::Gate>, at: &FieldPath, faults: &mut Faults) -> Option<Gates> {
     let mut names = BTreeSet::new();
-    let read: Vec<Option<Gate>> = specs
+    let read: Vec<Option<(String, Option<Kind>)>> = specs
         .into_iter()
         .enumerate()
         .map(|(index, spec)| {
@@ -36,47 +44,76 @@ pub(super) fn all(
             gate(spec, &at, faults)
         })
         .collect();
-    read.into_iter().collect()
+    let mut gates = Gates { read: Vec::new(), places: Vec::new(), sign_offs: Vec::new() };
+    for (index, one) in read.into_iter().enumerate() {
+        match one? {
+            (name, Some(kind)) => {
+                gates.read.push(Gate { name, kind });
+                gates.places.push(index);
+            }
+            (name, None) => gates.sign_offs.push(name),
+        }
+    }
+    one_set_of_bounds(&gates, at, faults);
+    Some(gates)
 }
 
-fn gate(spec: spec::Gate, at: &FieldPath, faults: &mut Faults) -> Option<Gate> {
-    let name = faults.parse(at.field("name"), &spec.name, super::dns_label);
-    let window = spec.window.as_deref().map_or(Some(Gate::DEFAULT_WINDOW), |text| {
-        duration_within(text, at.field("window"), WINDOWS, faults)
+/// The filter counts slow requests by one set of bounds a release.
+fn one_set_of_bounds(gates: &Gates, at: &FieldPath, faults: &mut Faults) {
+    let by_filter = gates.read.iter().zip(&gates.places).filter(|(gate, _)| {
+        gate.ratio().is_some_and(|ratio| {
+            matches!(ratio.measure, Measure::Latency { .. }) && ratio.counts == Counts::Filter
+        })
     });
+    for (gate, place) in by_filter.skip(1) {
+        let rule = "the filter counts for one latency gate a release, which may have three bounds";
+        faults.value(at.index(*place).field("name"), &gate.name, rule);
+    }
+}
+
+const KINDS: &str =
+    "the kinds of gates are `errorRate`, `latency`, `conversion`, `threshold` and `manual`";
+
+/// The gate's name and what it asks; nothing where a person is asked.
+fn gate(spec: spec::Gate, at: &FieldPath, faults: &mut Faults) -> Option<(String, Option<Kind>)> {
+    let name = faults.parse(at.field("name"), &spec.name, super::dns_label);
     let which = (spec.kind.clone(), spec.preset.clone());
     let mut fields = Fields::new(spec, at, faults);
     let kind = match (which.0.as_deref(), which.1.as_deref()) {
-        (Some("threshold"), None) => threshold(&mut fields, window?).map(Kind::Threshold),
+        (Some("errorRate"), None) => ratio::error_rate(&mut fields).map(Kind::Ratio).map(Some),
+        (Some("latency"), None) => ratio::latency(&mut fields).map(Kind::Ratio).map(Some),
+        (Some("conversion"), None) => ratio::conversion(&mut fields).map(Kind::Ratio).map(Some),
+        (Some("threshold"), None) => threshold(&mut fields).map(Kind::Threshold).map(Some),
+        (Some("manual"), None) => Some(None),
         (None, Some("envoyErrorRate")) => {
-            error_rate(&mut fields, window?).map(Kind::EnvoyErrorRate)
+            error_rate(&mut fields).map(Kind::EnvoyErrorRate).map(Some)
         }
-        (None, Some("envoyLatency")) => latency(&mut fields, window?).map(Kind::EnvoyLatency),
+        (None, Some("envoyLatency")) => latency(&mut fields).map(Kind::EnvoyLatency).map(Some),
         (Some(kind), None) => {
-            fields.faults.value(at.field("kind"), kind, "the kind of a gate is `threshold`");
+            fields.faults.value(at.field("kind"), kind, KINDS);
             return None;
         }
-        (None, Some(preset)) => {
-            let rule = "the presets are `envoyErrorRate` and `envoyLatency`";
-            fields.faults.value(at.field("preset"), preset, rule);
+        (_, Some(preset)) => {
+            fields.faults.value(at.field("preset"), preset, KINDS);
             return None;
         }
         (None, None) => {
-            let rule =
-                "a gate has a kind (`threshold`) or a preset (`envoyErrorRate`, `envoyLatency`)";
-            fields.faults.missing(at.clone(), rule);
-            return None;
-        }
-        (Some(_), Some(preset)) => {
-            fields.faults.value(at.field("preset"), preset, "either this or `kind`");
+            fields.faults.missing(at.field("kind"), KINDS);
             return None;
         }
     };
     fields.refuse_rest(which.1.or(which.0).as_deref().unwrap_or_default());
-    Some(Gate { name: name?, kind: kind? })
+    Some((name?, kind?))
 }
 
-fn error_rate(fields: &mut Fields<'_>, window: Duration) -> Option<ErrorRate> {
+fn window(fields: &mut Fields<'_>) -> Option<Duration> {
+    let window =
+        fields.optional("window", |text| within(WINDOWS, by_rule(duration::parse)(text)?))?;
+    Some(window.unwrap_or(Gate::DEFAULT_WINDOW))
+}
+
+fn error_rate(fields: &mut Fields<'_>) -> Option<ErrorRate> {
+    let window = window(fields)?;
     let max = fields.required(
         "max",
         "the highest share of 5xx answers that passes, such as 2%",
@@ -89,7 +126,8 @@ fn error_rate(fields: &mut Fields<'_>, window: Duration) -> Option<ErrorRate> {
     Some(ErrorRate { max: max?.share(), min_samples, window })
 }
 
-fn latency(fields: &mut Fields<'_>, window: Duration) -> Option<Latency> {
+fn latency(fields: &mut Fields<'_>) -> Option<Latency> {
+    let window = window(fields)?;
     let (least, most) = LATENCIES;
     let max = fields.required("max", "the longest time that passes, such as 250ms", |text| {
         let found = by_rule(duration::parse)(text)?;
@@ -107,12 +145,13 @@ fn latency(fields: &mut Fields<'_>, window: Duration) -> Option<Latency> {
     Some(Latency { quantile: quantile?, max: max?, min_samples, window })
 }
 
-fn threshold(fields: &mut Fields<'_>, window: Duration) -> Option<Threshold> {
+fn threshold(fields: &mut Fields<'_>) -> Option<Threshold> {
+    let window = window(fields);
     let query = fields.required("query", "PromQL that gives one number", from_text_template);
     let limits = Limits {
         min: fields.optional("min", finite)?,
         max: fields.optional("max", finite)?,
-        max_ratio: fields.optional("maxRatio", ratio)?,
+        max_ratio: fields.optional("maxRatio", multiple)?,
     };
     let samples = samples(fields)?;
     let query = query?;
@@ -134,7 +173,7 @@ fn threshold(fields: &mut Fields<'_>, window: Duration) -> Option<Threshold> {
         fields.faults.value(fields.at.field("min"), &min.to_string(), rule);
         return None;
     }
-    Some(Threshold { query, limits, samples, window })
+    Some(Threshold { query, limits, samples, window: window? })
 }
 
 /// `samples` and `minSamples` go together; the outer `None` is a fault.
@@ -164,7 +203,7 @@ fn finite(text: &str) -> Result<f64, String> {
     found.ok_or_else(|| "a number such as 0.8".to_owned())
 }
 
-fn ratio(text: &str) -> Result<f64, String> {
+fn multiple(text: &str) -> Result<f64, String> {
     let found = finite(text).ok().filter(|found| *found > 0.0);
     found.ok_or_else(|| "a multiple of stable's value above 0, such as 1.5".to_owned())
 }

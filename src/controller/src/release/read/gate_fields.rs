@@ -2,13 +2,15 @@
 
 use crate::release::FieldPath;
 use crate::release::fault::Faults;
-use crate::release::spec::Gate;
+use crate::release::spec::{Counts, Gate};
 
 /// What a gate was given. A field that was asked for is taken; what is left at the end belongs to
 /// another kind.
 pub(super) struct Fields<'a> {
     texts: Vec<(&'static str, String)>,
     min_samples: Option<u64>,
+    bounds: Option<Vec<String>>,
+    counts: Option<Counts>,
     pub(super) at: &'a FieldPath,
     pub(super) faults: &'a mut Faults,
 }
@@ -16,6 +18,13 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub(super) fn new(gate: Gate, at: &'a FieldPath, faults: &'a mut Faults) -> Self {
         let given = [
+            ("margin", gate.margin),
+            ("weight", gate.weight),
+            ("dispersion", gate.dispersion),
+            ("floor", gate.floor),
+            ("slo", gate.slo),
+            ("lag", gate.lag),
+            ("window", gate.window),
             ("max", gate.max),
             ("min", gate.min),
             ("maxRatio", gate.max_ratio),
@@ -24,7 +33,8 @@ impl<'a> Fields<'a> {
             ("samples", gate.samples),
         ];
         let texts = given.into_iter().filter_map(|(name, text)| Some((name, text?))).collect();
-        Self { texts, min_samples: gate.min_samples, at, faults }
+        let (min_samples, bounds, counts) = (gate.min_samples, gate.bounds, gate.counts);
+        Self { texts, min_samples, bounds, counts, at, faults }
     }
 
     /// The outer `None` is a fault.
@@ -57,8 +67,22 @@ impl<'a> Fields<'a> {
         self.min_samples.take()
     }
 
+    pub(super) const fn bounds(&mut self) -> Option<Vec<String>> {
+        self.bounds.take()
+    }
+
+    pub(super) const fn counts(&mut self) -> Option<Counts> {
+        self.counts.take()
+    }
+
     pub(super) fn refuse_rest(&mut self, kind: &str) {
-        for (name, text) in self.texts.drain(..) {
+        let others = [
+            ("minSamples", self.min_samples.take().map(|least| least.to_string())),
+            ("bounds", self.bounds.take().map(|bounds| bounds.join(", "))),
+            ("counts", self.counts.take().map(|_| "…".to_owned())),
+        ];
+        let others = others.into_iter().filter_map(|(name, text)| Some((name, text?)));
+        for (name, text) in self.texts.drain(..).chain(others) {
             self.faults.value(self.at.field(name), &text, format!("`{kind}` has no such field"));
         }
     }

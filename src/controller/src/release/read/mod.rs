@@ -4,10 +4,13 @@
 //! it gives `None` where its part is of no use.
 
 mod assignment;
+mod counts;
+mod evidence;
 mod gate;
 mod gate_fields;
 mod plan;
 mod prometheus;
+mod ratio;
 mod traffic;
 
 use core::fmt::Display;
@@ -67,13 +70,21 @@ fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
     );
     let steps = plan::steps(&spec.steps, &at.field("steps"), faults);
     let gates = gate::all(spec.gates, &at.field("gates"), faults);
+    if let (Some(steps), Some(gates)) = (&steps, &gates) {
+        plan::check_detection(steps, &gates.read, &at.field("steps"), faults);
+    }
+    let evidence = evidence::read(&spec.evidence, &at.field("evidence"), faults);
     let on_success = plan::on_success(spec.on_success.as_deref(), &at.field("onSuccess"), faults);
     let policy = plan::policy(&spec.policy, &at.field("policy"), faults);
 
     let (namespace, name, rollout_name) = names?;
-    let gates = gates?;
+    let gate::Gates { read: gates, places: gate_places, sign_offs } = gates?;
+    let mut steps = steps?;
+    if !sign_offs.is_empty() {
+        steps = steps.all_approved();
+    }
     let plan = Plan {
-        steps: steps?,
+        steps,
         gates: gates.iter().map(|gate| gate.name.clone()).collect(),
         on_success: on_success?,
         policy: policy?,
@@ -85,8 +96,11 @@ fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
         traffic: traffic?,
         assignment: assignment?,
         prometheus: prometheus?,
+        evidence: evidence?,
         plan,
         gates,
+        sign_offs,
+        gate_places,
         rollout_name,
     };
     if faults.is_empty() {
@@ -163,7 +177,7 @@ fn field_of_rollout(field: &str, spec: &FieldPath) -> FieldPath {
     let name = name.split('[').next().unwrap_or(name);
     match name {
         "hosts" | "paths" => spec.field("traffic").field(name),
-        "identity" | "anonymous" | "testers" | "salt" | "mark" | "incoming" => {
+        "identity" | "anonymous" | "testers" | "salt" | "mark" | "incoming" | "cohortHeader" => {
             spec.field("assignment").field(name)
         }
         _ => spec.clone(),
@@ -177,13 +191,14 @@ fn duration_within(
     (least, most): (Duration, Duration),
     faults: &mut Faults,
 ) -> Option<Duration> {
-    faults.parse(at, text, |text| {
-        let found = by_rule(duration::parse)(text)?;
-        if (least..=most).contains(&found) {
-            return Ok(found);
-        }
-        Err(format!("from {} to {}", duration::format(least), duration::format(most)))
-    })
+    faults.parse(at, text, |text| within((least, most), by_rule(duration::parse)(text)?))
+}
+
+fn within((least, most): (Duration, Duration), found: Duration) -> Result<Duration, String> {
+    if (least..=most).contains(&found) {
+        return Ok(found);
+    }
+    Err(format!("from {} to {}", duration::format(least), duration::format(most)))
 }
 
 /// The rule alone: a fault already has the value.

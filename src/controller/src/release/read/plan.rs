@@ -2,9 +2,12 @@
 
 use core::time::Duration;
 
+use serin_assignment::Weight;
+use serin_judge::{Worse, planning};
 use serin_rollout::{Approval, InvalidPlan, Length, OnNoData, OnSuccess, Policy, Step, Steps};
 
 use super::{duration_within, from_text};
+use crate::gates::Gate;
 use crate::release::FieldPath;
 use crate::release::fault::Faults;
 use crate::release::spec;
@@ -49,7 +52,7 @@ fn fault_of_plan(error: InvalidPlan, specs: &[spec::Step], at: &FieldPath, fault
 
 fn step(spec: &spec::Step, at: &FieldPath, faults: &mut Faults) -> Option<Step> {
     let weight = faults.parse(at.field("weight"), &spec.weight, from_text);
-    let bake = duration_within(&spec.bake, at.field("bake"), BAKE_TIMES, faults);
+    let length = length(spec, at, faults);
     let approval = match spec.approval.as_deref() {
         None | Some("automatic") => Some(Approval::Automatic),
         Some("manual") => Some(Approval::Manual),
@@ -64,10 +67,88 @@ fn step(spec: &spec::Step, at: &FieldPath, faults: &mut Faults) -> Option<Step> 
     };
     Some(Step {
         weight: weight?,
-        length: Length::Bake(bake?),
+        length: length?,
         min_requests: spec.min_requests,
         approval: approval?,
     })
+}
+
+fn length(spec: &spec::Step, at: &FieldPath, faults: &mut Faults) -> Option<Length> {
+    let time = |text: &str, name: &str, faults: &mut Faults| {
+        duration_within(text, at.field(name), BAKE_TIMES, faults)
+    };
+    match (&spec.bake, &spec.detect, &spec.at_most) {
+        (Some(bake), None, None) => time(bake, "bake", faults).map(Length::Bake),
+        (None, Some(detect), Some(at_most)) => {
+            let ratio = faults.parse(at.field("detect"), detect, ratio);
+            let at_most = time(at_most, "atMost", faults);
+            Some(Length::Detect { ratio: ratio?, at_most: at_most? })
+        }
+        (None, Some(_), None) => {
+            let rule = "a step with `detect` has a longest time, such as 2h";
+            faults.missing(at.field("atMost"), rule);
+            None
+        }
+        (Some(_), Some(detect), _) => {
+            faults.value(at.field("detect"), detect, "either this or `bake`");
+            None
+        }
+        (_, None, Some(at_most)) => {
+            faults.value(at.field("atMost"), at_most, "only a step with `detect` takes this");
+            None
+        }
+        (None, None, None) => {
+            let rule = "a step lasts for a `bake` time such as 10m, or until it can `detect` a \
+                        ratio such as 2x";
+            faults.missing(at.field("bake"), rule);
+            None
+        }
+    }
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    let ratio = text.strip_suffix('x').and_then(|number| number.parse().ok());
+    ratio.ok_or_else(|| {
+        "a ratio of the canary's rate to stable's, such as 2x, or 0.9x for conversions".to_owned()
+    })
+}
+
+/// A ratio is detected by a gate that looks that way and does not take it for healthy, on traffic
+/// that has another side.
+pub(super) fn check_detection(steps: &Steps, gates: &[Gate], at: &FieldPath, faults: &mut Faults) {
+    for (index, step) in steps.iter().enumerate() {
+        let Length::Detect { ratio, .. } = step.length else { continue };
+        let at = at.index(index).field("detect");
+        let wanted = format!("{ratio}x");
+        if step.weight >= Weight::FULL {
+            let rule =
+                "at 100% there is no other side to compare with; give the step a `bake` time";
+            faults.value(at, &wanted, rule);
+            continue;
+        }
+        let worse = if ratio > 1.0 { Worse::Higher } else { Worse::Lower };
+        let seen_from = gates
+            .iter()
+            .filter_map(Gate::ratio)
+            .filter(|gate| gate.measure.worse() == worse)
+            .map(|gate| planning::seen_from(gate.margin, worse));
+        let nearest = match worse {
+            Worse::Higher => seen_from.min_by(f64::total_cmp),
+            Worse::Lower => seen_from.max_by(f64::total_cmp),
+        };
+        let rule = match (nearest, worse) {
+            (Some(nearest), Worse::Higher) if ratio > nearest => continue,
+            (Some(nearest), Worse::Lower) if ratio < nearest => continue,
+            (Some(nearest), _) => {
+                format!("with the gates' margins a ratio is seen from {nearest:.2}x on")
+            }
+            (None, Worse::Higher) => {
+                "a ratio above 1 is seen by a gate for errors or latency".to_owned()
+            }
+            (None, Worse::Lower) => "a ratio below 1 is seen by a gate for conversions".to_owned(),
+        };
+        faults.value(at, &wanted, rule);
+    }
 }
 
 pub(super) fn on_success(
