@@ -50,6 +50,13 @@ pub struct Status {
     pub reason: Option<Reason>,
     /// The same in one sentence with its numbers.
     pub message: String,
+    /// The evidence of all ratio gates together; `None` before there is any.
+    #[serde(default)]
+    pub evidence: Option<Evidence>,
+    /// The ratio that would have been seen at this step by now, with a chance of 90 %; `None` where
+    /// none would.
+    #[serde(default)]
+    pub detectable: Option<f64>,
     /// The last readings of the gates.
     pub gates: Vec<Gate>,
     /// Alerts whose cause has not gone.
@@ -84,7 +91,7 @@ pub struct Clock {
 }
 
 /// A gate's last reading.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
     /// The gate's name.
     pub name: String,
@@ -94,6 +101,58 @@ pub struct Gate {
     pub detail: String,
     /// When it was evaluated.
     pub at: Timestamp,
+    /// The evidence, where the gate compares both sides.
+    #[serde(default)]
+    pub evidence: Option<GateEvidence>,
+}
+
+/// The evidence of all ratio gates together. Every logarithm is a natural one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// What decides: the weighted mean of the gates' evidence, each without its worst cohorts.
+    pub log_e: f64,
+    /// What it has to reach for a rollback.
+    pub log_threshold: f64,
+    /// How many scrapes have been judged or skipped.
+    pub intervals: u64,
+}
+
+/// What one gate's counts come to. Every logarithm is a natural one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GateEvidence {
+    /// The evidence on all counts.
+    pub log_e: f64,
+    /// The evidence without the worst cohorts.
+    pub log_e_worst: f64,
+    /// The cohorts whose absence costs most.
+    pub set_aside: Vec<usize>,
+    /// The evidence that the canary's own rate is above the floor; `None` without a floor.
+    pub log_floor: Option<f64>,
+    /// The gate's part in the mean that decides, 0 to 1.
+    pub weight: f64,
+    /// The most likely ratio canary/stable; `None` without events.
+    pub ratio: Option<f64>,
+    /// The lower end of its confidence sequence.
+    pub ratio_low: f64,
+    /// The upper end of its confidence sequence.
+    pub ratio_high: f64,
+    /// The ratio that would have been seen at this step by now, with a chance of 90 %.
+    pub detectable: Option<f64>,
+    /// The canary's counts since the rollout's start, as far as they are judged.
+    pub canary: SideCounts,
+    /// Stable's counts.
+    pub stable: SideCounts,
+}
+
+/// What was counted on a side.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SideCounts {
+    /// Requests, or opportunities.
+    pub requests: f64,
+    /// Errors, slow requests or conversions among them.
+    pub events: f64,
 }
 
 /// An alert whose cause has not gone.
@@ -123,6 +182,8 @@ pub enum ConditionKind {
     StateNotStored,
     /// The module's own parser does not accept the release, which is not in the document.
     LeftOut,
+    /// Proxies have too many metric names and keep some of the release's counts to themselves.
+    EvidenceCapped,
     /// The release file was changed into something that cannot be used; the one before goes on.
     ReleaseFileRefused,
     /// The release can be run, but its owner should know something about it.
@@ -142,6 +203,10 @@ pub struct Decision {
     pub step: usize,
     /// The canary's share after it.
     pub weight: Weight,
+    /// All that it follows from: the state before it, the observation, the time, what the evidence
+    /// said.
+    #[serde(default)]
+    pub inputs: Option<serde_json::Value>,
 }
 
 impl Status {

@@ -63,6 +63,8 @@ pub enum Reason {
     NewVersion,
     /// The rollout starts or goes to its next step.
     Advanced,
+    /// What gates need before the start is not there yet.
+    Preparing,
     /// The weight is not yet proved to be live.
     WaitingForProxies,
     /// The step's time is not over.

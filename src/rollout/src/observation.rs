@@ -37,6 +37,8 @@ pub struct Observation {
     /// latency, below 1 where the step's [`Length::Detect`](crate::Length::Detect) has a ratio below
     /// 1. `None` where nothing yet, or where no gate compares.
     pub detectable: Option<f64>,
+    /// What the rollout's start still waits for; only read before it.
+    pub preparing: Option<String>,
     /// The canary's endpoints.
     pub canary: Endpoints,
     /// Stable's endpoints.

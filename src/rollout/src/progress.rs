@@ -16,6 +16,7 @@ pub(crate) fn start(pass: Pass<'_>, state: &mut State) -> Decision {
     let blocker = paused(state)
         .or_else(|| canary_away(pass))
         .or_else(|| stable_away(pass))
+        .or_else(|| preparing(pass))
         .or_else(|| unproved(pass, state));
     if let Some((reason, why)) = blocker {
         return reason.because(format!("{} has not started: {why}", state.version));
@@ -113,6 +114,10 @@ fn paused(state: &State) -> Option<(Reason, String)> {
         }
     };
     Some((Reason::Paused, why.to_owned()))
+}
+
+fn preparing(pass: Pass<'_>) -> Option<(Reason, String)> {
+    Some((Reason::Preparing, pass.seen.preparing.clone()?))
 }
 
 fn canary_away(pass: Pass<'_>) -> Option<(Reason, String)> {

@@ -3,12 +3,11 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use serin_rollout::State;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::seen::{Observe, Part, Seen};
+use super::seen::{Observe, Part, Question, Seen};
 
 /// Answers are being waited for. Dropped, it asks no further.
 #[derive(Debug)]
@@ -23,18 +22,33 @@ pub(super) struct Gathering {
 /// What came next.
 #[derive(Debug)]
 pub(super) enum Heard {
-    /// One more answer, which is in [`Gathering::seen`] now; whether it may be evidence of harm.
-    Part { harm: bool },
+    /// One more answer, which is in [`Gathering::seen`] now.
+    Part(News),
     /// All there will be.
     End,
 }
 
+/// What an answer may be the evidence of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing that could not wait for the others.
+    Plain,
+    /// Harm, which waits for nobody.
+    Harm,
+    /// Counts, which have to be judged to know.
+    Counts,
+}
+
 impl Gathering {
     /// Starts to look, for no longer than `patience`.
-    pub(super) fn start<O: Observe>(observer: &Arc<O>, state: State, patience: Duration) -> Self {
+    pub(super) fn start<O: Observe>(
+        observer: &Arc<O>,
+        question: Question,
+        patience: Duration,
+    ) -> Self {
         let (tell, heard) = unbounded_channel();
         let observer = Arc::clone(observer);
-        let asking = tokio::spawn(async move { observer.observe(state, tell).await });
+        let asking = tokio::spawn(async move { observer.observe(question, tell).await });
         Self {
             seen: Seen::default(),
             heard,
@@ -47,9 +61,9 @@ impl Gathering {
     pub(super) async fn next(&mut self) -> Heard {
         match tokio::time::timeout_at(self.deadline, self.heard.recv()).await {
             Ok(Some(part)) => {
-                let harm = part.is_harm();
+                let news = part.news();
                 self.seen.take(part);
-                Heard::Part { harm }
+                Heard::Part(news)
             }
             Ok(None) | Err(_) => Heard::End,
         }

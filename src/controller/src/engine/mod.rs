@@ -1,13 +1,17 @@
 //! The loop of one release: look, decide, store, act; and again.
 //!
-//! Nothing here decides. A pass gathers an observation within a deadline, asks
-//! `serin_rollout::decide`, brings the intent to the disk, then shows it to filters and people.
+//! Nothing here decides. A pass gathers an observation within a deadline, has [`judged::pass`] judge
+//! and decide, brings the intent to the disk, then shows it to filters and people.
 //! What cannot wait does not: a command, or one gate that sees harm, is decided at once with what
 //! is known by then, however long other answers take.
 
+mod bounds;
 mod clock;
 mod gathering;
+pub mod judged;
 mod order;
+mod pass;
+mod readings;
 mod recover;
 mod report;
 mod seen;
@@ -16,7 +20,7 @@ mod task;
 
 pub use clock::{Clock, Stop};
 pub use order::{Answer, Asked, Handle, Reload};
-pub use seen::{Observe, Part};
+pub use seen::{Observe, Part, Question};
 pub use task::{Engine, Inbox};
 
 use crate::store::{Record, StateFile, StoreError};

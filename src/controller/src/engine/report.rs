@@ -3,15 +3,22 @@
 use core::time::Duration;
 
 use serin_assignment::Weight;
+use serin_judge::panel::{Finding, Findings};
 use serin_rollout::Proof;
 
 use super::seen::Seen;
 use super::task::Running;
 use crate::release::Release;
 use crate::status::{
-    Clock, Condition, ConditionKind, Decision, Gate, Proxies, RaisedAlert, Status, timestamp,
+    Clock, Condition, ConditionKind, Decision, Evidence, Gate, GateEvidence, Proxies, RaisedAlert,
+    SideCounts, Status, timestamp,
 };
 use crate::store::Logged;
+
+/// What follows from a proxy's cap on metric names.
+const CAPPED: &str = "a proxy has more metric names than its cap allows and keeps some of this \
+                      release's counts to itself: they are no evidence; fewer rollouts, cohorts \
+                      or bounds, or a restart of the proxy, make room";
 
 /// The status of a release whose state is not known.
 pub(super) fn unknown(release: &Release, message: &str) -> Status {
@@ -35,6 +42,8 @@ pub(super) fn unknown(release: &Release, message: &str) -> Status {
         frozen: false,
         reason: None,
         message: message.to_owned(),
+        evidence: None,
+        detectable: None,
         gates: Vec::new(),
         alerts: Vec::new(),
         conditions: vec![condition(ConditionKind::StateUnknown, message)],
@@ -74,25 +83,53 @@ pub(super) fn known<O, K>(running: &Running<O, K>, seen: &Seen) -> Status {
         frozen: state.frozen,
         reason: last.map(|decision| decision.reason),
         message: last.map(|decision| decision.message.clone()).unwrap_or_default(),
-        gates: gates(state),
+        evidence: running.findings.as_ref().map(|found| Evidence {
+            log_e: found.log_e,
+            log_threshold: running.rules.alpha.log_threshold(),
+            intervals: found.intervals,
+        }),
+        detectable: running.detectable(),
+        gates: gates(state, running.findings.as_ref()),
         alerts: record
             .alerts
             .iter()
             .map(|active| RaisedAlert { name: active.name, since: timestamp(active.since_ms) })
             .collect(),
-        conditions: conditions(running),
+        conditions: conditions(running, seen),
         decisions: record.decisions.iter().map(decision).collect(),
     }
 }
 
-fn gates(state: &serin_rollout::State) -> Vec<Gate> {
+fn gates(state: &serin_rollout::State, findings: Option<&Findings>) -> Vec<Gate> {
+    let found = |gate: &str| {
+        let gates = &findings?.gates;
+        gates.iter().find(|one| one.gate == gate && one.cut_ms.is_some())
+    };
     let gate = |reading: &serin_rollout::GateReading| Gate {
         name: reading.gate.clone(),
         verdict: reading.verdict,
         detail: reading.detail.clone(),
         at: timestamp(reading.at_ms),
+        evidence: found(&reading.gate).map(evidence),
     };
     state.gates.iter().map(gate).collect()
+}
+
+fn evidence(found: &Finding) -> GateEvidence {
+    let counts = &found.counts;
+    GateEvidence {
+        log_e: found.log_e,
+        log_e_worst: found.log_e_worst,
+        set_aside: found.set_aside.clone(),
+        log_floor: found.log_floor,
+        weight: found.weight,
+        ratio: found.ratio,
+        ratio_low: found.ratio_low,
+        ratio_high: found.ratio_high,
+        detectable: found.detectable,
+        canary: SideCounts { requests: counts.canary_requests(), events: counts.canary_events() },
+        stable: SideCounts { requests: counts.stable_requests(), events: counts.stable_events() },
+    }
 }
 
 fn decision(logged: &Logged) -> Decision {
@@ -102,6 +139,7 @@ fn decision(logged: &Logged) -> Decision {
         message: logged.decision.message.clone(),
         step: logged.step + 1,
         weight: logged.weight,
+        inputs: logged.inputs.clone(),
     }
 }
 
@@ -115,16 +153,18 @@ fn proxies(proof: Option<&Proof>) -> Proxies {
     }
 }
 
-fn conditions<O, K>(running: &Running<O, K>) -> Vec<Condition> {
+fn conditions<O, K>(running: &Running<O, K>, seen: &Seen) -> Vec<Condition> {
     let release = &running.engine.release;
     let not_stored = running.not_stored.iter();
     let left_out = running.engine.board.left_out(release.key());
     let refused = running.file_refused.iter();
+    let capped = seen.evidence_capped().then(|| condition(ConditionKind::EvidenceCapped, CAPPED));
     let of = |kind| move |why: &String| condition(kind, why);
     not_stored
         .map(of(ConditionKind::StateNotStored))
         .chain(left_out.iter().map(of(ConditionKind::LeftOut)))
         .chain(refused.map(of(ConditionKind::ReleaseFileRefused)))
+        .chain(capped)
         .chain(
             release
                 .warnings()

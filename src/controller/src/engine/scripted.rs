@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{Clock, Engine, Handle, Keep, Observe, Part, Reload, Stop};
+use super::{Clock, Engine, Handle, Keep, Observe, Part, Question, Reload, Stop};
 use crate::publish::{Board, Published};
 use crate::release::Release;
 use crate::status::Status;
@@ -58,7 +58,7 @@ impl Observe for World {
         self.metrics.lock().unwrap().in_force.map_err(|()| "connection refused".to_owned())
     }
 
-    async fn observe(&self, state: State, tell: UnboundedSender<Part>) {
+    async fn observe(&self, question: Question, tell: UnboundedSender<Part>) {
         let metrics = *self.metrics.lock().unwrap();
         // A scrape and a query take their time.
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -72,7 +72,7 @@ impl Observe for World {
             tell.send(Part::Gate(reading)).unwrap();
         }
         if !metrics.rest_hangs {
-            for part in self.rest(&state, metrics.canary) {
+            for part in self.rest(&question.state, metrics.canary) {
                 tell.send(part).unwrap();
             }
         }

@@ -1,5 +1,6 @@
 //! What is known of the world in a pass, as its parts come in.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serin_assignment::Weight;
@@ -8,6 +9,21 @@ use serin_rollout::{
     Version,
 };
 use tokio::sync::mpsc::UnboundedSender;
+
+use super::gathering::News;
+use super::judged::Counts;
+
+/// What is asked of who looks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// Where the rollout is.
+    pub state: State,
+    /// Up to when each ratio gate's counts are known, in milliseconds since 1970; a gate that is
+    /// missing is counted from the rollout's start.
+    pub cuts: BTreeMap<String, u64>,
+    /// The bounds in force of the latency gates that have them chosen from stable.
+    pub bounds: BTreeMap<String, Vec<Duration>>,
+}
 
 /// Who looks at the world for one release.
 pub trait Observe: Send + Sync + 'static {
@@ -18,9 +34,13 @@ pub trait Observe: Send + Sync + 'static {
     /// Why it could not be asked, for people.
     fn weight_in_force(&self) -> impl Future<Output = Result<Option<Weight>, String>> + Send;
 
-    /// Looks at all that matters in this state and tells each part as soon as it is known.
-    fn observe(&self, state: State, tell: UnboundedSender<Part>)
-    -> impl Future<Output = ()> + Send;
+    /// Looks at all that matters and tells each part as soon as it is known. What was counted is
+    /// told again until the cuts say that it is known.
+    fn observe(
+        &self,
+        question: Question,
+        tell: UnboundedSender<Part>,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 /// One answer.
@@ -28,8 +48,12 @@ pub trait Observe: Send + Sync + 'static {
 pub enum Part {
     /// Whether the traffic that the state holds is live.
     Proof(Proof),
-    /// A gate's reading.
+    /// The reading of a gate that asks by itself.
     Gate(GateReading),
+    /// What was counted for the ratio gates.
+    Counts(Counts),
+    /// Bounds for the latency gates that have none yet, or why there are none.
+    Bounds(Result<BTreeMap<String, Vec<Duration>>, String>),
     /// Requests that the canary served since the step's clock started.
     CanaryRequests(Option<u64>),
     /// The canary's share of the requests that the hash placed since then, 0.0 to 1.0.
@@ -40,12 +64,19 @@ pub enum Part {
     Stable(Endpoints),
     /// Requests that reach the canary at present.
     CanaryTraffic(CanaryTraffic),
+    /// Whether marked requests are served by the side that their mark names.
+    Served(Served),
+    /// Whether proxies keep some of the release's counts to themselves, as they have too many names.
+    EvidenceCapped(bool),
 }
 
 impl Part {
-    /// Whether it may be the evidence that no other answer should be waited for.
-    pub(super) const fn is_harm(&self) -> bool {
-        matches!(self, Self::Gate(GateReading { verdict: Verdict::Fail, .. }))
+    pub(super) const fn news(&self) -> News {
+        match self {
+            Self::Gate(GateReading { verdict: Verdict::Fail, .. }) => News::Harm,
+            Self::Counts(_) => News::Counts,
+            _ => News::Plain,
+        }
     }
 }
 
@@ -54,11 +85,15 @@ impl Part {
 pub(super) struct Seen {
     proof: Option<Proof>,
     gates: BTreeMap<String, GateReading>,
+    counts: Option<Counts>,
+    bounds: Option<Result<BTreeMap<String, Vec<Duration>>, String>>,
     canary_requests: Option<u64>,
     observed_share: Option<f64>,
     canary: Option<Endpoints>,
     stable: Option<Endpoints>,
     canary_traffic: Option<CanaryTraffic>,
+    served: Option<Served>,
+    evidence_capped: Option<bool>,
 }
 
 /// What an observation is about. One made for other traffic or another clock proves nothing.
@@ -84,11 +119,15 @@ impl Seen {
             Part::Gate(reading) => {
                 self.gates.insert(reading.gate.clone(), reading);
             }
+            Part::Counts(counts) => self.counts = Some(counts),
+            Part::Bounds(bounds) => self.bounds = Some(bounds),
             Part::CanaryRequests(count) => self.canary_requests = count,
             Part::ObservedShare(share) => self.observed_share = share,
             Part::Canary(endpoints) => self.canary = Some(endpoints),
             Part::Stable(endpoints) => self.stable = Some(endpoints),
             Part::CanaryTraffic(traffic) => self.canary_traffic = Some(traffic),
+            Part::Served(served) => self.served = Some(served),
+            Part::EvidenceCapped(capped) => self.evidence_capped = Some(capped),
         }
     }
 
@@ -99,16 +138,32 @@ impl Seen {
         Self {
             proof: self.proof.clone().or_else(|| older.proof.clone()),
             gates,
+            counts: self.counts.clone().or_else(|| older.counts.clone()),
+            bounds: self.bounds.clone().or_else(|| older.bounds.clone()),
             canary_requests: self.canary_requests.or(older.canary_requests),
             observed_share: self.observed_share.or(older.observed_share),
             canary: self.canary.or(older.canary),
             stable: self.stable.or(older.stable),
             canary_traffic: self.canary_traffic.or(older.canary_traffic),
+            served: self.served.clone().or_else(|| older.served.clone()),
+            evidence_capped: self.evidence_capped.or(older.evidence_capped),
         }
     }
 
     pub(super) const fn proof(&self) -> Option<&Proof> {
         self.proof.as_ref()
+    }
+
+    pub(super) const fn counts(&self) -> Option<&Counts> {
+        self.counts.as_ref()
+    }
+
+    pub(super) const fn bounds(&self) -> Option<&Result<BTreeMap<String, Vec<Duration>>, String>> {
+        self.bounds.as_ref()
+    }
+
+    pub(super) fn evidence_capped(&self) -> bool {
+        self.evidence_capped == Some(true)
     }
 
     pub(super) const fn canary_requests(&self) -> Option<u64> {
@@ -120,7 +175,7 @@ impl Seen {
     }
 
     /// The observation, in which what is not known is said to be unknown. A gate without a reading
-    /// counts as broken by the rules of `decide`.
+    /// counts as broken by the rules of `decide`. What follows from counts is not in it yet.
     pub(super) fn observation(&self, version: Version, command: Option<Command>) -> Observation {
         let unknown = || Proof::Unknown { why: "Prometheus has not answered yet".to_owned() };
         Observation {
@@ -130,10 +185,11 @@ impl Seen {
             gates: self.gates.values().cloned().collect(),
             canary_requests: self.canary_requests(),
             detectable: None,
+            preparing: None,
             canary: self.canary.unwrap_or(Endpoints::Unknown),
             stable: self.stable.unwrap_or(Endpoints::Unknown),
             canary_traffic: self.canary_traffic.unwrap_or(CanaryTraffic::Unknown),
-            served: Served::Unknown,
+            served: self.served.clone().unwrap_or_default(),
             // With files nobody can tell what stable runs; `serin approve` says it.
             promoted: false,
         }

@@ -3,13 +3,15 @@
 use core::time::Duration;
 
 use serin_document::{Revision, Rollout};
-use serin_rollout::{Action, Outcome, Reason, State, Traffic};
+use serin_judge::panel::Findings;
+use serin_rollout::{Action, Now, Observation, Reason, State, Traffic};
 use tokio::time::{Instant, timeout};
 
 use super::Keep;
+use super::judged::Judged;
 use super::seen::Observe;
 use super::task::Running;
-use crate::store::{Live, Record, StoreError};
+use crate::store::{Bounds, Live, Record, StoreError};
 
 /// How often the record is stored where only its counters have moved. A crash forgets no more
 /// time under observation than this, which makes a step longer and never shorter.
@@ -44,7 +46,14 @@ impl<O: Observe, K: Keep> Running<O, K> {
     /// # Errors
     /// [`StoreError`] where the decision could not be stored and therefore was not followed. One
     /// that takes weight from the canary is followed all the same.
-    pub(super) async fn settle(&mut self, outcome: Outcome, now_ms: u64) -> Result<(), StoreError> {
+    pub(super) async fn settle(
+        &mut self,
+        judged: Judged,
+        bounds: Bounds,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        let now_ms = now.wall_ms;
+        let Judged { outcome, panel, findings, observation } = judged;
         let before = &self.record.state;
         let down = takes_away(before.traffic, outcome.state.traffic);
         let mut next = self.record.clone();
@@ -52,8 +61,15 @@ impl<O: Observe, K: Keep> Running<O, K> {
             // Nobody is on the canary, so nobody is moved by another salt.
             next.salt = self.engine.release.rollout(&outcome.state.traffic).salt;
         }
+        let over = before.exposed_since_ms.is_some() && outcome.state.exposed_since_ms.is_none();
+        // The next rollout is compared with what stable is like then.
+        next.bounds = if over { Bounds::default() } else { bounds };
         next.state = outcome.state;
-        let news = next.log(outcome.decision.clone(), now_ms);
+        next.panel = panel;
+        let (observation, findings) = (&observation, findings.as_ref());
+        let inputs = Inputs { state: before, observation, now, findings };
+        let news =
+            next.log(outcome.decision.clone(), now_ms, || serde_json::to_value(&inputs).ok());
         let mut alerts = Vec::new();
         for action in outcome.actions {
             match action {
@@ -88,6 +104,8 @@ impl<O: Observe, K: Keep> Running<O, K> {
     fn keep_watch(&mut self, next: Record) {
         let (record, seen) = (&mut self.record, next.state);
         record.alerts = next.alerts;
+        // Evidence is absorbed once: the same counts are not asked for again.
+        record.panel = next.panel;
         record.state.alerts = seen.alerts;
         record.state.gates = seen.gates;
         record.state.no_data_ms = seen.no_data_ms;
@@ -196,6 +214,15 @@ impl<O: Observe, K: Keep> Running<O, K> {
     }
 }
 
+/// All that a decision follows from, so that anybody can compute it again.
+#[derive(serde::Serialize)]
+struct Inputs<'a> {
+    state: &'a State,
+    observation: &'a Observation,
+    now: Now,
+    findings: Option<&'a Findings>,
+}
+
 const fn patience(anyway: bool) -> Duration {
     if anyway { DISK_BEFORE_RELIEF } else { DISK }
 }
@@ -221,5 +248,6 @@ fn matters(before: &Record, after: &Record) -> bool {
         || before.decisions.back() != after.decisions.back()
         || before.alerts != after.alerts
         || before.salt != after.salt
+        || before.bounds != after.bounds
         || essence(&before.state) != essence(&after.state)
 }

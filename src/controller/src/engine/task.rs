@@ -3,11 +3,12 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use serin_rollout::{Command, Now, Reason, decide};
+use serin_judge::panel::{Findings, Rules};
+use serin_rollout::Reason;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::gathering::{Gathering, Heard};
+use super::gathering::{Gathering, Heard, News};
 use super::seen::{Observe, Seen, Subject};
 use super::{Answer, Asked, Clock, Handle, Keep, Reload, Stop, report};
 use crate::publish::Board;
@@ -73,7 +74,11 @@ pub(super) struct Running<O, K> {
     pub(super) newest: Seen,
     /// The last decision of all, also where it was no news.
     pub(super) last: Option<serin_rollout::Decision>,
-    last_pass: Option<Instant>,
+    /// How the release's ratio gates are judged.
+    pub(super) rules: Rules,
+    /// What the evidence said in the last pass.
+    pub(super) findings: Option<Findings>,
+    pub(super) last_pass: Option<Instant>,
 }
 
 impl<O: Observe, K: Keep> Engine<O, K> {
@@ -103,6 +108,8 @@ impl<O: Observe, K: Keep> Engine<O, K> {
         if let Some(revision) = record.document_revision {
             self.board.remember(serin_document::Revision::new(revision)).await;
         }
+        let rules = self.release.rules();
+        let findings = record.panel.as_ref().map(|panel| panel.findings(&rules));
         let mut running = Running {
             serial: record.serial,
             engine: self,
@@ -114,6 +121,8 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             file_refused: None,
             newest: Seen::default(),
             last: None,
+            rules,
+            findings,
             last_pass: None,
         };
         running.run(&mut stop).await;
@@ -127,6 +136,13 @@ impl<O: Observe, K: Keep> Engine<O, K> {
 
     pub(super) fn patience(&self) -> Duration {
         self.release.prometheus.timeout + GRACE
+    }
+}
+
+impl<O, K> Engine<O, K> {
+    /// The time between two samples of a series.
+    pub(super) fn scrape_interval(&self) -> Duration {
+        self.release.prometheus.scrape_interval
     }
 }
 
@@ -158,9 +174,16 @@ impl<O: Observe, K: Keep> Running<O, K> {
                     next = Instant::now();
                 }
                 heard = hear(&mut gathering) => match heard {
-                    Heard::Part { harm: false } => continue,
-                    Heard::Part { harm: true } => {
+                    Heard::Part(news) => {
                         let seen = self.known(gathering.as_ref());
+                        let harm = match news {
+                            News::Plain => false,
+                            News::Harm => true,
+                            News::Counts => self.is_harm(seen.counts()),
+                        };
+                        if !harm {
+                            continue;
+                        }
                         let passed = self.pass(&seen, None).await;
                         self.note(passed);
                     }
@@ -169,12 +192,15 @@ impl<O: Observe, K: Keep> Running<O, K> {
                         let passed = self.pass(&seen, None).await;
                         self.newest = seen;
                         self.note(passed);
+                        if let Some(wait) = self.until_next_scrape() {
+                            next = next.min(Instant::now() + wait);
+                        }
                     }
                 },
                 () = sleep_until(next), if gathering.is_none() => {
                     next = Instant::now() + self.engine.interval();
-                    let state = self.record.state.clone();
-                    gathering = Some(Gathering::start(&self.engine.observer, state, self.engine.patience()));
+                    let question = self.question();
+                    gathering = Some(Gathering::start(&self.engine.observer, question, self.engine.patience()));
                 }
             }
             if Subject::of(&self.record.state) != subject {
@@ -203,20 +229,6 @@ impl<O: Observe, K: Keep> Running<O, K> {
         reply(answer, told);
     }
 
-    /// Decides with what is known and does what follows.
-    async fn pass(&mut self, seen: &Seen, command: Option<Command>) -> Result<Reason, StoreError> {
-        let at = Instant::now();
-        let since_last_pass = self.last_pass.replace(at).map_or(Duration::ZERO, |last| at - last);
-        let now = Now { wall_ms: self.engine.clock.wall_ms(), since_last_pass };
-        let observation = seen.observation(self.engine.release.version.clone(), command);
-        let outcome = decide(&self.engine.release.plan, &self.record.state, &observation, now);
-        let reason = outcome.decision.reason;
-        self.last = Some(outcome.decision.clone());
-        let settled = self.settle(outcome, now.wall_ms).await;
-        self.status(seen);
-        settled.map(|()| reason)
-    }
-
     /// A pass that nobody waits for: what failed is in status and tried again by the next one.
     fn note(&self, passed: Result<Reason, StoreError>) {
         if let Err(error) = passed {
@@ -233,6 +245,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
                         self.engine.telemetry.forget_gate(&release, gate);
                     }
                 }
+                self.rules = release.rules();
                 self.engine.release = release;
                 self.engine.observer = observer;
                 self.file_refused = None;

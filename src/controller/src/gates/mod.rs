@@ -16,7 +16,7 @@ mod envoy;
 mod error_rate;
 mod histogram;
 mod latency;
-mod numbers;
+pub(crate) mod numbers;
 mod range;
 mod ratio;
 mod read;

@@ -20,7 +20,7 @@ use serin_assignment::{Variant, Weight};
 use serin_rollout::State;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::engine::{Observe, Part};
+use crate::engine::{Observe, Part, Question};
 use crate::gates::{Gate, Moment, Subject};
 use crate::prometheus::{Client, SetupError};
 use crate::release::Release;
@@ -100,8 +100,8 @@ impl Observe for Observer {
         self.weight_in_force_at(now_ms()).await.map_err(|error| error.to_string())
     }
 
-    async fn observe(&self, state: State, tell: UnboundedSender<Part>) {
-        self.observe_at(&state, now_ms(), &tell).await;
+    async fn observe(&self, question: Question, tell: UnboundedSender<Part>) {
+        self.observe_at(&question.state, now_ms(), &tell).await;
     }
 }
 

@@ -183,6 +183,8 @@ async fn status_has_the_documented_fields() {
         "canaryServes",
         "conditions",
         "decisions",
+        "detectable",
+        "evidence",
         "frozen",
         "gates",
         "message",

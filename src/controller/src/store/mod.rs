@@ -4,6 +4,7 @@
 //! Intent is written before an act and its outcome after, so that a controller killed at any point
 //! goes on where it was. A file that cannot be understood is never overwritten.
 
+mod bounds;
 mod lock;
 mod record;
 mod replace;
@@ -13,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use bounds::Bounds;
 pub use lock::Holder;
 pub use record::{ActiveAlert, Live, Logged, Record};
 

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serin_assignment::{Salt, Weight};
 use serin_document::Revision;
+use serin_judge::panel::Panel;
 use serin_rollout::{Alert, Decision, State};
+
+use super::bounds::Bounds;
 
 /// The file's format. Another number is another format, read by another version of Serin.
 const FORMAT: u32 = 1;
@@ -27,6 +30,13 @@ pub struct Record {
     pub serial: u64,
     /// Where the rollout is.
     pub state: State,
+    /// Its evidence, as of the same moment; `None` before anybody was on the canary.
+    #[serde(default)]
+    pub panel: Option<Panel>,
+    /// The bounds of the latency gates that have them chosen from stable. They stay within a
+    /// rollout, as its counts are about them.
+    #[serde(default)]
+    pub bounds: Bounds,
     /// The salt in use. It must not change while anybody is on the canary, whatever the release
     /// file says by now.
     pub salt: Salt,
@@ -61,6 +71,9 @@ pub struct Logged {
     pub at_ms: u64,
     /// What was decided, and why.
     pub decision: Decision,
+    /// All that it follows from; `None` of a record by a version that did not keep it.
+    #[serde(default)]
+    pub inputs: Option<Value>,
     /// The step after it, counted from 0.
     pub step: usize,
     /// The canary's share after it.
@@ -87,6 +100,8 @@ impl Record {
             name: name.to_owned(),
             serial: 0,
             state,
+            panel: None,
+            bounds: Bounds::default(),
             salt,
             alerts: Vec::new(),
             decisions: VecDeque::new(),
@@ -98,17 +113,20 @@ impl Record {
 
     /// Remembers a decision where it differs in kind, step or weight from the one before it (the
     /// numbers of a hold change in every pass) and says whether it does.
-    pub fn log(&mut self, decision: Decision, at_ms: u64) -> bool {
-        let entry =
-            Logged { at_ms, decision, step: self.state.step, weight: self.state.traffic.weight };
+    pub fn log(
+        &mut self,
+        decision: Decision,
+        at_ms: u64,
+        inputs: impl FnOnce() -> Option<Value>,
+    ) -> bool {
+        let (step, weight) = (self.state.step, self.state.traffic.weight);
         let same = self.decisions.back().is_some_and(|last| {
-            last.decision.reason == entry.decision.reason
-                && last.step == entry.step
-                && last.weight == entry.weight
+            last.decision.reason == decision.reason && last.step == step && last.weight == weight
         });
         if same {
             return false;
         }
+        let entry = Logged { at_ms, decision, inputs: inputs(), step, weight };
         if self.decisions.len() == DECISIONS {
             self.decisions.pop_front();
         }

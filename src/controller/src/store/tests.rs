@@ -39,7 +39,7 @@ fn record() -> Record {
     let mut record = Record::new("demo", "shop", state(), "demo/shop/1".parse().unwrap());
     record.serial = 1;
     record.raise(Alert::NoData, 7);
-    record.log(Decision { reason: Reason::Advanced, message: "to 0.25 %".to_owned() }, 8);
+    record.log(Decision { reason: Reason::Advanced, message: "to 0.25 %".to_owned() }, 8, || None);
     record.live = Some(Live { revision: Revision::MAX.get() - 1, since_ms: 9 });
     record.document_revision = Some(Revision::MAX.get());
     record.published = Some(serde_json::json!({"name": "demo/shop", "revision": Revision::MAX}));
@@ -211,11 +211,11 @@ fn names_cannot_lead_out_of_the_folder_or_to_another_release() {
 fn the_log_keeps_what_differs_and_only_the_newest() {
     let mut record = record();
     let hold = |message: &str| Decision { reason: Reason::Baking, message: message.to_owned() };
-    assert!(record.log(hold("baked 1 s"), 10));
-    assert!(!record.log(hold("baked 2 s"), 11));
+    assert!(record.log(hold("baked 1 s"), 10, || None));
+    assert!(!record.log(hold("baked 2 s"), 11, || None));
     for step in 0..300 {
         record.state.step = step;
-        assert!(record.log(hold("next"), 12));
+        assert!(record.log(hold("next"), 12, || None));
     }
     assert_eq!(record.decisions.len(), 100);
     assert_eq!(record.decisions.back().unwrap().step, 299);

@@ -5,7 +5,9 @@ use std::path::Path;
 use serin_controller::engine::Part;
 use serin_controller::observe::{Observer, WeightUnknown};
 use serin_controller::release::Release;
-use serin_rollout::{CanaryTraffic, Endpoints, Proof, State, StepClock, Traffic, Verdict, Version};
+use serin_rollout::{
+    CanaryTraffic, Endpoints, Proof, Served, State, StepClock, Traffic, Verdict, Version,
+};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::history::History;
@@ -169,6 +171,10 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
             Part::ObservedShare(share) => share.is_none(),
             Part::Canary(endpoints) | Part::Stable(endpoints) => *endpoints == Endpoints::Unknown,
             Part::CanaryTraffic(traffic) => *traffic == CanaryTraffic::Unknown,
+            Part::Served(served) => *served == Served::Unknown,
+            Part::Counts(counts) => counts.counted.is_empty(),
+            Part::Bounds(bounds) => bounds.is_err(),
+            Part::EvidenceCapped(capped) => !capped,
         };
         assert!(unknown, "{part:?}");
     }

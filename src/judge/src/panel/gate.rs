@@ -76,15 +76,15 @@ impl Alone {
 }
 
 impl GateState {
-    pub(super) fn new(rules: &Rules, gate: &GateRules, started_ms: u64) -> Self {
+    pub(super) fn new(rules: &Rules, gate: &GateRules, cut_ms: u64) -> Self {
         let errors = matches!(gate.measure, Measure::Errors { .. });
         Self {
             rule: rules.test(gate),
             phi: gate.phi,
-            cut_ms: started_ms,
+            cut_ms,
             streams: Vec::new(),
             guard: errors.then(Guard::default),
-            recent: Recent::new(started_ms),
+            recent: Recent::new(cut_ms),
             alone: None,
             skipped_until_ms: None,
             before_step: 0,

@@ -68,20 +68,35 @@ impl Panel {
         self.gates.iter().map(|(name, state)| (name.as_str(), state.cut_ms))
     }
 
-    /// Forgets the evidence of gates that these rules do not have, or judge by another test. What
-    /// changes only how a gate's evidence is used (its weight, its objective, its lag) changes
-    /// nothing here.
+    /// Forgets the evidence of gates that these rules do not have, or judge by another test; such
+    /// a test begins where the one before ended. What changes only how a gate's evidence is used
+    /// (its weight, its objective, its lag) changes nothing here.
     pub fn fit(&mut self, rules: &Rules) {
-        self.gates.retain(|name, state| {
-            rules.gate(name).is_some_and(|gate| state.fits(&rules.test(gate), gate))
-        });
+        self.gates.retain(|name, _| rules.gate(name).is_some());
+        for gate in &rules.gates {
+            let other = self
+                .gates
+                .get(&gate.name)
+                .is_some_and(|state| !state.fits(&rules.test(gate), gate));
+            if other {
+                self.begin(rules, gate);
+            }
+        }
         self.latched.retain(|name| self.gates.contains_key(name));
     }
 
     /// Forgets one gate's evidence, as its counts mean something else from here on.
-    pub fn forget(&mut self, gate: &str) {
-        self.gates.remove(gate);
-        self.latched.retain(|name| name != gate);
+    pub fn forget(&mut self, rules: &Rules, gate: &str) {
+        if let Some(gate) = rules.gate(gate).filter(|gate| self.gates.contains_key(&gate.name)) {
+            self.begin(rules, gate);
+        }
+    }
+
+    /// A new test where the one before ended.
+    fn begin(&mut self, rules: &Rules, gate: &GateRules) {
+        let cut_ms = self.cut_ms(&gate.name);
+        self.gates.insert(gate.name.clone(), GateState::new(rules, gate, cut_ms));
+        self.latched.retain(|name| *name != gate.name);
     }
 
     /// A stamp later than now was written before the clock was set back; left alone, it would hide

@@ -3,7 +3,7 @@
 use super::gate::GateState;
 use super::stream::Stream;
 use super::{Finding, GateRules, Measure, Outcome, Panel, Rules, StreamFinding, Why};
-use crate::planning::{Chance, Traffic, detectable_ratio};
+use crate::planning::{Chance, Traffic, detectable_ratio, seen_from};
 use crate::{Alpha, Counts, SetAside, Worse};
 
 /// Evidence from which on nothing rises, as a natural logarithm: 10.
@@ -32,7 +32,7 @@ pub(super) fn finding(panel: &Panel, rules: &Rules, gate: &GateRules, log_e: f64
         log_e_worst: state.log_e_worst(),
         log_e_decisive: state.decisive(rules.alpha),
         set_aside: leading.set_aside,
-        cohorts: state.streams.iter().any(|stream| stream.cohorts() > 0),
+        cohorts: state.streams.iter().any(Stream::by_cohort),
         log_floor: state.log_floor(),
         counts: leading.counts,
         step_counts: leading.step_counts,
@@ -159,14 +159,15 @@ fn detectable_by(
         phi: gate.phi,
     };
     let before = (before > 0.0).then_some(before);
-    detectable_ratio(
-        &traffic,
-        (gate.margin, gate.measure.worse()),
-        alpha,
-        Chance::Ninety,
-        time,
-        before,
-    )
+    let worse = gate.measure.worse();
+    let detectable =
+        detectable_ratio(&traffic, (gate.margin, worse), alpha, Chance::Ninety, time, before)?;
+    // Nearer to the margin no alternative of the grid gains.
+    let nearest = seen_from(gate.margin, worse);
+    Some(match worse {
+        Worse::Higher => detectable.max(nearest),
+        Worse::Lower => detectable.min(nearest),
+    })
 }
 
 /// The share of requests that is left when the worst cohorts are set aside.

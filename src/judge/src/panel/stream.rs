@@ -73,8 +73,14 @@ impl Stream {
         self.tested.test.intervals()
     }
 
+    /// How many cohorts its counts come by; 0 where they come by none.
     pub(super) const fn cohorts(&self) -> usize {
-        self.tested.cohorts
+        if self.tested.by_cohort { self.tested.cohorts } else { 0 }
+    }
+
+    /// Whether any of it was counted by cohort.
+    pub(super) const fn by_cohort(&self) -> bool {
+        self.tested.by_cohort
     }
 
     pub(super) fn log_e(&self) -> f64 {
@@ -95,7 +101,7 @@ impl Stream {
         StreamFinding {
             log_e: self.log_e(),
             log_e_worst: worst.log_e,
-            set_aside: worst.cohorts,
+            set_aside: if self.by_cohort() { worst.cohorts } else { Vec::new() },
             counts: self.judged,
             step_counts: self.step,
             ratio: self.likelihood.ratio(),

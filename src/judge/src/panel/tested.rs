@@ -13,11 +13,13 @@ pub(super) struct Tested {
     /// Whether nothing was counted yet, so that the number of cohorts can still be learnt: counters
     /// are born with their first count, and the first intervals may name no cohort.
     empty: bool,
+    /// Whether anything was ever counted by cohort.
+    pub(super) by_cohort: bool,
 }
 
 impl Tested {
     pub(super) fn new(rule: &Rule, cohorts: usize) -> Self {
-        Self { test: RatioTest::new(rule, cohorts), cohorts, empty: true }
+        Self { test: RatioTest::new(rule, cohorts), cohorts, empty: true, by_cohort: false }
     }
 
     pub(super) fn absorb(&mut self, rule: &Rule, phi: Dispersion, interval: &Interval, look: Look) {
@@ -32,6 +34,7 @@ impl Tested {
         }
         let interval = self.conform(interval);
         self.empty &= interval.total() == Counts::ZERO;
+        self.by_cohort |= interval.cohorts.iter().any(|cohort| *cohort != Counts::ZERO);
         self.test.absorb(rule, &interval, phi, look);
     }
 

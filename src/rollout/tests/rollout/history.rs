@@ -126,6 +126,7 @@ impl Event {
             gates,
             canary_requests: self.canary_requests,
             detectable: self.detectable,
+            preparing: None,
             canary: self.canary,
             stable: self.stable,
             canary_traffic: self.canary_traffic,

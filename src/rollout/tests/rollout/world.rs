@@ -82,6 +82,7 @@ impl World {
             gates: Vec::new(),
             canary_requests: Some(1_000),
             detectable: None,
+            preparing: None,
             canary: Endpoints::Ready,
             stable: Endpoints::Ready,
             canary_traffic: CanaryTraffic::Flowing,

@@ -129,7 +129,8 @@ fn other_rules_forget_only_the_evidence_of_other_tests() {
     other.gates.remove(1);
     assert_eq!(log_e(&other), [0.0]);
     let mut forgetful = panel.clone();
-    forgetful.forget("slow");
+    forgetful.forget(&rules, "slow");
+    assert_eq!(forgetful.cut_ms("slow"), panel.cut_ms("slow"));
     assert_eq!(forgetful.findings(&rules).gates[1].outcome, Outcome::NoData(Why::NotRead));
 }
 
