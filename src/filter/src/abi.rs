@@ -17,11 +17,11 @@ use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, Metr
 use crate::headers::HeaderBlock;
 use crate::host::{
     Answer, CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, RequestHeaders, Shared,
-    Token, Version,
+    StreamEnd, Token, Version,
 };
 use crate::plugin::Plugin;
 use crate::serving::Serving;
-use crate::stream;
+use crate::stream::{self, Pending};
 use crate::vm::Vm;
 
 thread_local! {
@@ -70,7 +70,8 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream { serving: Rc::clone(self.0.serving()), vm: Rc::clone(self.0.vm()) }))
+        let (serving, vm) = (Rc::clone(self.0.serving()), Rc::clone(self.0.vm()));
+        Some(Box::new(Stream { serving, vm, pending: None }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -81,14 +82,22 @@ impl RootContext for Root {
 struct Stream {
     serving: Rc<Serving>,
     vm: Rc<Vm>,
+    /// None before the request's headers, and where there is nothing to count.
+    pending: Option<Pending>,
 }
 
 impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        stream::mark(&Request, &self.serving, self.vm.counts());
+        self.pending = stream::mark(&Request, &self.serving, self.vm.counts());
         Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            stream::end(&Request, &self.serving, self.vm.counts(), &pending);
+        }
     }
 }
 
@@ -110,6 +119,33 @@ impl RequestHeaders for Request {
         // The SDK returns no error here.
         let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
     }
+}
+
+impl StreamEnd for Request {
+    fn flags(&self) -> u64 {
+        number("response\0flags").unwrap_or_default()
+    }
+
+    fn code(&self) -> Option<u64> {
+        number("response\0code")
+    }
+
+    fn grpc_status(&self) -> Option<u64> {
+        number("response\0grpc_status")
+    }
+
+    fn duration(&self) -> Option<Duration> {
+        number("request\0duration").map(Duration::from_nanos)
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        imports::property("xds\0cluster_name")
+    }
+}
+
+/// A property that is a number: eight bytes, the lowest first.
+fn number(path: &str) -> Option<u64> {
+    Some(u64::from_le_bytes(imports::property(path)?.try_into().ok()?))
 }
 
 /// The proxy itself.
@@ -140,7 +176,7 @@ impl Host for Proxy {
     }
 
     fn property(&self, path: &[&str]) -> Option<String> {
-        String::from_utf8(hostcalls::get_property(path.to_vec()).ok()??).ok()
+        String::from_utf8(imports::property(&path.join("\0"))?).ok()
     }
 
     fn shared(&self, key: &str) -> Shared {

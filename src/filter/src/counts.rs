@@ -1,4 +1,5 @@
-//! Assignments counted in this VM's memory, and added to the proxy's counters once a second.
+//! Assignments and responses counted in this VM's memory, and added to the proxy's counters once a
+//! second.
 //!
 //! A counter of the proxy costs a call out of the VM, more than deciding itself. The counts belong
 //! to the VM and to a rollout's name: a new configuration or document finds them where they were.
@@ -10,7 +11,8 @@ use serin_assignment::Variant;
 use serin_document::{CompiledRollout, Reason, metrics};
 
 use crate::host::Host;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Purpose};
+use crate::responses::{self, Responses};
 
 /// The sides that are told apart: canary, stable, and neither.
 const SIDES: [Option<Variant>; 3] = [Some(Variant::Canary), Some(Variant::Stable), None];
@@ -20,13 +22,18 @@ const CELLS: usize = SIDES.len() * Reason::ALL.len();
 
 /// Where a rollout's counts are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot(usize);
+pub struct Slot {
+    assignments: usize,
+    /// Where it is counted how its requests ended.
+    pub responses: responses::Slot,
+}
 
 /// The counts of a VM.
 #[derive(Debug, Default)]
 pub struct Counts {
     rollouts: RefCell<Vec<RolloutCounts>>,
-    slots: RefCell<HashMap<String, Slot>>,
+    places: RefCell<HashMap<String, usize>>,
+    responses: Responses,
 }
 
 #[derive(Debug)]
@@ -38,22 +45,32 @@ struct RolloutCounts {
 }
 
 impl Counts {
-    /// The place of a rollout's counts; the same for the same name.
+    /// How requests ended.
+    pub const fn responses(&self) -> &Responses {
+        &self.responses
+    }
+
+    /// The place of a rollout's counts.
     pub fn slot(&self, rollout: &CompiledRollout) -> Slot {
+        Slot { assignments: self.place(rollout), responses: self.responses.slot(rollout) }
+    }
+
+    /// The place of a rollout's assignments; the same for the same name.
+    fn place(&self, rollout: &CompiledRollout) -> usize {
         let name = rollout.name().as_str();
-        if let Some(slot) = self.slots.borrow().get(name) {
-            return *slot;
+        if let Some(place) = self.places.borrow().get(name) {
+            return *place;
         }
         let mut rollouts = self.rollouts.borrow_mut();
-        let slot = Slot(rollouts.len());
+        let place = rollouts.len();
         rollouts.push(RolloutCounts {
             name: name.to_owned(),
             metric_id: rollout.metric_id().to_owned(),
             cells: [0; CELLS],
             changed: false,
         });
-        self.slots.borrow_mut().insert(name.to_owned(), slot);
-        slot
+        self.places.borrow_mut().insert(name.to_owned(), place);
+        place
     }
 
     /// Counts one assignment.
@@ -63,7 +80,7 @@ impl Counts {
             Some(Variant::Stable) => 1,
             None => 2,
         };
-        if let Some(rollout) = self.rollouts.borrow_mut().get_mut(slot.0)
+        if let Some(rollout) = self.rollouts.borrow_mut().get_mut(slot.assignments)
             && let Some(cell) = rollout.cells.get_mut(side * Reason::ALL.len() + reason as usize)
         {
             *cell += 1;
@@ -86,9 +103,10 @@ impl Counts {
                         (metrics::REASON, reason.as_str()),
                     ];
                     let name = metrics::tagged(metrics::ASSIGNMENTS, &tags);
-                    metrics.increment(host, &name, count);
+                    metrics.increment(host, Purpose::Count, &name, count);
                 }
             }
         }
+        self.responses.flush(host, metrics);
     }
 }

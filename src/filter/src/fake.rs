@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use crate::headers::HeaderBlock;
 use crate::host::{
-    CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, RequestHeaders, Shared, Token,
-    Version,
+    CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, RequestHeaders, Shared,
+    StreamEnd, Token, Version,
 };
 
 /// A call that a VM has sent.
@@ -274,6 +274,55 @@ impl RequestHeaders for FakeRequest {
     fn remove(&self, name: &str) {
         self.writes.borrow_mut().push(format!("-{name}"));
         self.headers.borrow_mut().retain(|(known, _)| known != name);
+    }
+}
+
+/// A stream that has ended, and notes what of it is read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FakeEnd {
+    pub(crate) flags: u64,
+    pub(crate) code: Option<u64>,
+    pub(crate) grpc_status: Option<u64>,
+    pub(crate) duration: Option<Duration>,
+    pub(crate) cluster: Option<&'static str>,
+    pub(crate) read: RefCell<Vec<&'static str>>,
+}
+
+impl FakeEnd {
+    /// What was read, in order.
+    pub(crate) fn read(&self) -> Vec<&'static str> {
+        self.read.borrow().clone()
+    }
+
+    fn note(&self, what: &'static str) {
+        self.read.borrow_mut().push(what);
+    }
+}
+
+impl StreamEnd for FakeEnd {
+    fn flags(&self) -> u64 {
+        self.note("flags");
+        self.flags
+    }
+
+    fn code(&self) -> Option<u64> {
+        self.note("code");
+        self.code
+    }
+
+    fn grpc_status(&self) -> Option<u64> {
+        self.note("grpc_status");
+        self.grpc_status
+    }
+
+    fn duration(&self) -> Option<Duration> {
+        self.note("duration");
+        self.duration
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        self.note("cluster");
+        self.cluster.map(Into::into)
     }
 }
 

@@ -190,6 +190,23 @@ pub trait Host {
     fn increment(&self, metric: MetricId, by: u64);
 }
 
+/// What the proxy knows of a request once its stream has ended. Each value is asked for when it is
+/// read.
+pub trait StreamEnd {
+    /// The flags that say how the stream ended, in the order of Envoy's `CoreResponseFlag`.
+    fn flags(&self) -> u64;
+    /// The HTTP status; none where the stream ended before there was one.
+    fn code(&self) -> Option<u64>;
+    /// The status of gRPC. For a stream without one it is made up from the HTTP status, as an
+    /// error where that one is good.
+    fn grpc_status(&self) -> Option<u64>;
+    /// The time from the request's first byte to the end.
+    fn duration(&self) -> Option<Duration>;
+    /// The name of the cluster to which the request was routed; none where the proxy itself
+    /// answered.
+    fn cluster(&self) -> Option<Vec<u8>>;
+}
+
 /// The headers of the request at hand.
 pub trait RequestHeaders {
     /// All of them, read at once: that costs no more than one header read by itself.

@@ -4,6 +4,7 @@
 //!              source ──answer──▶ poller ──▶ shared data ──tick──▶ every VM's document
 //! request ──▶ decide by the document ──▶ write or remove the mark ──▶ route
 //!                      └──▶ counts ──once a second──▶ the proxy's counters
+//! end of its stream ──▶ class ──▲
 //! ```
 //!
 //! All logic is written against the traits of [`host`] and runs natively in tests; `abi` is the one
@@ -13,6 +14,7 @@
 #[cfg(target_arch = "wasm32")]
 mod abi;
 pub mod answer;
+pub mod class;
 pub mod counts;
 #[cfg(test)]
 mod fake;
@@ -21,6 +23,7 @@ pub mod headers;
 pub mod host;
 pub mod metrics;
 pub mod plugin;
+pub mod responses;
 #[cfg(test)]
 mod scenarios;
 pub mod serving;

@@ -4,44 +4,78 @@ use hashbrown::HashMap;
 
 use crate::host::{Host, Kind, Level, MetricId};
 
-/// The most metrics that one VM makes known. A proxy never forgets a name, at some hundred bytes
-/// each, so names of rollouts that come and go would add up. Every side with every reason in use,
-/// this is more than 250 rollouts. What would come after is not exported, and a line says so.
-const MAX_METRICS: usize = 10_000;
+/// What a metric is for. A proxy never forgets a name, so names of rollouts that come and go add
+/// up, and there is a most that one VM makes known. Each purpose leaves room for those after it:
+/// without counts the judge waits, without the state nobody knows which weight is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// How requests ended.
+    Evidence,
+    /// What else is counted.
+    Count,
+    /// Gauges.
+    State,
+}
+
+impl Purpose {
+    /// How many metrics there may be, of all purposes, for one more of this one.
+    ///
+    /// A rollout has at most 111 names of evidence (two variants with 17 cohorts and three classes,
+    /// and nine for who served), 213 with three latency bounds: this is room for more than 200
+    /// rollouts, or 100 with bounds, in the life of a proxy. The other counts of a rollout are at
+    /// most 36 and its gauges three.
+    const fn limit(self) -> usize {
+        match self {
+            Self::Evidence => 25_000,
+            Self::Count => 30_000,
+            Self::State => 35_000,
+        }
+    }
+}
 
 /// Metrics by name, made known at their first use.
 #[derive(Debug, Default)]
 pub struct Metrics {
     known: HashMap<(Kind, String), MetricId>,
-    full: bool,
+    /// The purposes for which there is no room, up to this one.
+    full: Option<Purpose>,
 }
 
 impl Metrics {
     /// Sets a gauge.
     pub fn record(&mut self, host: &impl Host, name: &str, value: u64) {
-        if let Some(metric) = self.metric(host, Kind::Gauge, name) {
+        if let Some(metric) = self.metric(host, Kind::Gauge, Purpose::State, name) {
             host.record(metric, value);
         }
     }
 
-    /// Adds to a counter.
-    pub fn increment(&mut self, host: &impl Host, name: &str, by: u64) {
-        if let Some(metric) = self.metric(host, Kind::Counter, name) {
+    /// Adds to a counter; whether there was room for it.
+    pub fn increment(&mut self, host: &impl Host, purpose: Purpose, name: &str, by: u64) -> bool {
+        let metric = self.metric(host, Kind::Counter, purpose, name);
+        if let Some(metric) = metric {
             host.increment(metric, by);
         }
+        metric.is_some()
     }
 
-    fn metric(&mut self, host: &impl Host, kind: Kind, name: &str) -> Option<MetricId> {
+    fn metric(
+        &mut self,
+        host: &impl Host,
+        kind: Kind,
+        purpose: Purpose,
+        name: &str,
+    ) -> Option<MetricId> {
         let key = (kind, name.to_owned());
         if let Some(metric) = self.known.get(&key) {
             return Some(*metric);
         }
-        if self.known.len() >= MAX_METRICS {
-            if !self.full {
-                self.full = true;
+        let limit = purpose.limit();
+        if self.known.len() >= limit {
+            if self.full < Some(purpose) {
+                self.full = Some(purpose);
                 let line = format!(
-                    "{MAX_METRICS} metrics are in use, and the proxy keeps each until it ends: \
-                     {name} and further ones are not exported"
+                    "{limit} metrics are in use, and the proxy keeps each until it ends: \
+                     {name} and further ones of its kind are not exported"
                 );
                 host.log(Level::Warn, &line);
             }
@@ -59,18 +93,30 @@ mod tests {
     use crate::fake::Proxy;
 
     #[test]
-    fn a_name_is_defined_once_and_the_cap_holds() {
+    fn a_name_is_defined_once_and_each_purpose_leaves_room_for_the_next() {
         let proxy = Proxy::new();
         let host = proxy.vm();
         let mut metrics = Metrics::default();
+        let (evidence, count) = (Purpose::Evidence, Purpose::Count);
         for _ in 0..2 {
-            for number in 0..MAX_METRICS + 5 {
-                metrics.increment(&host, &format!("m{number}"), 2);
+            for number in 0..evidence.limit() + 5 {
+                let fits = metrics.increment(&host, evidence, &format!("e{number}"), 2);
+                assert_eq!(fits, number < evidence.limit());
             }
         }
-        assert_eq!(proxy.metric("m0"), Some(4));
-        assert_eq!(proxy.metric(&format!("m{}", MAX_METRICS - 1)), Some(4));
-        assert_eq!(proxy.metric(&format!("m{MAX_METRICS}")), None);
+        assert_eq!(proxy.metric("e0"), Some(4));
+        assert_eq!(proxy.metric(&format!("e{}", evidence.limit() - 1)), Some(4));
+        assert_eq!(proxy.metric(&format!("e{}", evidence.limit())), None);
         assert_eq!(proxy.log().len(), 1);
+
+        let room = count.limit() - evidence.limit();
+        for number in 0..room + 5 {
+            let fits = metrics.increment(&host, count, &format!("c{number}"), 1);
+            assert_eq!(fits, number < room);
+        }
+        assert!(!metrics.increment(&host, evidence, "e", 1));
+        assert_eq!(proxy.log().len(), 2);
+        metrics.record(&host, "state", 7);
+        assert_eq!(proxy.metric("state"), Some(7));
     }
 }

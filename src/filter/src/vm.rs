@@ -14,7 +14,7 @@ use crate::answer::Outcome;
 use crate::counts::Counts;
 use crate::gauges::Gauges;
 use crate::host::{Host, Moment};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Purpose};
 use crate::serving::Serving;
 use crate::shared::row::{Live, Row, ScopeRow, SourceState};
 use crate::shared::table::{Entry, SILENCE, Table};
@@ -156,7 +156,7 @@ impl Vm {
     }
 
     fn increment(&self, host: &impl Host, name: &str) {
-        self.state.borrow_mut().metrics.increment(host, name, 1);
+        self.state.borrow_mut().metrics.increment(host, Purpose::Count, name, 1);
     }
 
     /// Says what this VM has in force, that it is alive, and what the proxy as a whole has, each

@@ -15,6 +15,12 @@ unsafe extern "C" {
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: MapType, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
 }
 
 /// Milliseconds on the clock that never goes back. The SDK has the time of day only.
@@ -46,10 +52,32 @@ pub(super) fn request_headers() -> Vec<u8> {
     let status = unsafe {
         proxy_get_header_map_pairs(MapType::HttpRequestHeaders, &raw mut data, &raw mut size)
     };
+    // SAFETY: the proxy has just written both.
+    unsafe { owned(status, data, size) }.unwrap_or_default()
+}
+
+/// A property by the parts of its path, with a zero byte between them; none where it is absent. The
+/// SDK's call panics on statuses that it doesn't expect.
+pub(super) fn property(path: &str) -> Option<Vec<u8>> {
+    let mut data = ptr::null_mut();
+    let mut size = 0;
+    // SAFETY: the first two name live bytes, the others are pointers to live variables of the types
+    // that the ABI states.
+    let status =
+        unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
+    // SAFETY: the proxy has just written both.
+    unsafe { owned(status, data, size) }
+}
+
+/// Takes over bytes that a call of the proxy has answered with.
+///
+/// # Safety
+/// `data` is null, or points to `size` bytes that the proxy has just handed over.
+unsafe fn owned(status: u32, data: *mut u8, size: usize) -> Option<Vec<u8>> {
     if status != Status::Ok as u32 || data.is_null() {
-        return Vec::new();
+        return None;
     }
     // SAFETY: the proxy got the bytes from the SDK's allocator, which makes a box of the size that
     // it is asked for, and hands them over.
-    unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(data, size)) }.into_vec()
+    Some(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(data, size)) }.into_vec())
 }

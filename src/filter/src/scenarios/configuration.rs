@@ -157,7 +157,7 @@ fn a_request_that_has_begun_keeps_what_it_began_with() {
     worker.reconfigure(&inline("0%"));
     let request =
         crate::fake::FakeRequest::new(&[(":authority", b"shop.test"), ("x-user-id", b"a")]);
-    crate::stream::mark(&request, &begun, worker.vm.counts());
+    let _ = crate::stream::mark(&request, &begun, worker.vm.counts());
     assert_eq!(request.values("x-serin-variant"), ["canary"]);
 }
 

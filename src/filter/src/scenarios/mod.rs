@@ -4,15 +4,17 @@ mod configuration;
 mod hostile;
 mod proof;
 mod requests;
+mod responses;
 mod sources;
 
 use core::time::Duration;
 use std::rc::Rc;
 
-use crate::fake::{FakeRequest, FakeVm, Proxy, Sent};
+use crate::fake::{FakeEnd, FakeRequest, FakeVm, Proxy, Sent};
 use crate::host::Answer;
 use crate::plugin::Plugin;
-use crate::stream;
+use crate::serving::Serving;
+use crate::stream::{self, Pending};
 use crate::vm::Vm;
 
 const TICK: Duration = Duration::from_millis(100);
@@ -75,8 +77,27 @@ impl Worker {
     }
 
     fn mark_request(&self, request: &FakeRequest) {
-        stream::mark(request, self.plugin.serving(), self.vm.counts());
+        self.begin(request);
     }
+
+    /// A request that is under way, until it is ended.
+    fn begin(&self, request: &FakeRequest) -> Begun {
+        let serving = Rc::clone(self.plugin.serving());
+        let pending = stream::mark(request, &serving, self.vm.counts());
+        Begun { serving, pending }
+    }
+
+    fn end(&self, begun: &Begun, end: &FakeEnd) {
+        if let Some(pending) = &begun.pending {
+            stream::end(end, &begun.serving, self.vm.counts(), pending);
+        }
+    }
+}
+
+/// A request between its headers and its end.
+struct Begun {
+    serving: Rc<Serving>,
+    pending: Option<Pending>,
 }
 
 /// A proxy with several workers.

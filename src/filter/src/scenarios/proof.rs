@@ -97,7 +97,7 @@ fn a_replaced_root_context_counts_while_it_decides_requests_and_no_longer() {
     for _ in 0..20 {
         // A connection from before the change sends one request after the other.
         let request = crate::fake::FakeRequest::new(&[(":authority", b"shop.test")]);
-        crate::stream::mark(&request, &serving, lab.workers[0].vm.counts());
+        let _ = crate::stream::mark(&request, &serving, lab.workers[0].vm.counts());
         lab.tick();
         old.tick(&lab.workers[0].host);
     }
