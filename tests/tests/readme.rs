@@ -199,9 +199,12 @@ fn release() -> Value {
             "version": "v2",
             "traffic": {"hosts": ["a.example.com"], "stable": {"cluster": "a"}, "canary": {"cluster": "b"}},
             "assignment": {"identity": [{"header": "x-user-id"}]},
-            "metrics": {"prometheus": {
-                "address": "http://127.0.0.1:9090", "basicAuth": {"username": "u", "passwordFile": "f"}
-            }},
+            "metrics": {
+                "prometheus": {
+                    "address": "http://127.0.0.1:9090", "basicAuth": {"username": "u", "passwordFile": "f"}
+                },
+                "targets": {"dns": [{"name": "envoy", "port": 9901}]},
+            },
             "steps": [{"weight": "5%", "bake": "1m"}],
             "gates": [{"name": "errors", "preset": "envoyErrorRate", "max": "2%"}],
             "policy": {"noDataAlertAfter": "2m"},

@@ -130,19 +130,19 @@ impl<O: Observe, K: Keep> Engine<O, K> {
 
     pub(super) fn interval(&self) -> Duration {
         let (shortest, longest) = INTERVALS;
-        let by_scrapes = self.release.prometheus.scrape_interval / LOOKS_PER_SCRAPE;
+        let by_scrapes = self.release.metrics.scrape_interval() / LOOKS_PER_SCRAPE;
         self.interval.unwrap_or_else(|| by_scrapes.clamp(shortest, longest))
     }
 
     pub(super) fn patience(&self) -> Duration {
-        self.release.prometheus.timeout + GRACE
+        self.release.metrics.timeout() + GRACE
     }
 }
 
 impl<O, K> Engine<O, K> {
     /// The time between two samples of a series.
     pub(super) fn scrape_interval(&self) -> Duration {
-        self.release.prometheus.scrape_interval
+        self.release.metrics.scrape_interval()
     }
 }
 

@@ -29,7 +29,7 @@ use core::time::Duration;
 use serin_assignment::{Variant, Weight};
 use serin_rollout::Verdict;
 
-pub(crate) use envoy::{cluster_label, cluster_matcher};
+pub(crate) use envoy::cluster_label;
 pub use error_rate::ErrorRate;
 pub use latency::Latency;
 pub(crate) use numbers::whole;

@@ -5,8 +5,9 @@ use core::time::Duration;
 use serin_assignment::Variant;
 use serin_rollout::CanaryTraffic;
 
-use crate::gates::{Subject, cluster_matcher};
-use crate::prometheus::{Client, Point, Series, promql};
+use super::{millis, names};
+use crate::gates::Subject;
+use crate::metrics::{Point, Selector, Series, Source};
 
 /// How many scrapes are looked at: three that stand still, the one before them, and room for two
 /// that a rollback's last requests fall into.
@@ -15,22 +16,27 @@ const SCRAPES: u32 = 6;
 /// The counters of requests that were sent to a cluster: those that got a connection, and those
 /// that failed before one. Envoy has all of them from the start, and counts no request's end, so
 /// that a download which began long ago disturbs nobody.
-const COUNTERS: &str = "envoy_cluster_upstream_(rq_total|rq_pending_failure_eject|rq_pending_overflow|cx_none_healthy)";
+const COUNTERS: [&str; 4] = [
+    "envoy_cluster_upstream_rq_total",
+    "envoy_cluster_upstream_rq_pending_failure_eject",
+    "envoy_cluster_upstream_rq_pending_overflow",
+    "envoy_cluster_upstream_cx_none_healthy",
+];
+
+pub(super) fn selector(subject: &Subject) -> Selector {
+    names::of_cluster(&COUNTERS, subject.cluster(Variant::Canary))
+}
 
 /// What Envoy's own counters say of the canary's cluster since the traffic was decided.
 pub(super) async fn ask(
-    client: &Client,
+    source: &Source,
     subject: &Subject,
     since_ms: u64,
     at_ms: u64,
 ) -> CanaryTraffic {
-    let scrape = client.settings().scrape_interval;
-    let query = format!(
-        "{{__name__=~\"{COUNTERS}\",{}}}[{}]",
-        cluster_matcher(subject.cluster(Variant::Canary)),
-        promql::duration(scrape * SCRAPES + scrape / 2)
-    );
-    match client.matrix(&query, at_ms).await {
+    let scrape = source.scrape_interval();
+    let from_ms = at_ms.saturating_sub(millis(scrape * SCRAPES + scrape / 2));
+    match source.samples(&selector(subject), from_ms, at_ms).await {
         Ok(series) => read(&series, since_ms, at_ms, scrape),
         Err(_) => CanaryTraffic::Unknown,
     }
@@ -78,7 +84,7 @@ fn still(points: &[Point], since_ms: u64) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prometheus::Labels;
+    use crate::metrics::Labels;
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,7 +1,7 @@
-//! Looks at a release through Prometheus: the part of an observation that metrics can tell.
+//! Looks at a release through its metrics: the part of an observation that they can tell.
 //!
-//! Every question has a file of its own, with the query beside the pure function that reads the
-//! answer. All are asked at the same time and told as they are answered; one without an answer
+//! Every question has a file of its own, with the selector beside the pure function that reads the
+//! samples, wherever they come from. All are asked at the same time and told as they are answered; one without an answer
 //! says so, and none waits for another.
 
 mod canary_traffic;
@@ -13,7 +13,6 @@ mod weight_in_force;
 
 use core::time::Duration;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
 use serin_assignment::{Variant, Weight};
@@ -22,7 +21,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::engine::{Observe, Part, Question};
 use crate::gates::{Gate, Moment, Subject};
-use crate::prometheus::{Client, SetupError};
+use crate::metrics::{Source, now_ms};
+use crate::prometheus::SetupError;
 use crate::release::Release;
 
 pub use weight_in_force::WeightUnknown;
@@ -30,56 +30,66 @@ pub use weight_in_force::WeightUnknown;
 /// The eyes of one release.
 #[derive(Debug)]
 pub struct Observer {
-    client: Client,
+    source: Source,
     subject: Subject,
     gates: Arc<[Gate]>,
 }
 
 impl Observer {
-    /// An observer for this release; nothing is asked yet.
+    /// An observer for this release. Nothing is asked of a Prometheus yet; pages are read from now
+    /// on.
     ///
     /// # Errors
-    /// [`SetupError`] where a certificate or key for Prometheus cannot be used.
+    /// [`SetupError`] where a certificate or key for the metrics cannot be used.
     pub async fn new(release: &Release) -> Result<Self, SetupError> {
-        Ok(Self {
-            client: Client::new(release.prometheus.clone()).await?,
-            subject: release.subject(),
-            gates: release.gates.clone().into(),
-        })
+        let (source, subject) = (Source::new(release.metrics.clone()).await?, release.subject());
+        source.keep([
+            canary_traffic::selector(&subject),
+            endpoints::selector(&subject, Variant::Canary),
+            endpoints::selector(&subject, Variant::Stable),
+            proof::selector(&subject),
+            requests::selector(&subject),
+            weight_in_force::selector(&subject),
+        ]);
+        Ok(Self { source, subject, gates: release.gates.clone().into() })
     }
 
     /// Tells every part of what is to be seen as of `at_ms` (milliseconds since 1970).
     pub async fn observe_at(&self, state: &State, at_ms: u64, tell: &UnboundedSender<Part>) {
         // Nobody listens any more where the pass was decided without the rest.
         let tell = |part| drop(tell.send(part));
-        let (client, subject) = (&self.client, &self.subject);
+        let (source, subject) = (&self.source, &self.subject);
         let moment = Moment {
             at_ms,
             exposed_since_ms: state.exposed_since_ms,
             weight: state.traffic.weight,
         };
-        let gates = join_all(self.gates.iter().map(|gate| async move {
-            if let Some(reading) = gate.read(client, subject, &moment).await {
-                tell(Part::Gate(reading));
-            }
-        }));
+        // Only Prometheus answers queries in its own language; no release asks anybody else.
+        let asked = source.prometheus().into_iter().flat_map(|client| {
+            self.gates.iter().map(move |gate| async move {
+                if let Some(reading) = gate.read(client, subject, &moment).await {
+                    tell(Part::Gate(reading));
+                }
+            })
+        });
+        let gates = join_all(asked);
         let proof = async {
-            tell(Part::Proof(proof::ask(client, subject, state.traffic.revision, at_ms).await));
+            tell(Part::Proof(proof::ask(source, subject, state.traffic.revision, at_ms).await));
         };
         let requests = async {
-            let placed = requests::ask(client, subject, state.clock, at_ms).await;
+            let placed = requests::ask(source, subject, state.clock, at_ms).await;
             tell(Part::CanaryRequests(placed.map(|placed| placed.canary)));
             tell(Part::ObservedShare(placed.and_then(requests::Placed::share)));
         };
         let traffic = async {
             let since_ms = state.traffic_since_ms;
-            tell(Part::CanaryTraffic(canary_traffic::ask(client, subject, since_ms, at_ms).await));
+            tell(Part::CanaryTraffic(canary_traffic::ask(source, subject, since_ms, at_ms).await));
         };
         let canary = async {
-            tell(Part::Canary(endpoints::ask(client, subject, Variant::Canary, at_ms).await));
+            tell(Part::Canary(endpoints::ask(source, subject, Variant::Canary, at_ms).await));
         };
         let stable = async {
-            tell(Part::Stable(endpoints::ask(client, subject, Variant::Stable, at_ms).await));
+            tell(Part::Stable(endpoints::ask(source, subject, Variant::Stable, at_ms).await));
         };
         tokio::join!(gates, proof, requests, traffic, canary, stable);
     }
@@ -91,7 +101,7 @@ impl Observer {
     /// [`WeightUnknown`] where it could not be asked or no proxy was seen: then nobody knows, which
     /// is not "none".
     pub async fn weight_in_force_at(&self, at_ms: u64) -> Result<Option<Weight>, WeightUnknown> {
-        weight_in_force::ask(&self.client, &self.subject, at_ms).await
+        weight_in_force::ask(&self.source, &self.subject, at_ms).await
     }
 }
 
@@ -105,14 +115,13 @@ impl Observe for Observer {
     }
 }
 
-/// The wall clock, in milliseconds since 1970: Prometheus stores its samples by it.
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// The time that holds the last three scrapes of every proxy: half an interval more, since scrapes
 /// do not fall on the question.
 fn three_scrapes(scrape_interval: Duration) -> Duration {
     scrape_interval * 3 + scrape_interval / 2
+}
+
+/// A duration in the unit of samples.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

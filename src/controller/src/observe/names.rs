@@ -7,6 +7,9 @@
 
 use serin_document::metrics;
 
+use crate::gates::cluster_label;
+use crate::metrics::{Matcher, Selector, Text};
+
 /// A metric's name as Envoy exports it where no tags are taken out.
 fn flat(base: &str, tags: &[(&str, &str)]) -> String {
     metrics::tagged(base, tags)
@@ -15,19 +18,19 @@ fn flat(base: &str, tags: &[(&str, &str)]) -> String {
         .collect()
 }
 
-/// The series of one rollout of a gauge that carries its id: both forms, names kept.
-pub(super) fn gauge(base: &str, metric_id: &str) -> String {
-    let flat = flat(base, &[(metrics::ID, metric_id)]);
-    format!("{{__name__=~\"{base}|{flat}.+\",id=~\"{metric_id}|\"}}")
+/// The series of one rollout of metrics that carry its id: both forms.
+pub(super) fn of_rollout(bases: &[&str], metric_id: &str) -> Selector {
+    let names = bases.iter().flat_map(|base| {
+        [Text::whole(*base), Text::beginning(flat(base, &[(metrics::ID, metric_id)]))]
+    });
+    let id = Matcher::any_of(metrics::ID, [Text::whole(metric_id), Text::whole("")]);
+    Selector::of_any(names, [id])
 }
 
-/// Like [`gauge`], for several metrics at once.
-pub(super) fn all_of(bases: &[&str], metric_id: &str) -> String {
-    let names: Vec<String> = bases
-        .iter()
-        .map(|base| format!("{base}|{}.+", flat(base, &[(metrics::ID, metric_id)])))
-        .collect();
-    format!("{{__name__=~\"{}\",id=~\"{metric_id}|\"}}", names.join("|"))
+/// The series of a cluster that are of one of these metrics of Envoy.
+pub(super) fn of_cluster(names: &[&str], cluster: &str) -> Selector {
+    let cluster = Matcher::equal("envoy_cluster_name", cluster_label(cluster));
+    Selector::of_any(names.iter().copied().map(Text::whole), [cluster])
 }
 
 /// How the name of a series ends that carries these tags last, where none was taken out.
@@ -43,9 +46,17 @@ mod tests {
     #[test]
     fn both_forms_are_selected() {
         assert_eq!(
-            gauge("serin_rollout_revision", "0a1b2c3d"),
+            of_rollout(&["serin_rollout_revision"], "0a1b2c3d").to_string(),
             "{__name__=~\"serin_rollout_revision|serin_rollout_revision_id___0a1b2c3d___.+\",\
              id=~\"0a1b2c3d|\"}"
+        );
+    }
+
+    #[test]
+    fn a_cluster_is_selected_by_the_name_that_envoy_gives_it() {
+        assert_eq!(
+            of_cluster(&["envoy_cluster_upstream_rq_total"], "ns::web").to_string(),
+            "{__name__=~\"envoy_cluster_upstream_rq_total\",envoy_cluster_name=\"ns__web\"}"
         );
     }
 

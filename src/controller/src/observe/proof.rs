@@ -5,17 +5,17 @@ use serin_rollout::Proof;
 
 use super::{names, three_scrapes};
 use crate::gates::{Subject, whole};
-use crate::prometheus::{Client, Sample, promql};
+use crate::metrics::{Sample, Selector, Source};
+
+pub(super) fn selector(subject: &Subject) -> Selector {
+    names::of_rollout(&[metrics::REVISION], &subject.metric_id)
+}
 
 /// Every proxy of the last three scrapes, with the newest of its values: that one is the smallest
 /// among its workers.
-pub(super) async fn ask(client: &Client, subject: &Subject, revision: u64, at_ms: u64) -> Proof {
-    let query = format!(
-        "last_over_time({}[{}])",
-        names::gauge(metrics::REVISION, &subject.metric_id),
-        promql::duration(three_scrapes(client.settings().scrape_interval))
-    );
-    match client.vector(&query, at_ms).await {
+pub(super) async fn ask(source: &Source, subject: &Subject, revision: u64, at_ms: u64) -> Proof {
+    let within = three_scrapes(source.scrape_interval());
+    match source.last(&selector(subject), within, at_ms).await {
         Ok(samples) => read(&samples, revision),
         Err(error) => Proof::Unknown { why: error.to_string() },
     }
@@ -46,7 +46,7 @@ fn read(samples: &[Sample], revision: u64) -> Proof {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prometheus::{Labels, Point};
+    use crate::metrics::{Labels, Point};
 
     const REVISION: u64 = 1_795_445_683_700;
 

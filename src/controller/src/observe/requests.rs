@@ -1,16 +1,17 @@
 //! How many requests the hash (or the draw, for anonymous ones) placed on each side since the
 //! step's clock started.
 
-use core::time::Duration;
-
 use serin_assignment::Variant;
 use serin_document::{Reason, metrics};
 use serin_rollout::StepClock;
 
-use super::names;
-use crate::gates::{Subject, Window, samples, whole};
-use crate::metrics::growth;
-use crate::prometheus::{Client, Series};
+use super::{millis, names};
+use crate::gates::{Subject, whole};
+use crate::metrics::{Selector, Series, Source, growth};
+
+/// How far before the clock's start samples are asked for, in scrapes: what was there already is
+/// told from what was born since.
+const SCRAPES_BEFORE: u32 = 2;
 
 /// Requests that count as evidence: testers, pinned users and the like differ from the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,21 +31,27 @@ impl Placed {
     }
 }
 
+/// The revision is there before the first assignment, and so is a witness that a counter was born
+/// later.
+pub(super) fn selector(subject: &Subject) -> Selector {
+    names::of_rollout(&[metrics::ASSIGNMENTS, metrics::REVISION], &subject.metric_id)
+}
+
 /// `None` before the clock has started and where nobody can tell.
 pub(super) async fn ask(
-    client: &Client,
+    source: &Source,
     subject: &Subject,
     clock: Option<StepClock>,
     at_ms: u64,
 ) -> Option<Placed> {
-    let length = Duration::from_millis(at_ms.checked_sub(clock?.started_ms)?);
-    let window = Window { end_ms: at_ms, length };
-    // The revision is there before the first assignment, and so is a witness that a counter was
-    // born later.
-    let selector = names::all_of(&[metrics::ASSIGNMENTS, metrics::REVISION], &subject.metric_id);
-    let query = samples(&selector, &window, client.settings().scrape_interval);
-    let series = client.matrix(&query, at_ms).await.ok()?;
-    if series.is_empty() { None } else { Some(read(&series, window.start_ms())) }
+    let start_ms = clock?.started_ms;
+    if start_ms > at_ms {
+        return None;
+    }
+    let scrape = source.scrape_interval();
+    let from_ms = start_ms.saturating_sub(millis(scrape * SCRAPES_BEFORE + scrape / 2));
+    let series = source.thinned(&selector(subject), from_ms, at_ms).await.ok()?;
+    if series.is_empty() { None } else { Some(read(&series, start_ms)) }
 }
 
 fn read(series: &[Series], start_ms: u64) -> Placed {
@@ -84,7 +91,7 @@ fn side(series: &Series) -> Option<Variant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prometheus::Point;
+    use crate::metrics::Point;
 
     fn series(labels: &[(&str, &str)], points: &[(u64, f64)]) -> Series {
         Series {

@@ -25,7 +25,7 @@ pub use rules::Evidence;
 pub use warnings::Warning;
 
 use crate::gates::{Gate, Subject};
-use crate::prometheus::Settings;
+use crate::metrics::MetricsSettings;
 
 /// The kind that a release file names.
 pub const KIND: &str = "CanaryRelease";
@@ -46,7 +46,7 @@ pub struct Release {
     /// Who of them gets the canary.
     pub assignment: Assignment,
     /// The metrics that the gates and the proofs read.
-    pub prometheus: Settings,
+    pub metrics: MetricsSettings,
     /// How the evidence of ratio gates is judged.
     pub evidence: Evidence,
     /// The steps and what follows them.

@@ -103,7 +103,35 @@ pub(super) struct Source {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Metrics {
-    pub(super) prometheus: Prometheus,
+    pub(super) prometheus: Option<Prometheus>,
+    /// In place of Prometheus.
+    pub(super) targets: Option<Targets>,
+}
+
+/// Pages with metrics that the controller reads itself.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Targets {
+    /// Such as `http://127.0.0.1:9901/stats/prometheus`.
+    #[serde(default)]
+    pub(super) urls: Vec<String>,
+    /// Names with a page behind each of their addresses.
+    #[serde(default)]
+    pub(super) dns: Vec<DnsTarget>,
+    /// How often a page is read; `1s` where it is absent.
+    pub(super) interval: Option<String>,
+    /// The longest time of one reading; `2s` where it is absent.
+    pub(super) timeout: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct DnsTarget {
+    /// Such as `envoy-admin.shop.svc`, a headless service.
+    pub(super) name: String,
+    pub(super) port: u16,
+    /// `/stats/prometheus` where it is absent.
+    pub(super) path: Option<String>,
 }
 
 /// How Prometheus is reached. Files are relative to the release file.

@@ -49,6 +49,13 @@ fn fault(from: &str, to: &str) -> String {
     parse(&SHOP.replace(from, to)).unwrap_err().to_string()
 }
 
+fn prometheus(release: &Release) -> &crate::prometheus::Settings {
+    match &release.metrics {
+        MetricsSettings::Prometheus(settings) => settings,
+        MetricsSettings::Targets(targets) => panic!("{targets:?}"),
+    }
+}
+
 #[test]
 fn a_file_is_read_whole() {
     let release = parse(SHOP).unwrap();
@@ -62,7 +69,7 @@ fn a_file_is_read_whole() {
     let policy = Policy { not_ready_after: Duration::from_secs(20), ..Policy::default() };
     assert_eq!(release.plan.policy, policy);
     assert_eq!(release.plan.gates, ["errors", "latency", "orders"]);
-    assert_eq!(release.prometheus.authentication, Authentication::None);
+    assert_eq!(prometheus(&release).authentication, Authentication::None);
     assert!(release.warnings().is_empty(), "{:?}", release.warnings());
 }
 
@@ -99,8 +106,8 @@ fn the_longest_names_need_a_stated_salt() {
 fn files_are_relative_to_the_release_file() {
     let release = release("scrapeInterval: 5s", "bearerTokenFile: token, caFile: /etc/ca.pem");
     let token = "folder/token".into();
-    assert_eq!(release.prometheus.authentication, Authentication::BearerTokenFile(token));
-    assert_eq!(release.prometheus.ca_file, Some("/etc/ca.pem".into()));
+    assert_eq!(prometheus(&release).authentication, Authentication::BearerTokenFile(token));
+    assert_eq!(prometheus(&release).ca_file, Some("/etc/ca.pem".into()));
 }
 
 #[test]
@@ -199,6 +206,82 @@ fn all_faults_are_told_at_once_in_the_order_of_the_file() {
     assert_eq!(
         places,
         ["folder/shop.yaml:3:18", "folder/shop.yaml:16:16", "folder/shop.yaml:16:25"]
+    );
+}
+
+const TARGETS: &str = "targets: {urls: ['http://127.0.0.1:9901/stats/prometheus'], \
+                       dns: [{name: envoy.shop.svc, port: 9901}]}";
+const PROMETHEUS: &str = "prometheus: {address: \"http://127.0.0.1:9090\", scrapeInterval: 5s}";
+
+#[test]
+fn targets_take_the_place_of_prometheus() {
+    let targets = |text: &str| match release(PROMETHEUS, text).metrics {
+        MetricsSettings::Targets(targets) => targets,
+        MetricsSettings::Prometheus(settings) => panic!("{settings:?}"),
+    };
+    let read = targets(TARGETS);
+    let shown: Vec<String> = read
+        .pages
+        .iter()
+        .map(ToString::to_string)
+        .chain(read.names.iter().map(ToString::to_string))
+        .collect();
+    assert_eq!(
+        shown,
+        ["http://127.0.0.1:9901/stats/prometheus", "dns envoy.shop.svc:9901/stats/prometheus"]
+    );
+    assert_eq!((read.interval, read.timeout), (Duration::from_secs(1), Duration::from_secs(2)));
+    let stated = TARGETS.replace("dns: [", "interval: 250ms, timeout: 1s, dns: [");
+    let read = targets(&stated);
+    assert_eq!((read.interval, read.timeout), (Duration::from_millis(250), Duration::from_secs(1)));
+}
+
+#[test]
+fn targets_are_checked_too() {
+    for (text, expected) in [
+        ("{}", "spec.metrics: missing: where metrics come from: prometheus, or targets"),
+        ("{targets: {}}", "spec.metrics.targets: missing: at least one of urls, such as"),
+        (
+            "{prometheus: {address: 'http://a'}, targets: {urls: ['http://b/']}}",
+            "spec.metrics.targets: \"…\": either this or prometheus",
+        ),
+        (
+            "{targets: {urls: ['http://u:secret@a/']}}",
+            "spec.metrics.targets.urls[0]: \"…\": the address of a page holds no user",
+        ),
+        (
+            "{targets: {urls: ['http://a/x', 'http://a:80/y']}}",
+            "spec.metrics.targets.urls[1]: \"http://a:80/y\": one page a host and port",
+        ),
+        (
+            "{targets: {dns: [{name: 'a b', port: 1}]}}",
+            "spec.metrics.targets.dns[0]: \"a b:1/stats/prometheus\": a DNS target is a name",
+        ),
+        (
+            "{targets: {urls: ['http://a/'], interval: 10ms}}",
+            "spec.metrics.targets.interval: \"10ms\": from 100ms to 2m",
+        ),
+        (
+            "{targets: {urls: ['http://a/'], timeout: 2m}}",
+            "spec.metrics.targets.timeout: \"2m\": from 100ms to 1m",
+        ),
+    ] {
+        let error = fault(&format!("metrics:\n    {PROMETHEUS}"), &format!("metrics: {text}"));
+        assert!(error.contains(expected), "{expected}\n{error}");
+        assert!(error.starts_with("folder/shop.yaml:"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn a_threshold_needs_prometheus() {
+    let text = SHOP.replace(PROMETHEUS, TARGETS);
+    let gate =
+        "gates:\n    - {name: cpu, kind: threshold, query: 'cpu{v=\"{{variant}}\"}', max: 1}";
+    let error = parse(&text.replace("gates:", gate)).unwrap_err().to_string();
+    assert!(
+        error.contains("spec.gates[0].kind: \"threshold\": a threshold gate asks Prometheus"),
+        "{error}"
     );
 }
 

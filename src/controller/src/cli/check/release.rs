@@ -10,6 +10,7 @@ use serin_rollout::{Approval, OnSuccess};
 
 use super::Meaning;
 use crate::gates::{Gate, Kind};
+use crate::metrics::{MetricsSettings, Targets};
 use crate::release::Release;
 
 pub(super) fn meaning(release: &Release) -> Meaning {
@@ -47,9 +48,13 @@ fn text(release: &Release) -> String {
     }
     line("salt", assignment.salt.to_string());
     line("mark", assignment.mark.to_string());
-    let scrapes = duration::format(release.prometheus.scrape_interval);
+    let scrapes = duration::format(release.metrics.scrape_interval());
     let id = release.rollout_name().metric_id();
-    line("metrics", format!("{}, a scrape every {scrapes}, id {id}", release.prometheus.address));
+    let from = match &release.metrics {
+        MetricsSettings::Prometheus(prometheus) => prometheus.address.to_string(),
+        MetricsSettings::Targets(targets) => pages(targets).join(", "),
+    };
+    line("metrics", format!("{from}, a scrape every {scrapes}, id {id}"));
     line("steps", "WEIGHT      BAKE  REQUESTS  APPROVAL".to_owned());
     for step in release.plan.steps.iter() {
         let bake = duration::format(step.length.longest());
@@ -96,13 +101,26 @@ fn json(release: &Release) -> serde_json::Value {
         "salt": assignment.salt,
         "mark": assignment.mark,
         "metricId": release.rollout_name().metric_id(),
-        "prometheus": release.prometheus.address.to_string(),
-        "scrapeInterval": duration::format(release.prometheus.scrape_interval),
+        "prometheus": match &release.metrics {
+            MetricsSettings::Prometheus(prometheus) => Some(prometheus.address.to_string()),
+            MetricsSettings::Targets(_) => None,
+        },
+        "targets": match &release.metrics {
+            MetricsSettings::Prometheus(_) => None,
+            MetricsSettings::Targets(targets) => Some(pages(targets)),
+        },
+        "scrapeInterval": duration::format(release.metrics.scrape_interval()),
         "steps": steps,
         "leastTime": duration::format(least_time(release)),
         "onSuccess": on_success(release.plan.on_success),
         "gates": gates,
     })
+}
+
+/// The pages that are read, as people write them.
+fn pages(targets: &Targets) -> Vec<String> {
+    let fixed = targets.pages.iter().map(ToString::to_string);
+    fixed.chain(targets.names.iter().map(ToString::to_string)).collect()
 }
 
 fn joined<T: ToString>(items: &[T]) -> String {

@@ -8,6 +8,7 @@ mod counts;
 mod evidence;
 mod gate;
 mod gate_fields;
+mod metrics;
 mod plan;
 mod prometheus;
 mod ratio;
@@ -62,16 +63,14 @@ fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
         faults,
     );
     let traffic = traffic::read(spec.traffic, &at.field("traffic"), faults);
-    let prometheus = prometheus::read(
-        spec.metrics.prometheus,
-        folder,
-        &at.field("metrics").field("prometheus"),
-        faults,
-    );
+    let metrics = metrics::read(spec.metrics, folder, &at.field("metrics"), faults);
     let steps = plan::steps(&spec.steps, &at.field("steps"), faults);
     let gates = gate::all(spec.gates, &at.field("gates"), faults);
     if let (Some(steps), Some(gates)) = (&steps, &gates) {
         plan::check_detection(steps, &gates.read, &at.field("steps"), faults);
+    }
+    if let (Some(metrics), Some(gates)) = (&metrics, &gates) {
+        metrics::fit(metrics, gates, &at.field("gates"), faults);
     }
     let evidence = evidence::read(&spec.evidence, &at.field("evidence"), faults);
     let on_success = plan::on_success(spec.on_success.as_deref(), &at.field("onSuccess"), faults);
@@ -95,7 +94,7 @@ fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
         version: version?,
         traffic: traffic?,
         assignment: assignment?,
-        prometheus: prometheus?,
+        metrics: metrics?,
         evidence: evidence?,
         plan,
         gates,

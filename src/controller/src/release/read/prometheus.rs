@@ -1,22 +1,15 @@
 //! `spec.metrics.prometheus`.
 
-use core::time::Duration;
 use std::path::Path;
 
 use hyper::header::{HeaderName, HeaderValue};
 
+use super::metrics::{INTERVALS, TIMEOUTS};
 use super::{duration_within, from_text};
 use crate::prometheus::{Authentication, ClientCertificate, Settings};
 use crate::release::FieldPath;
 use crate::release::fault::Faults;
 use crate::release::spec::Prometheus;
-
-/// Faster, and three scrapes are over before a proxy takes a weight; slower, and Prometheus itself
-/// takes the last value for gone (it looks back five minutes).
-const SCRAPE_INTERVALS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_mins(2));
-
-/// A query that takes longer than a minute is no base for a decision of seconds.
-const TIMEOUTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_mins(1));
 
 pub(super) fn read(
     spec: Prometheus,
@@ -35,7 +28,7 @@ pub(super) fn read(
     };
     let scrape_interval =
         spec.scrape_interval.map_or(Some(Settings::DEFAULT_SCRAPE_INTERVAL), |text| {
-            duration_within(&text, at.field("scrapeInterval"), SCRAPE_INTERVALS, faults)
+            duration_within(&text, at.field("scrapeInterval"), INTERVALS, faults)
         });
     let timeout = spec.timeout.map_or(Some(Settings::DEFAULT_TIMEOUT), |text| {
         duration_within(&text, at.field("timeout"), TIMEOUTS, faults)

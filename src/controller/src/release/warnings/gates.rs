@@ -77,7 +77,7 @@ impl Release {
         at: &FieldPath,
         warn: &mut dyn FnMut(FieldPath, String),
     ) {
-        let (window, scrape) = (threshold.window, self.prometheus.scrape_interval);
+        let (window, scrape) = (threshold.window, self.metrics.scrape_interval());
         if window < scrape * SCRAPES_PER_WINDOW {
             let (window, scrape) = (in_words(window), in_words(scrape));
             let message =
