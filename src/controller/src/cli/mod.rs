@@ -7,6 +7,7 @@ mod command;
 mod completion;
 mod exit;
 pub mod judge;
+mod plan;
 mod run;
 mod status;
 
@@ -47,6 +48,8 @@ enum Command {
     Check(check::Args),
     /// Judge counts that come as JSON lines on standard input.
     Judge(judge::Args),
+    /// Say what the steps of a release can detect, and when.
+    Plan(plan::Args),
     /// Print the completion script for a shell.
     Completion(completion::Args),
 }
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Assign(args) => assign::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Judge(args) => judge::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Completion(args) => completion::run(&args),
     };
     exit::end(done)
