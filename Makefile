@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wasm test demo demo-keep lint advisories bench clean
+.PHONY: help setup build wasm test demo demo-keep lint advisories bench bench-judge clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -45,6 +45,10 @@ advisories: ## Check the dependencies against the advisory database (needs the n
 bench: setup build wasm ## Measure the cost of the filter and of the controller
 	$(call first-time,target/release/bench,the benchmark)
 	@cargo run --quiet --release --package serin-tests --bin bench
+
+bench-judge: ## Simulate rollouts: false alarms and time to detect, beside other rules
+	$(call first-time,target/release/bench_judge,the simulation)
+	@cargo run --quiet --release --package serin-tests --bin bench_judge
 
 clean: ## Remove target/ (the fetched parts stay in the cache)
 	@cache=$$(cargo xtask cache) && rm -rf target && \

@@ -89,18 +89,15 @@ fn every_console_example_prints_what_it_says() -> Result<()> {
     let mut examples = 0;
     for block in blocks(&readme()?, "console") {
         let (command, expected) = block.split_once('\n').context("a command without an answer")?;
-        let said = match command.strip_prefix("$ echo '") {
-            Some(piped) => {
-                let (input, command) = piped.split_once("' | serin ").context("no pipe")?;
-                fed(&command.split_whitespace().collect::<Vec<_>>(), input)?
-            }
-            None => {
-                let words: Vec<&str> = command.split_whitespace().collect();
-                let ["$", "serin", arguments @ ..] = words.as_slice() else { bail!("{command}") };
-                succeeds(arguments)?
-            }
+        let said = if let Some(piped) = command.strip_prefix("$ echo '") {
+            let (input, command) = piped.split_once("' | serin ").context("no pipe")?;
+            fed(&command.split_whitespace().collect::<Vec<_>>(), input)?
+        } else {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            let ["$", "serin", arguments @ ..] = words.as_slice() else { bail!("{command}") };
+            succeeds(arguments)?
         };
-        ensure!(is_told(&said, &expected), "{command} prints\n{said}");
+        ensure!(is_told(&said, expected), "{command} prints\n{said}");
         examples += 1;
     }
     ensure!(examples >= 2);
