@@ -121,7 +121,7 @@ pub(super) fn of(
         gates,
         skip: rules.skip,
         set_aside: rules.set_aside,
-        scrape_interval: release.prometheus.scrape_interval,
+        scrape_interval: release.metrics.scrape_interval(),
     };
     (question, unknown)
 }
