@@ -9,6 +9,7 @@ mod alternatives;
 mod bits;
 pub mod combine;
 mod counts;
+mod deviance;
 pub mod dispersion;
 pub mod gross;
 mod likelihood;

@@ -17,6 +17,7 @@
 //! 15/16 of the requests for one of sixteen cohorts set aside.
 
 use crate::alternatives::grid;
+use crate::deviance::divergence;
 use crate::{Alpha, Dispersion, Margin, Worse};
 
 /// The smallest and largest ratio that is asked about, as everywhere in this crate.
@@ -54,8 +55,9 @@ impl Chance {
     }
 }
 
-/// The time until `ratio` is seen, in units of the traffic's; `None` where it never is: on the good
-/// side of the margin, or without requests or events on a side.
+/// The time until `ratio` is seen, in units of the traffic's; `None` where it never is: at the margin
+/// itself, or without requests or events on a side. A ratio below the margin is sought where lower
+/// is worse, one above it where higher is: which of them is harm is the caller's to say.
 ///
 /// `intervals_before`: how many intervals of the rollout lie before the harm begins; `None` where
 /// the ratio holds from the start.
@@ -132,7 +134,8 @@ fn time(
     let b = ((1.0 - supposed) / (1.0 - theta0)).ln();
     let events = traffic.requests_per_unit * traffic.stable_rate * (w * ratio + 1.0 - w);
     let lambda = events / traffic.phi.get();
-    let drift = lambda * (theta * a + (1.0 - theta) * b);
+    // theta A + (1 - theta) B, as what the truth is farther from the margin than from the alternative.
+    let drift = lambda * (divergence(theta, theta0) - divergence(theta, supposed));
     if drift <= 0.0 {
         return None;
     }

@@ -8,6 +8,7 @@ use core::f64::consts::TAU;
 use serde::{Deserialize, Serialize};
 
 use crate::bits::exact_counts;
+use crate::deviance::deviance;
 use crate::{Counts, Share};
 
 /// How closely the alternatives gather around the weight: as if so many requests had been seen to
@@ -72,28 +73,6 @@ impl Beta {
             + stirling_rest(a)
             + stirling_rest(b)
             - stirling_rest(all)
-    }
-}
-
-/// `x ln(x/m) + m - x`, without cancellation where x is close to m (Loader, "Fast and accurate
-/// computation of binomial probabilities", 2000).
-fn deviance(x: f64, m: f64) -> f64 {
-    let off = (x - m) / (x + m);
-    // Where the series converges within a dozen terms.
-    if off.abs() >= 0.1 {
-        return x * (x / m).ln() + m - x;
-    }
-    // With x = m (1 + off)/(1 - off): ln(x/m) = 2 (off + off^3/3 + off^5/5 + ...).
-    let (mut power, mut sum) = (2.0 * x * off, (x - m) * off);
-    let mut odd = 3.0;
-    loop {
-        power *= off * off;
-        let next = sum + power / odd;
-        if next.to_bits() == sum.to_bits() {
-            return sum;
-        }
-        sum = next;
-        odd += 2.0;
     }
 }
 
