@@ -3,30 +3,25 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use crate::gates::{self, Kind, Measure};
+use crate::gates::{self, Measure};
 use crate::release::Release;
 use crate::store::Bounds;
 
 /// An answer to the question for bounds.
-type Chosen = Result<BTreeMap<String, Vec<Duration>>, String>;
+pub(super) type Chosen = Result<BTreeMap<String, Vec<Duration>>, String>;
 
 /// The bounds in force after this pass. What was chosen once stays: the counts are about it.
 pub(super) fn in_force(release: &Release, stored: &Bounds, chosen: Option<&Chosen>) -> Bounds {
-    let bounds = of_latency_gates(release).filter_map(|(name, bounds)| {
-        let bounds = match bounds {
-            gates::Bounds::Given(bounds) => Some(bounds),
-            gates::Bounds::FromStable => stored.0.get(name).or_else(|| match chosen {
-                Some(Ok(chosen)) => chosen.get(name),
-                Some(Err(_)) | None => None,
-            }),
-        };
-        Some((name.to_owned(), bounds?.clone()))
-    });
-    Bounds(bounds.collect())
+    let mut all = match chosen {
+        Some(Ok(chosen)) => chosen.clone(),
+        Some(Err(_)) | None => BTreeMap::new(),
+    };
+    all.extend(stored.0.clone());
+    Bounds(release.latency_bounds(&all))
 }
 
 /// The gates whose counts mean something else than before.
-pub(super) fn changed<'a>(before: &'a Bounds, after: &'a Bounds) -> impl Iterator<Item = &'a str> {
+pub(super) fn changed<'a>(before: &'a Bounds, after: &Bounds) -> impl Iterator<Item = &'a str> {
     let other = |(gate, bounds): &(&String, &Vec<Duration>)| {
         after.0.get(*gate).is_some_and(|now| now != *bounds)
     };
@@ -39,29 +34,27 @@ pub(super) fn missing(
     stored: &Bounds,
     chosen: Option<&Chosen>,
 ) -> Option<String> {
-    let without: Vec<&str> = of_latency_gates(release)
-        .filter(|(name, bounds)| {
-            **bounds == gates::Bounds::FromStable && !stored.0.contains_key(*name)
-        })
-        .map(|(name, _)| name)
-        .collect();
+    let without: Vec<&str> = unchosen(release, &stored.0).map(|(name, _)| name).collect();
     if without.is_empty() {
         return None;
     }
     let why = match chosen {
-        None => "it has not been asked yet".to_owned(),
-        Some(Ok(_)) => "they are being published".to_owned(),
-        Some(Err(why)) => why.clone(),
+        None => "nobody has answered yet",
+        Some(Ok(_)) => "they are being published",
+        Some(Err(why)) => why,
     };
-    Some(format!("the bounds of {} are chosen from stable's requests: {why}", without.join(", ")))
+    Some(format!("bounds for {} are chosen from stable's requests: {why}", without.join(", ")))
 }
 
-fn of_latency_gates(release: &Release) -> impl Iterator<Item = (&str, &gates::Bounds)> {
-    release.gates.iter().filter_map(|gate| match &gate.kind {
-        Kind::Ratio(ratio) => match &ratio.measure {
-            Measure::Latency { bounds } => Some((gate.name.as_str(), bounds)),
-            Measure::ErrorRate { .. } | Measure::Conversion { .. } => None,
-        },
-        _ => None,
+/// The gates whose bounds are to be chosen from stable and are not among these.
+pub(crate) fn unchosen<'a>(
+    release: &'a Release,
+    chosen: &BTreeMap<String, Vec<Duration>>,
+) -> impl Iterator<Item = (&'a str, &'a gates::Ratio)> {
+    release.gates.iter().filter_map(|gate| {
+        let ratio = gate.ratio()?;
+        let from_stable =
+            matches!(ratio.measure, Measure::Latency { bounds: gates::Bounds::FromStable });
+        (from_stable && !chosen.contains_key(&gate.name)).then_some((gate.name.as_str(), ratio))
     })
 }

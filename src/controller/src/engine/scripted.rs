@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serin_assignment::Weight;
+use serin_judge::Interval;
+use serin_judge::panel::Counted;
 use serin_rollout::{CanaryTraffic, Endpoints, GateReading, Phase, Proof, State, Verdict};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{Sender, UnboundedSender};
@@ -12,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::judged::Counts;
 use super::{Clock, Engine, Handle, Keep, Observe, Part, Question, Reload, Stop};
 use crate::publish::{Board, Published};
 use crate::release::Release;
@@ -31,6 +34,10 @@ pub(crate) struct Metrics {
     pub(crate) gate_hangs: bool,
     /// Whether all other answers never come.
     pub(crate) rest_hangs: bool,
+    /// The share of the canary's requests that fail; stable's is 0.5 %.
+    pub(crate) failing: f64,
+    /// Where it is not so in every cohort: the one whose requests all fail besides.
+    pub(crate) broken_cohort: Option<usize>,
     /// The canary's endpoints.
     pub(crate) canary: Endpoints,
     /// The weight in force; `Err` where Prometheus is down.
@@ -41,6 +48,8 @@ pub(crate) const HEALTHY: Metrics = Metrics {
     verdict: Verdict::Pass,
     gate_hangs: false,
     rest_hangs: false,
+    failing: 0.005,
+    broken_cohort: None,
     canary: Endpoints::Ready,
     in_force: Ok(None),
 };
@@ -70,6 +79,8 @@ impl Observe for World {
                 detail: String::new(),
             };
             tell.send(Part::Gate(reading)).unwrap();
+            let counts = counted(&question, &metrics, self.clock.wall_ms());
+            tell.send(Part::Counts(counts)).unwrap();
         }
         if !metrics.rest_hangs {
             for part in self.rest(&question.state, metrics.canary) {
@@ -104,6 +115,31 @@ impl World {
             Part::CanaryTraffic(traffic),
         ]
     }
+}
+
+/// What was counted since the question's cut, in intervals of a second: 1,000 requests each.
+fn counted(question: &Question, metrics: &Metrics, now_ms: u64) -> Counts {
+    let (state, gate) = (&question.state, "answers");
+    let Some(started_ms) = state.exposed_since_ms else { return Counts::default() };
+    let mut from_ms = question.cuts.get(gate).copied().unwrap_or(started_ms);
+    let mut counted = Vec::new();
+    while from_ms + 1_000 <= now_ms {
+        let to_ms = from_ms + 1_000;
+        let interval = interval(metrics, state.traffic.weight.share());
+        let gates = [(gate.to_owned(), vec![interval])].into();
+        counted.push(Counted { from_ms, to_ms, gates });
+        from_ms = to_ms;
+    }
+    Counts { counted, ..Counts::default() }
+}
+
+fn interval(metrics: &Metrics, weight: f64) -> Interval {
+    let (canary, stable) = (1_000.0 * weight / 16.0, 1_000.0 * (1.0 - weight) / 16.0);
+    let cohort = |number| {
+        let failing = if metrics.broken_cohort == Some(number) { 1.0 } else { metrics.failing };
+        serin_judge::Counts::try_new(canary, canary * failing, stable, stable * 0.005).unwrap()
+    };
+    Interval { cohorts: (0..16).map(cohort).collect(), rest: serin_judge::Counts::ZERO }
 }
 
 /// The only rollout of a document, as far as tests look at it.
@@ -192,11 +228,13 @@ spec:
     identity: [{{header: x-user-id}}]
   metrics:
     prometheus: {{address: 'http://127.0.0.1:9', scrapeInterval: 1s, timeout: 2s}}
+  evidence: {{skip: 0s}}
   steps:
     - {{weight: 5%, bake: 3s, minRequests: 10}}
     - {{weight: 100%, bake: 3s}}
   gates:
-    - {{name: errors, preset: envoyErrorRate, max: 2%}}
+    - {{name: errors, kind: threshold, query: vector(0), max: 1, window: 2s}}
+    - {{name: answers, kind: errorRate}}
 "
     );
     Arc::new(Release::parse(&text, Path::new("shop.yaml")).unwrap())

@@ -10,6 +10,7 @@ use serin_rollout::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::bounds::Chosen;
 use super::gathering::News;
 use super::judged::Counts;
 
@@ -53,7 +54,7 @@ pub enum Part {
     /// What was counted for the ratio gates.
     Counts(Counts),
     /// Bounds for the latency gates that have none yet, or why there are none.
-    Bounds(Result<BTreeMap<String, Vec<Duration>>, String>),
+    Bounds(Chosen),
     /// Requests that the canary served since the step's clock started.
     CanaryRequests(Option<u64>),
     /// The canary's share of the requests that the hash placed since then, 0.0 to 1.0.
@@ -86,7 +87,7 @@ pub(super) struct Seen {
     proof: Option<Proof>,
     gates: BTreeMap<String, GateReading>,
     counts: Option<Counts>,
-    bounds: Option<Result<BTreeMap<String, Vec<Duration>>, String>>,
+    bounds: Option<Chosen>,
     canary_requests: Option<u64>,
     observed_share: Option<f64>,
     canary: Option<Endpoints>,
@@ -158,7 +159,7 @@ impl Seen {
         self.counts.as_ref()
     }
 
-    pub(super) const fn bounds(&self) -> Option<&Result<BTreeMap<String, Vec<Duration>>, String>> {
+    pub(super) const fn bounds(&self) -> Option<&Chosen> {
         self.bounds.as_ref()
     }
 

@@ -9,6 +9,7 @@ use super::{Answer, Keep};
 use crate::status::ConditionKind;
 use crate::store::Record;
 
+mod judge;
 mod reload;
 
 /// From the start to the end: two steps of 3 s, each proved within a pass.
