@@ -155,3 +155,23 @@ fn nothing_is_seen_where_nothing_happens() {
         assert_eq!(found, None, "{ratio}");
     }
 }
+
+/// In the median the time is H/J, so that two times stand to each other as their heights do.
+#[test]
+fn late_harm_takes_longer_by_the_fitted_height() {
+    let traffic = Traffic {
+        requests_per_unit: 400.0,
+        canary_share: 0.05,
+        stable_rate: 0.005,
+        phi: Dispersion::NONE,
+    };
+    let margin = Margin::default_for(Worse::Higher);
+    let time = |before: Option<f64>| {
+        time_to_detect(&traffic, 2.0, margin, Alpha::default(), Chance::Half, before).unwrap()
+    };
+    let height = 100_f64.ln() + 1.0;
+    for before in [0.0, 48.0, 720.0] {
+        let late = height + 1.3 * (2.0 * (before + 1.0_f64)).ln();
+        close(time(Some(before)) / time(None), late / height);
+    }
+}
