@@ -7,6 +7,7 @@
 //! [`server`], [`cli`]).
 
 pub mod cli;
+pub mod counts;
 pub mod engine;
 pub mod gates;
 mod input;

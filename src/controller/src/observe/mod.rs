@@ -25,6 +25,7 @@ use crate::metrics::{Source, now_ms};
 use crate::prometheus::SetupError;
 use crate::release::Release;
 
+pub(crate) use names::flat;
 pub use weight_in_force::WeightUnknown;
 
 /// The eyes of one release.

@@ -11,7 +11,7 @@ use crate::gates::cluster_label;
 use crate::metrics::{Matcher, Selector, Text};
 
 /// A metric's name as Envoy exports it where no tags are taken out.
-fn flat(base: &str, tags: &[(&str, &str)]) -> String {
+pub(crate) fn flat(base: &str, tags: &[(&str, &str)]) -> String {
     metrics::tagged(base, tags)
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })

@@ -1,0 +1,82 @@
+//! Asking a source for what a ledger needs.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::{join_all, try_join_all};
+use serin_judge::panel::Counted;
+
+use super::Ledger;
+use super::book::LOOK_BACK;
+use super::group::{Ask, Group};
+use crate::metrics::Source;
+
+/// How many questions one pass asks for a group at most, so that a controller that was away for
+/// long catches up without holding up the passes.
+const MOST_QUESTIONS: usize = 20;
+
+/// What a pass over the metrics gave.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// Every interval that has become complete, each gate's in order.
+    pub counted: Vec<Counted>,
+    /// Gates that could not be read, and why. What they missed is counted when they can be.
+    pub unread: BTreeMap<String, String>,
+    /// Whether the filter has counts that its proxies do not export, because they define too many
+    /// names; `None` where it was not read.
+    pub evidence_capped: Option<bool>,
+}
+
+/// Reads what was counted up to `now_ms` (milliseconds since 1970).
+///
+/// It may be dropped at any time: what was read by then is given by the next call.
+pub async fn read(ledger: &mut Ledger, source: &Source, now_ms: u64) -> Reading {
+    let mut reading = Reading { unread: ledger.unusable.clone(), ..Reading::default() };
+    let read = join_all(ledger.groups.iter_mut().map(|group| bring(group, source, now_ms))).await;
+    for (group, result) in ledger.groups.iter_mut().zip(read) {
+        reading.counted.extend(group.take());
+        match result {
+            Ok(()) => {
+                if let Some(capped) = group.capped() {
+                    reading.evidence_capped = Some(reading.evidence_capped == Some(true) || capped);
+                }
+            }
+            Err(why) => {
+                reading.unread.extend(group.gates().map(|gate| (gate.to_owned(), why.clone())));
+            }
+        }
+    }
+    reading.counted.sort_by_key(|counted| counted.to_ms);
+    reading
+}
+
+/// Brings a group up to date.
+async fn bring(group: &mut Group, source: &Source, now_ms: u64) -> Result<(), String> {
+    let selectors = group.selectors();
+    for _ in 0..MOST_QUESTIONS {
+        let Some(ask) = group.ask(now_ms) else { break };
+        match ask {
+            Ask::Baseline { from_ms, cut_ms } => {
+                let recent = samples(&selectors, source, from_ms, cut_ms);
+                let last = selectors.iter().map(|it| source.last(it, LOOK_BACK, cut_ms));
+                let (recent, last) = tokio::join!(recent, try_join_all(last));
+                let last = last.map_err(|error| error.to_string())?;
+                group.baseline(&recent?.concat(), &last.concat());
+            }
+            Ask::Samples { from_ms, to_ms } => {
+                let answers = samples(&selectors, source, from_ms, to_ms).await?;
+                group.advance(&answers, to_ms)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn samples(
+    selectors: &[crate::metrics::Selector],
+    source: &Source,
+    from_ms: u64,
+    to_ms: u64,
+) -> Result<Vec<Vec<crate::metrics::Series>>, String> {
+    let asked = selectors.iter().map(|selector| source.samples(selector, from_ms, to_ms));
+    try_join_all(asked).await.map_err(|error| error.to_string())
+}
