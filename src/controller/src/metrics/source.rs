@@ -42,7 +42,7 @@ impl MetricsSettings {
 #[derive(Debug)]
 pub enum Source {
     /// A Prometheus that scrapes the proxies.
-    Prometheus(Client),
+    Prometheus(Box<Client>),
     /// The pages of the proxies or applications themselves.
     Targets(Scraper),
 }
@@ -55,7 +55,9 @@ impl Source {
     /// [`SetupError`] where a certificate or key cannot be used.
     pub async fn new(settings: MetricsSettings) -> Result<Self, SetupError> {
         Ok(match settings {
-            MetricsSettings::Prometheus(settings) => Self::Prometheus(Client::new(settings).await?),
+            MetricsSettings::Prometheus(settings) => {
+                Self::Prometheus(Box::new(Client::new(settings).await?))
+            }
             MetricsSettings::Targets(targets) => Self::Targets(Scraper::start(targets)?),
         })
     }

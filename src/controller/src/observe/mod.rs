@@ -1,14 +1,15 @@
 //! Looks at a release through its metrics: the part of an observation that they can tell.
 //!
 //! Every question has a file of its own, with the selector beside the pure function that reads the
-//! samples, wherever they come from. All are asked at the same time and told as they are answered; one without an answer
-//! says so, and none waits for another.
+//! samples, wherever they come from. All are asked at the same time and told as they are answered;
+//! one without an answer says so, and none waits for another.
 
 mod canary_traffic;
 mod endpoints;
 mod names;
 mod proof;
 mod requests;
+mod served;
 mod weight_in_force;
 
 use core::time::Duration;
@@ -50,6 +51,7 @@ impl Observer {
             endpoints::selector(&subject, Variant::Stable),
             proof::selector(&subject),
             requests::selector(&subject),
+            served::selector(&subject),
             weight_in_force::selector(&subject),
         ]);
         Ok(Self { source, subject, gates: release.gates.clone().into() })
@@ -92,7 +94,10 @@ impl Observer {
         let stable = async {
             tell(Part::Stable(endpoints::ask(source, subject, Variant::Stable, at_ms).await));
         };
-        tokio::join!(gates, proof, requests, traffic, canary, stable);
+        let served = async {
+            tell(Part::Served(served::ask(source, subject, at_ms).await));
+        };
+        tokio::join!(gates, proof, requests, traffic, canary, stable, served);
     }
 
     /// The canary's share that proxies showed last within five minutes, the highest where they

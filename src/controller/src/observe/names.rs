@@ -8,7 +8,7 @@
 use serin_document::metrics;
 
 use crate::gates::cluster_label;
-use crate::metrics::{Matcher, Selector, Text};
+use crate::metrics::{Labels, Matcher, Selector, Text};
 
 /// A metric's name as Envoy exports it where no tags are taken out.
 pub(crate) fn flat(base: &str, tags: &[(&str, &str)]) -> String {
@@ -33,10 +33,16 @@ pub(super) fn of_cluster(names: &[&str], cluster: &str) -> Selector {
     Selector::of_any(names.iter().copied().map(Text::whole), [cluster])
 }
 
-/// How the name of a series ends that carries these tags last, where none was taken out.
-pub(super) fn flat_end(tags: &[(&str, &str)]) -> String {
+/// Whether a series is of the metric `base` with these tags, which are the last of its name where
+/// none was taken out.
+pub(super) fn carries(labels: &Labels, base: &str, tags: &[(&str, &str)]) -> bool {
+    let label = |name: &str| labels.get(name).map_or("", String::as_str);
+    let name = label("__name__");
+    if name == base {
+        return tags.iter().all(|(key, value)| label(key) == *value);
+    }
     // A leading `_` stands for what separates the tags before.
-    flat("", tags)
+    name.strip_prefix(base).is_some_and(|rest| rest.ends_with(&flat("", tags)))
 }
 
 #[cfg(test)]
@@ -61,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_flat_name_is_that_of_the_whole() {
+    fn tags_are_found_in_labels_and_in_names() {
         let tags =
             [("id", "0a1b2c3d"), ("rollout", "shop/a"), ("variant", "canary"), ("reason", "hash")];
         let whole = flat("serin_assignments", &tags);
@@ -69,7 +75,19 @@ mod tests {
             whole,
             "serin_assignments_id___0a1b2c3d___rollout___shop_a___variant___canary___reason___hash___"
         );
-        assert!(whole.ends_with(&flat_end(&[("variant", "canary"), ("reason", "hash")])));
-        assert!(!whole.ends_with(&flat_end(&[("variant", "stable"), ("reason", "hash")])));
+        let labels = |pairs: &[(&str, &str)]| -> Labels {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let mut extracted = labels(&tags);
+        extracted.insert("__name__".to_owned(), "serin_assignments".to_owned());
+        for series in [labels(&[("__name__", &whole)]), extracted] {
+            let carries = |base, variant, reason| {
+                carries(&series, base, &[("variant", variant), ("reason", reason)])
+            };
+            assert!(carries("serin_assignments", "canary", "hash"));
+            assert!(!carries("serin_assignments", "stable", "hash"));
+            assert!(!carries("serin_assignments", "canary", "random"));
+            assert!(!carries("serin_served", "canary", "hash"));
+        }
     }
 }

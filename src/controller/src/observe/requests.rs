@@ -69,23 +69,12 @@ fn read(series: &[Series], start_ms: u64) -> Placed {
 
 /// The side of a series that counts as evidence.
 fn side(series: &Series) -> Option<Variant> {
-    let label = |name: &str| series.labels.get(name).map_or("", String::as_str);
-    let name = label("__name__");
-    for side in [Variant::Canary, Variant::Stable] {
-        for reason in [Reason::Hash, Reason::Random] {
-            let (side_name, reason) = (side.as_str(), reason.as_str());
-            let tags = [(metrics::VARIANT, side_name), (metrics::REASON, reason)];
-            let extracted = name == metrics::ASSIGNMENTS
-                && label(metrics::VARIANT) == side_name
-                && label(metrics::REASON) == reason;
-            let flat =
-                name.starts_with(metrics::ASSIGNMENTS) && name.ends_with(&names::flat_end(&tags));
-            if extracted || flat {
-                return Some(side);
-            }
-        }
-    }
-    None
+    [Variant::Canary, Variant::Stable].into_iter().find(|side| {
+        [Reason::Hash, Reason::Random].into_iter().any(|reason| {
+            let tags = [(metrics::VARIANT, side.as_str()), (metrics::REASON, reason.as_str())];
+            names::carries(&series.labels, metrics::ASSIGNMENTS, &tags)
+        })
+    })
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
     assert!(parts.contains(&Part::CanaryTraffic(CanaryTraffic::Flowing)), "{parts:?}");
     assert!(parts.contains(&Part::Canary(Endpoints::NotReady)), "{parts:?}");
     assert!(parts.contains(&Part::Stable(Endpoints::Ready)), "{parts:?}");
-    assert_eq!(parts.len(), 7, "{parts:?}");
+    assert_eq!(parts.len(), 8, "{parts:?}");
     // What a rollback took back a moment ago is in force no more.
     for (scrape, weight) in [(EMPTY - 1, "5%"), (EMPTY, "0%")] {
         let in_force = observer.weight_in_force_at(history.scrape_ms(scrape) + 1000).await;
@@ -178,6 +178,6 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
         };
         assert!(unknown, "{part:?}");
     }
-    assert_eq!(parts.len(), 7);
+    assert_eq!(parts.len(), 8);
     assert!(observer.weight_in_force_at(end_ms).await.is_err(), "not known is not none");
 }

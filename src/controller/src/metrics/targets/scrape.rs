@@ -43,11 +43,10 @@ pub(super) async fn all(targets: Targets, http: Http, store: Shared) {
             stays
         });
         for (instance, page) in found.pages {
-            if !running.contains_key(&instance) {
+            running.entry(instance).or_insert_with_key(|instance| {
                 let target = Target { instance: instance.clone(), page, interval, limit };
-                let task = tasks.spawn(target.read_on(http.clone(), Shared::clone(&store)));
-                running.insert(instance, task);
-            }
+                tasks.spawn(target.read_on(http.clone(), Shared::clone(&store)))
+            });
         }
         // What was ended above leaves its place.
         while tasks.try_join_next().is_some() {}
@@ -82,14 +81,15 @@ impl Target {
 }
 
 /// Notes how it went, and says so where it went otherwise before.
-fn note(store: &Shared, target: &str, trouble: Option<QueryError>) {
+fn note(store: &Shared, page: &str, trouble: Option<QueryError>) {
     let told = trouble.as_ref().map(ToString::to_string);
-    if !locked(store).note(target, trouble) {
+    if !locked(store).note(page, trouble) {
         return;
     }
-    match told {
-        Some(why) => tracing::warn!(target, "no metrics from a target: {why}"),
-        None => tracing::info!(target, "metrics from a target again"),
+    if let Some(why) = told {
+        tracing::warn!(page, "no metrics: {why}");
+    } else {
+        tracing::info!(page, "metrics again");
     }
 }
 
