@@ -122,6 +122,8 @@ pub struct Evidence {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GateEvidence {
+    /// What it compares.
+    pub measure: Measured,
     /// The evidence on all counts.
     pub log_e: f64,
     /// The evidence without the worst cohorts.
@@ -144,6 +146,18 @@ pub struct GateEvidence {
     pub canary: SideCounts,
     /// Stable's counts.
     pub stable: SideCounts,
+}
+
+/// What a ratio gate compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Measured {
+    /// The share of requests that fail.
+    ErrorRate,
+    /// The share of requests that are slow.
+    Latency,
+    /// The share of opportunities that are taken.
+    Conversion,
 }
 
 /// What was counted on a side.
@@ -215,6 +229,16 @@ impl Status {
     pub fn key(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
     }
+
+    /// The same without what its decisions follow from.
+    #[must_use]
+    pub fn without_inputs(&self) -> Self {
+        let mut short = self.clone();
+        for decision in &mut short.decisions {
+            decision.inputs = None;
+        }
+        short
+    }
 }
 
 /// A time stamp from milliseconds since 1970; the last one that can be told where it is beyond.
@@ -245,7 +269,8 @@ mod written_duration {
 
 #[cfg(test)]
 pub(crate) fn example() -> Status {
-    serde_json::from_value(serde_json::json!({
+    serde_json::from_str(
+        r#"{
         "namespace": "demo", "name": "shop", "version": "v2", "phase": "Progressing",
         "step": 2, "steps": 5, "weight": "25%", "canaryServes": true, "revision": 12,
         "publishedAt": "2026-11-23T19:00:00.123Z", "salt": "demo/shop/1", "observedShare": 0.2483,
@@ -253,11 +278,19 @@ pub(crate) fn example() -> Status {
         "stepClock": {"startedAt": "2026-11-23T19:00:01Z", "baked": "42s", "bake": "10m"},
         "canaryRequests": 312, "paused": null, "frozen": false, "reason": "Baking",
         "message": "holding 25%", "alerts": [], "conditions": [],
+        "evidence": {"logE": 0.25, "logThreshold": 4.5, "intervals": 42}, "detectable": 3.1,
         "gates": [{"name": "errors", "verdict": "pass", "detail": "canary 0.1 % of 1,234 requests",
-                   "at": "2026-11-23T19:00:40Z"}],
+                   "at": "2026-11-23T19:00:40Z", "evidence": {
+                       "measure": "errorRate", "logE": 0.5, "logEWorst": 0.25, "setAside": [7], "logFloor": -1.5,
+                       "weight": 1.0, "ratio": 1.5, "ratioLow": 0.5, "ratioHigh": 4.5,
+                       "detectable": 3.1, "canary": {"requests": 1234.0, "events": 1.0},
+                       "stable": {"requests": 3702.0, "events": 2.0}}}],
         "decisions": [{"at": "2026-11-23T19:00:00.123Z", "reason": "Advanced",
-                       "message": "rising from 5% to 25%", "step": 2, "weight": "25%"}]
-    }))
+                       "message": "rising from 5% to 25%", "step": 2, "weight": "25%",
+                       "inputs": {"state": {"step": 0}, "now": {"wallMs": 1795460400123},
+                                  "observation": {"gates": []}, "findings": null}}]
+    }"#,
+    )
     .unwrap()
 }
 

@@ -50,6 +50,9 @@ pub struct Telemetry {
     step: Family<ReleaseLabels, Gauge>,
     phase: Family<PhaseLabels, Gauge>,
     gate: Family<GateLabels, Gauge>,
+    evidence: Family<ReleaseLabels, Gauge<f64, AtomicU64>>,
+    gate_evidence: Family<EvidenceLabels, Gauge<f64, AtomicU64>>,
+    detectable: Family<EvidenceLabels, Gauge<f64, AtomicU64>>,
     alert: Family<AlertLabels, Gauge>,
     decisions: Family<DecisionLabels, Counter>,
     document: Gauge,
@@ -77,6 +80,13 @@ struct GateLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EvidenceLabels {
+    namespace: String,
+    name: String,
+    gate: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AlertLabels {
     namespace: String,
     name: String,
@@ -101,6 +111,13 @@ impl GateLabels {
     }
 }
 
+impl EvidenceLabels {
+    fn new((namespace, name): (&str, &str), gate: &str) -> Self {
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        Self { namespace, name, gate: gate.to_owned() }
+    }
+}
+
 impl Default for Telemetry {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("serin");
@@ -109,6 +126,9 @@ impl Default for Telemetry {
             step: Family::default(),
             phase: Family::default(),
             gate: Family::default(),
+            evidence: Family::default(),
+            gate_evidence: Family::default(),
+            detectable: Family::default(),
             alert: Family::default(),
             decisions: Family::default(),
             document: Gauge::default(),
@@ -120,6 +140,21 @@ impl Default for Telemetry {
         registry.register("release_step", "The present step, counted from 1", this.step.clone());
         registry.register("release_phase", "1 for the present phase", this.phase.clone());
         registry.register("release_gate", "1 for a gate's last verdict", this.gate.clone());
+        registry.register(
+            "release_log_evidence",
+            "Natural logarithm of the evidence that decides; a rollback at ln(1/alpha)",
+            this.evidence.clone(),
+        );
+        registry.register(
+            "release_gate_log_evidence",
+            "Natural logarithm of a gate's evidence without its worst cohorts",
+            this.gate_evidence.clone(),
+        );
+        registry.register(
+            "release_gate_detectable_ratio",
+            "The ratio that the step would have shown by now with a chance of 90 %; 0 while none",
+            this.detectable.clone(),
+        );
         registry.register("release_alert", "1 while an alert is active", this.alert.clone());
         registry.register(
             "release_decisions",
@@ -159,6 +194,24 @@ impl Telemetry {
                 let labels = GateLabels::new((&namespace, &name), &gate.name, verdict);
                 self.gate.get_or_create(&labels).set(i64::from(gate.verdict == verdict));
             }
+            let labels = EvidenceLabels::new((&namespace, &name), &gate.name);
+            match &gate.evidence {
+                Some(evidence) => {
+                    self.gate_evidence.get_or_create(&labels).set(evidence.log_e_worst);
+                    let detectable = evidence.detectable.unwrap_or(0.0);
+                    self.detectable.get_or_create(&labels).set(detectable);
+                }
+                // A rollout that has not begun has none of the one before.
+                None => self.forget_evidence(&labels),
+            }
+        }
+        match &status.evidence {
+            Some(evidence) => {
+                self.evidence.get_or_create(&release).set(evidence.log_e);
+            }
+            None => {
+                self.evidence.remove(&release);
+            }
         }
     }
 
@@ -167,6 +220,12 @@ impl Telemetry {
         for verdict in VERDICTS {
             self.gate.remove(&GateLabels::new((&release.namespace, &release.name), gate, verdict));
         }
+        self.forget_evidence(&EvidenceLabels::new((&release.namespace, &release.name), gate));
+    }
+
+    fn forget_evidence(&self, labels: &EvidenceLabels) {
+        self.gate_evidence.remove(labels);
+        self.detectable.remove(labels);
     }
 
     /// Counts a decision that was news.
@@ -219,6 +278,9 @@ mod tests {
             "serin_release_phase{namespace=\"demo\",name=\"shop\",phase=\"Progressing\"} 1",
             "serin_release_phase{namespace=\"demo\",name=\"shop\",phase=\"RolledBack\"} 0",
             "serin_release_gate{namespace=\"demo\",name=\"shop\",gate=\"errors\",verdict=\"Pass\"} 1",
+            "serin_release_log_evidence{namespace=\"demo\",name=\"shop\"} 0.25",
+            "serin_release_gate_log_evidence{namespace=\"demo\",name=\"shop\",gate=\"errors\"} 0.25",
+            "serin_release_gate_detectable_ratio{namespace=\"demo\",name=\"shop\",gate=\"errors\"} 3.1",
             "serin_release_alert{namespace=\"demo\",name=\"shop\",alert=\"NoData\"} 0",
             "serin_release_decisions_total{namespace=\"demo\",name=\"shop\",reason=\"Advanced\"} 1",
             "serin_document_published_revision 12",

@@ -81,6 +81,11 @@ impl Client {
         self.ask(Method::GET, "/v1/releases").await
     }
 
+    /// One release, with what its decisions follow from.
+    pub(super) async fn whole(&self, release: &Status) -> Result<Status, Failure> {
+        self.ask(Method::GET, &format!("/v1/releases/{}", release.key())).await
+    }
+
     /// Gives a command and waits for what it led to.
     pub(super) async fn command(&self, to: &Status, command: Command) -> Result<Status, Failure> {
         let command = match command {

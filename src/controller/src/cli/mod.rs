@@ -6,6 +6,7 @@ mod client;
 mod command;
 mod completion;
 mod exit;
+mod explain;
 pub mod judge;
 mod plan;
 mod run;
@@ -32,6 +33,8 @@ enum Command {
     Run(run::Args),
     /// Show how releases stand.
     Status(status::Args),
+    /// Say why each decision of a release was taken.
+    Explain(explain::Args),
     /// Agree to the end of a step that waits for a person, or of a promotion.
     Approve(command::Args),
     /// Stop rises; harm still rolls back.
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(args),
         Command::Status(args) => status::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Approve(args) => command::run(&args, Ask::Approve),
         Command::Pause(args) => command::run(&args, Ask::Pause),
         Command::Resume(args) => command::run(&args, Ask::Resume),

@@ -3,15 +3,15 @@
 use core::time::Duration;
 
 use serin_assignment::Weight;
-use serin_judge::panel::{Finding, Findings};
+use serin_judge::panel::{Finding, Findings, GateRules, Measure, Rules};
 use serin_rollout::Proof;
 
 use super::seen::Seen;
 use super::task::Running;
 use crate::release::Release;
 use crate::status::{
-    Clock, Condition, ConditionKind, Decision, Evidence, Gate, GateEvidence, Proxies, RaisedAlert,
-    SideCounts, Status, timestamp,
+    Clock, Condition, ConditionKind, Decision, Evidence, Gate, GateEvidence, Measured, Proxies,
+    RaisedAlert, SideCounts, Status, timestamp,
 };
 use crate::store::Logged;
 
@@ -89,7 +89,7 @@ pub(super) fn known<O, K>(running: &Running<O, K>, seen: &Seen) -> Status {
             intervals: found.intervals,
         }),
         detectable: running.detectable(),
-        gates: gates(state, running.findings.as_ref()),
+        gates: gates(state, running.findings.as_ref(), &running.rules),
         alerts: record
             .alerts
             .iter()
@@ -100,24 +100,30 @@ pub(super) fn known<O, K>(running: &Running<O, K>, seen: &Seen) -> Status {
     }
 }
 
-fn gates(state: &serin_rollout::State, findings: Option<&Findings>) -> Vec<Gate> {
+fn gates(state: &serin_rollout::State, findings: Option<&Findings>, rules: &Rules) -> Vec<Gate> {
     let found = |gate: &str| {
         let gates = &findings?.gates;
-        gates.iter().find(|one| one.gate == gate && one.cut_ms.is_some())
+        let found = gates.iter().find(|one| one.gate == gate && one.cut_ms.is_some())?;
+        Some(evidence(found, rules.gate(gate)?))
     };
     let gate = |reading: &serin_rollout::GateReading| Gate {
         name: reading.gate.clone(),
         verdict: reading.verdict,
         detail: reading.detail.clone(),
         at: timestamp(reading.at_ms),
-        evidence: found(&reading.gate).map(evidence),
+        evidence: found(&reading.gate),
     };
     state.gates.iter().map(gate).collect()
 }
 
-fn evidence(found: &Finding) -> GateEvidence {
+fn evidence(found: &Finding, rules: &GateRules) -> GateEvidence {
     let counts = &found.counts;
     GateEvidence {
+        measure: match rules.measure {
+            Measure::Errors { .. } => Measured::ErrorRate,
+            Measure::Slow => Measured::Latency,
+            Measure::Conversions { .. } => Measured::Conversion,
+        },
         log_e: found.log_e,
         log_e_worst: found.log_e_worst,
         set_aside: found.set_aside.clone(),

@@ -21,9 +21,6 @@ use crate::telemetry::Telemetry;
 /// see must not be older than that.
 const INTERVALS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// How often is looked between two scrapes, so that a new one is seen soon after it is there.
-const LOOKS_PER_SCRAPE: u32 = 4;
-
 /// How much longer than one query the answers of a pass are waited for, so that a query that runs
 /// into its own timeout can still say so.
 const GRACE: Duration = Duration::from_millis(250);
@@ -128,10 +125,10 @@ impl<O: Observe, K: Keep> Engine<O, K> {
         running.run(&mut stop).await;
     }
 
+    /// The pause between two passes, unless a scrape is due before its end.
     pub(super) fn interval(&self) -> Duration {
         let (shortest, longest) = INTERVALS;
-        let by_scrapes = self.release.metrics.scrape_interval() / LOOKS_PER_SCRAPE;
-        self.interval.unwrap_or_else(|| by_scrapes.clamp(shortest, longest))
+        self.interval.unwrap_or_else(|| self.scrape_interval().clamp(shortest, longest))
     }
 
     pub(super) fn patience(&self) -> Duration {

@@ -5,7 +5,8 @@ use core::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serin_rollout::{Phase, Verdict};
 
-use crate::status::Status;
+use crate::gates::numbers::number;
+use crate::status::{GateEvidence, Measured, Status};
 
 /// Width of the weight's bar, in characters: one for each 2.5 %.
 const BAR: u16 = 40;
@@ -51,6 +52,9 @@ fn write_whole(text: &mut String, status: &Status) -> core::fmt::Result {
     for gate in &status.gates {
         let (sign, tone) = verdict(gate.verdict);
         writeln!(text, "gate      {tone}{sign}{tone:#} {}: {}", gate.name, gate.detail)?;
+        if let Some(evidence) = &gate.evidence {
+            writeln!(text, "          {DIM}{}{DIM:#}", detects(evidence))?;
+        }
     }
     for alert in &status.alerts {
         writeln!(text, "alert     {BAD}{:?}{BAD:#} since {:.0}", alert.name, alert.since)?;
@@ -126,6 +130,20 @@ fn phase(status: &Status) -> (String, Style) {
         None => "",
     };
     (format!("{phase:?}{held}"), tone)
+}
+
+/// What the step could have shown by now.
+fn detects(evidence: &GateEvidence) -> String {
+    let Some(ratio) = evidence.detectable else {
+        return "can detect nothing at this step so far".to_owned();
+    };
+    let ratio = number(ratio);
+    let what = match evidence.measure {
+        Measured::ErrorRate => format!("a {ratio}-fold error rate"),
+        Measured::Latency => format!("a {ratio}-fold share of slow requests"),
+        Measured::Conversion => format!("conversions at {ratio} of stable's"),
+    };
+    format!("detects {what} by now, with 90 %")
 }
 
 const fn verdict(verdict: Verdict) -> (&'static str, Style) {

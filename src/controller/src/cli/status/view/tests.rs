@@ -16,6 +16,7 @@ weight    {bar} 25%  seen 24.8 %
 proof     revision 12, published 2026-11-23T19:00:00Z, live at all 2 proxies
 baked     42s of 10m, 312 requests to the canary
 gate      pass errors: canary 0.1 % of 1,234 requests
+          detects a 3.1-fold error rate by now, with 90 %
 now       holding 25%
 2026-11-23T19:00:00Z     25%  rising from 5% to 25%
 "

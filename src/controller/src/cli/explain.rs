@@ -1,0 +1,113 @@
+//! `serin explain`
+
+use core::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use serin_rollout::Reason;
+
+use super::client::{Client, Target, choose};
+use super::{Exit, Failure, Output, block_on, print};
+use crate::status::{Decision, Status};
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const BAD: Style = AnsiColor::Red.on_default();
+
+/// Say why each decision of a release was taken.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// How to print. JSON has all that each decision follows from: the state before it, what was
+    /// observed, the time, and what the evidence said.
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let client = Client::new(&args.target)?;
+    let status = block_on(async {
+        let release = choose(client.list().await?, args.target.release.as_deref())?;
+        client.whole(&release).await
+    })??;
+    match args.output {
+        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&json(&status))?))?,
+        Output::Text => print(&text(&status)?)?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn json(status: &Status) -> serde_json::Value {
+    serde_json::json!({
+        "namespace": status.namespace,
+        "name": status.name,
+        "version": status.version,
+        "decisions": status.decisions,
+    })
+}
+
+/// A sentence a decision, the oldest first.
+fn text(status: &Status) -> Result<String, core::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "{BOLD}{}{BOLD:#}  version {}", status.key(), status.version)?;
+    for decision in &status.decisions {
+        let tone = tone(decision.reason);
+        writeln!(
+            text,
+            "{DIM}{:.0}{DIM:#}  {tone}{:?}{tone:#}  {}\n    {}",
+            decision.at,
+            decision.reason,
+            weights(decision),
+            decision.message
+        )?;
+    }
+    Ok(text)
+}
+
+/// `5% -> 25%`, or one of them where it stayed.
+fn weights(decision: &Decision) -> String {
+    let state = decision.inputs.as_ref().map(|inputs| &inputs["state"]);
+    let before = state.and_then(|state| state["traffic"]["weight"].as_str());
+    let after = decision.weight.to_string();
+    match before {
+        Some(before) if before != after => format!("{before} -> {after}"),
+        _ => after,
+    }
+}
+
+const fn tone(reason: Reason) -> Style {
+    match reason {
+        Reason::Harm | Reason::CanaryNotReady | Reason::Frozen => BAD,
+        _ => BOLD,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+
+    use super::*;
+    use crate::status::example;
+
+    #[test]
+    fn each_decision_is_a_sentence_with_its_numbers() {
+        let mut status = example();
+        status.decisions[0].inputs =
+            Some(serde_json::json!({"state": {"traffic": {"weight": "5%"}}}));
+        let shown = strip_str(&text(&status).unwrap()).to_string();
+        assert_eq!(
+            shown,
+            "demo/shop  version v2\n2026-11-23T19:00:00Z  Advanced  5% -> 25%\n    rising from 5% \
+             to 25%\n"
+        );
+        // A record that did not keep them still says what it knows.
+        status.decisions[0].inputs = None;
+        assert!(text(&status).unwrap().contains("  25%\n"));
+    }
+
+    #[test]
+    fn programs_get_all_that_a_decision_follows_from() {
+        let json = json(&example());
+        assert!(json["decisions"][0]["inputs"]["state"].is_object(), "{json}");
+    }
+}
