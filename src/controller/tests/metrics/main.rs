@@ -15,6 +15,7 @@ mod gates;
 mod history;
 mod observer;
 mod prometheus;
+mod targets;
 mod tls;
 
 use core::time::Duration;
