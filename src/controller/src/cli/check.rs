@@ -1,6 +1,7 @@
 //! `serin check`: whether a file is valid, and what it means.
 
 mod document;
+mod gates;
 mod release;
 
 use std::path::{Path, PathBuf};

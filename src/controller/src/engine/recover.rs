@@ -76,7 +76,7 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             }
             None => State::fresh(version, None, now_ms),
         };
-        let salt = release.rollout(&state.traffic).salt;
+        let salt = release.assignment.salt.clone();
         Record::new(&release.namespace, &release.name, state, salt)
     }
 }

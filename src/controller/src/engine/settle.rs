@@ -1,6 +1,7 @@
 //! From a decision to its effect: intent to the disk, the document, outcome to the disk.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use serin_document::{Revision, Rollout};
 use serin_judge::panel::Findings;
@@ -59,7 +60,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let mut next = self.record.clone();
         if before.traffic.weight.is_zero() {
             // Nobody is on the canary, so nobody is moved by another salt.
-            next.salt = self.engine.release.rollout(&outcome.state.traffic).salt;
+            next.salt = self.engine.release.assignment.salt.clone();
         }
         let over = before.exposed_since_ms.is_some() && outcome.state.exposed_since_ms.is_none();
         // The next rollout is compared with what stable is like then.
@@ -196,7 +197,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
     /// proved live as every other.
     fn wire(&self, next: &mut Record) -> Rollout {
         let compose = |record: &Record| {
-            let mut rollout = self.engine.release.rollout(&record.state.traffic);
+            let mut rollout = self.engine.release.rollout(&record.state.traffic, &BTreeMap::new());
             rollout.salt = record.salt.clone();
             rollout
         };

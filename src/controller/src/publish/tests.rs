@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serin_assignment::Weight;
@@ -18,7 +19,7 @@ fn rollout(name: &str, host: &str, revision: u64) -> Rollout {
           steps: [{{weight: 100%, bake: 1s}}]}}}}"
     );
     let traffic = Traffic { weight: Weight::ZERO, canary_serves: false, revision };
-    Release::parse(&text, Path::new("release.yaml")).unwrap().rollout(&traffic)
+    Release::parse(&text, Path::new("release.yaml")).unwrap().rollout(&traffic, &BTreeMap::new())
 }
 
 async fn publish(board: &Board, rollout: Rollout, now_ms: u64) {

@@ -12,9 +12,13 @@ mod rules;
 mod spec;
 mod warnings;
 
+use core::time::Duration;
+use std::collections::BTreeMap;
+
 use serin_assignment::Salt;
+use serin_document::plugin::ClusterName;
 use serin_document::{
-    Anonymous, HeaderName, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix, Revision,
+    Anonymous, Clusters, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix, Revision,
     Rollout, RolloutName,
 };
 use serin_rollout::{Plan, Traffic, Version};
@@ -68,9 +72,9 @@ pub struct TrafficScope {
     /// The paths, at least one.
     pub paths: Vec<PathPrefix>,
     /// Envoy's name of the cluster that runs the version before.
-    pub stable_cluster: String,
+    pub stable_cluster: ClusterName,
     /// Envoy's name of the cluster that runs the version on trial.
-    pub canary_cluster: String,
+    pub canary_cluster: ClusterName,
 }
 
 /// Who gets the canary.
@@ -89,7 +93,7 @@ pub struct Assignment {
     /// What becomes of marks that requests bring along.
     pub incoming: Incoming,
     /// The header in which the filter tells the application the user's cohort.
-    pub cohort_header: Option<HeaderName>,
+    pub cohort_header: Option<MarkName>,
 }
 
 impl Release {
@@ -105,14 +109,15 @@ impl Release {
         &self.rollout_name
     }
 
-    /// The document's entry that puts `traffic` in force.
+    /// The document's entry that puts `traffic` in force. `chosen` are the bounds of those latency
+    /// gates for which they were chosen before the rollout.
     #[must_use]
-    pub fn rollout(&self, traffic: &Traffic) -> Rollout {
+    pub fn rollout(&self, traffic: &Traffic, chosen: &BTreeMap<String, Vec<Duration>>) -> Rollout {
         Rollout {
             name: self.rollout_name.clone(),
             revision: Revision::new(traffic.revision),
             hosts: self.traffic.hosts.clone(),
-            bare_hosts: std::collections::BTreeMap::new(),
+            bare_hosts: BTreeMap::new(),
             paths: self.traffic.paths.clone(),
             salt: self.assignment.salt.clone(),
             weight: traffic.weight,
@@ -123,9 +128,12 @@ impl Release {
             incoming: self.assignment.incoming,
             count: true,
             mark: self.assignment.mark.clone(),
-            cohort_header: None,
-            clusters: None,
-            latency_bounds: None,
+            cohort_header: self.assignment.cohort_header.clone(),
+            clusters: Some(Clusters {
+                stable: vec![self.traffic.stable_cluster.clone()],
+                canary: vec![self.traffic.canary_cluster.clone()],
+            }),
+            latency_bounds: self.bounds_of_filter(chosen),
             requires: Vec::new(),
         }
     }
@@ -135,8 +143,8 @@ impl Release {
     pub fn subject(&self) -> Subject {
         Subject {
             metric_id: self.rollout_name.metric_id(),
-            stable_cluster: self.traffic.stable_cluster.clone(),
-            canary_cluster: self.traffic.canary_cluster.clone(),
+            stable_cluster: self.traffic.stable_cluster.to_string(),
+            canary_cluster: self.traffic.canary_cluster.to_string(),
         }
     }
 }

@@ -3,11 +3,12 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use serin_document::LatencyBounds;
 use serin_judge::panel::{self, GateRules, Rules};
 use serin_judge::{Alpha, SetAside};
 
 use super::Release;
-use crate::gates::{Bounds, Measure};
+use crate::gates::{Bounds, Counts, Measure};
 
 /// What counts as evidence, and how much of it is needed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,5 +72,20 @@ impl Release {
             Some((gate.name.clone(), bounds))
         });
         bounds.collect()
+    }
+
+    /// The bounds by which the filter counts: those of the one latency gate that it counts for.
+    pub(super) fn bounds_of_filter(
+        &self,
+        chosen: &BTreeMap<String, Vec<Duration>>,
+    ) -> Option<LatencyBounds> {
+        let by_filter = self
+            .gates
+            .iter()
+            .filter(|gate| gate.ratio().is_some_and(|ratio| ratio.counts == Counts::Filter));
+        let bounds = self.latency_bounds(chosen);
+        let found = by_filter.find_map(|gate| bounds.get(&gate.name))?;
+        // Those given are checked with the file; what was chosen and is none counts nothing.
+        LatencyBounds::new(found).ok()
     }
 }

@@ -77,7 +77,13 @@ fn a_file_is_read_whole() {
 fn the_document_takes_what_a_release_says() {
     let traffic =
         Traffic { weight: "5%".parse().unwrap(), canary_serves: true, revision: 1_795_445_683_700 };
-    let rollout = parse(SHOP).unwrap().rollout(&traffic);
+    let rollout = release("testers:", "cohortHeader: x-cohort\n    testers:")
+        .rollout(&traffic, &BTreeMap::new());
+    assert_eq!(rollout.cohort_header.as_ref().map(MarkName::as_str), Some("x-cohort"));
+    let clusters = rollout.clusters.clone().unwrap();
+    assert_eq!(clusters.canary[0].as_str(), "shop-canary");
+    let bounds = rollout.latency_bounds.clone().unwrap();
+    assert_eq!(bounds.as_slice(), [Duration::from_millis(250), Duration::from_secs(1)]);
     let document = serin_document::Document::new(rollout.revision, vec![rollout.clone()]);
     let parsed = serin_document::parse(document.to_json().as_bytes()).unwrap();
     assert_eq!(parsed.document.rollouts, [rollout]);
@@ -173,7 +179,7 @@ fn faults_name_place_field_value_and_rule() {
         (
             "x-serin-opt-in",
             "x-serin-variant",
-            "spec.assignment.mark: \"x-serin-variant\": the mark's",
+            "spec.assignment.mark: \"x-serin-variant\": this header",
         ),
         ("scrapeInterval: 5s", "scrapeInterval: 1ms", "scrapeInterval: \"1ms\": from 100ms to 2m"),
         (

@@ -35,7 +35,7 @@ impl Release {
         let sides =
             [("stable", &self.traffic.stable_cluster), ("canary", &self.traffic.canary_cluster)];
         for (side, cluster) in sides {
-            if cluster.contains('.') {
+            if cluster.as_str().contains('.') {
                 warnings.push(Warning {
                     field: spec.field("traffic").field(side).field("cluster"),
                     message: format!(

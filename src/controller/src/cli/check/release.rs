@@ -5,11 +5,9 @@ use core::time::Duration;
 
 use serde_json::json;
 use serin_document::{IdentitySource, duration};
-use serin_judge::Worse;
-use serin_rollout::{Approval, OnSuccess};
+use serin_rollout::{Approval, Length, OnSuccess, Step};
 
-use super::Meaning;
-use crate::gates::{Gate, Kind};
+use super::{Meaning, gates};
 use crate::metrics::{MetricsSettings, Targets};
 use crate::release::Release;
 
@@ -24,9 +22,23 @@ pub(super) fn meaning(release: &Release) -> Meaning {
 }
 
 /// The least time from the first weight to the end of the last step; approvals and requests come
-/// on top.
+/// on top. A step that lasts until it can detect something has none.
 fn least_time(release: &Release) -> Duration {
-    release.plan.steps.iter().map(|step| step.length.longest()).sum()
+    let least = |step: &Step| match step.length {
+        Length::Bake(bake) => bake,
+        Length::Detect { .. } => Duration::ZERO,
+    };
+    release.plan.steps.iter().map(least).sum()
+}
+
+/// `10m`, or `until 2x, ≤ 2h`.
+fn lasts(length: Length) -> String {
+    match length {
+        Length::Bake(bake) => duration::format(bake),
+        Length::Detect { ratio, at_most } => {
+            format!("until {ratio}x, ≤ {}", duration::format(at_most))
+        }
+    }
 }
 
 fn text(release: &Release) -> String {
@@ -48,6 +60,9 @@ fn text(release: &Release) -> String {
     }
     line("salt", assignment.salt.to_string());
     line("mark", assignment.mark.to_string());
+    if let Some(header) = &assignment.cohort_header {
+        line("cohort", format!("header {header}"));
+    }
     let scrapes = duration::format(release.metrics.scrape_interval());
     let id = release.rollout_name().metric_id();
     let from = match &release.metrics {
@@ -55,16 +70,23 @@ fn text(release: &Release) -> String {
         MetricsSettings::Targets(targets) => pages(targets).join(", "),
     };
     line("metrics", format!("{from}, a scrape every {scrapes}, id {id}"));
-    line("steps", "WEIGHT      BAKE  REQUESTS  APPROVAL".to_owned());
+    let lasting = |step: &Step| lasts(step.length);
+    let width = release.plan.steps.iter().map(|step| lasting(step).chars().count()).max();
+    // As wide as its heading at least.
+    let width = width.unwrap_or_default().max(5);
+    line("steps", format!("WEIGHT  {:>width$}  REQUESTS  APPROVAL", "LASTS"));
     for step in release.plan.steps.iter() {
-        let bake = duration::format(step.length.longest());
-        let (weight, requests) = (step.weight, step.min_requests);
-        line("", format!("{weight:>6}  {bake:>8}  {requests:>8}  {}", approval(step.approval)));
+        let (weight, lasts, requests) = (step.weight, lasting(step), step.min_requests);
+        let approval = approval(step.approval);
+        line("", format!("{weight:>6}  {lasts:>width$}  {requests:>8}  {approval}"));
     }
     line("least time", duration::format(least_time(release)));
     line("on success", on_success(release.plan.on_success).to_owned());
-    for (index, gate) in release.gates.iter().enumerate() {
-        line(if index == 0 { "gates" } else { "" }, format!("{}: {}", gate.name, rule(gate)));
+    for (index, told) in gates::told(release).into_iter().enumerate() {
+        line(if index == 0 { "gates" } else { "" }, told);
+    }
+    if let Some(evidence) = gates::evidence(release) {
+        line("evidence", evidence);
     }
     text
 }
@@ -76,16 +98,22 @@ fn json(release: &Release) -> serde_json::Value {
         .steps
         .iter()
         .map(|step| {
+            let (bake, detect, at_most) = match step.length {
+                Length::Bake(bake) => (Some(duration::format(bake)), None, None),
+                Length::Detect { ratio, at_most } => {
+                    (None, Some(format!("{ratio}x")), Some(duration::format(at_most)))
+                }
+            };
             json!({
                 "weight": step.weight,
-                "bake": duration::format(step.length.longest()),
+                "bake": bake,
+                "detect": detect,
+                "atMost": at_most,
                 "minRequests": step.min_requests,
                 "approval": approval(step.approval),
             })
         })
         .collect();
-    let gates: Vec<_> =
-        release.gates.iter().map(|gate| json!({ "name": gate.name, "rule": rule(gate) })).collect();
     json!({
         "kind": "release",
         "namespace": release.namespace,
@@ -100,6 +128,7 @@ fn json(release: &Release) -> serde_json::Value {
         "testers": assignment.testers,
         "salt": assignment.salt,
         "mark": assignment.mark,
+        "cohortHeader": assignment.cohort_header,
         "metricId": release.rollout_name().metric_id(),
         "prometheus": match &release.metrics {
             MetricsSettings::Prometheus(prometheus) => Some(prometheus.address.to_string()),
@@ -113,7 +142,8 @@ fn json(release: &Release) -> serde_json::Value {
         "steps": steps,
         "leastTime": duration::format(least_time(release)),
         "onSuccess": on_success(release.plan.on_success),
-        "gates": gates,
+        "gates": gates::json(release),
+        "evidence": gates::evidence_json(release),
     })
 }
 
@@ -150,46 +180,5 @@ const fn on_success(on_success: OnSuccess) -> &'static str {
     match on_success {
         OnSuccess::Keep => "keep",
         OnSuccess::Promote => "promote",
-    }
-}
-
-/// What passes, in one sentence.
-fn rule(gate: &Gate) -> String {
-    let window = gate.window().map(duration::format).unwrap_or_default();
-    match &gate.kind {
-        Kind::Ratio(ratio) => {
-            let times = match ratio.measure.worse() {
-                Worse::Higher => "not above",
-                Worse::Lower => "not below",
-            };
-            format!("the canary's rate {times} {} times stable's", ratio.margin)
-        }
-        Kind::EnvoyErrorRate(gate) => {
-            let (max, least) = (gate.max * 100.0, gate.min_samples);
-            format!(
-                "at most {max} % of the canary's answers are 5xx; over {window}, from {least} requests on"
-            )
-        }
-        Kind::EnvoyLatency(gate) => {
-            let (quantile, max) = (gate.quantile * 100.0, duration::format(gate.max));
-            let least = gate.min_samples;
-            format!(
-                "p{quantile} of the canary at most {max}; over {window}, from {least} requests on"
-            )
-        }
-        Kind::Threshold(threshold) => {
-            let limits = &threshold.limits;
-            let parts = [
-                limits.min.map(|min| format!("at least {min}")),
-                limits.max.map(|max| format!("at most {max}")),
-                limits.max_ratio.map(|ratio| format!("at most {ratio} times stable's")),
-            ];
-            let limits = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
-            let samples = threshold
-                .samples
-                .as_ref()
-                .map_or_else(String::new, |samples| format!(", from {} samples on", samples.min));
-            format!("the query's value {limits}; over {window}{samples}")
-        }
     }
 }

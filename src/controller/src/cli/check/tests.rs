@@ -35,6 +35,46 @@ fn a_release_is_told_with_its_least_time_and_its_warnings() {
 }
 
 #[test]
+fn gates_evidence_and_steps_are_told() {
+    let gates = "
+  steps: [{weight: 5%, detect: 2x, atMost: 2h}, {weight: 100%, bake: 20m}]
+  evidence: {alpha: 0.05, skip: 1m, setAside: 2}
+  gates:
+    - {name: errors, kind: errorRate, slo: 2%, weight: 2}
+    - {name: latency, kind: latency, bounds: [250ms, 1s], dispersion: 3}
+    - name: orders
+      kind: conversion
+      lag: 30m
+      counts: {opportunities: {metric: sessions_total}, events: {metric: orders_total}}
+    - {name: sign-off, kind: manual}
+";
+    let steps = "  steps: [{weight: 5%, bake: 10m}, {weight: 100%, bake: 20m}]\n";
+    let meaning = checked("a.yaml", &RELEASE.replace(steps, gates.trim_start_matches('\n')))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let expected = "
+steps       WEIGHT           LASTS  REQUESTS  APPROVAL
+                5%  until 2x, ≤ 2h         0  manual
+              100%             20m         0  manual
+least time  20m
+on success  keep
+gates       errors: errors at most 1.1 times stable's; no harm below 0.1%; hold where both are above 2%; counted by the filter; weight 2
+            latency: requests slower than 250ms, 1s at most 1.1 times stable's; counted by the filter; an event counts 1/3
+            orders: conversions at least 0.95 times stable's; events up to 30m later; counted by orders_total of sessions_total
+            sign-off: `serin approve` ends every step
+evidence    an identical version is rolled back in at most 5% of the rollouts; the first 1m are not judged; what the two worst cohorts show does not count
+";
+    assert!(meaning.text.ends_with(expected), "{}", meaning.text);
+    let json = &meaning.json;
+    assert_eq!(
+        (&json["steps"][0]["detect"], &json["steps"][0]["atMost"]),
+        (&"2x".into(), &"2h".into())
+    );
+    assert_eq!(json["gates"][0]["kind"], "errorRate");
+    assert_eq!(json["gates"][3]["kind"], "manual");
+    assert_eq!(json["evidence"]["setAside"], 2);
+}
+
+#[test]
 fn a_broken_release_is_told_by_line() {
     let error = checked("a.yaml", &RELEASE.replace("5%", "5")).err().unwrap();
     assert!(error.contains("a.yaml:10:20: spec.steps[0].weight: \"5\""), "{error}");

@@ -33,7 +33,7 @@ pub(super) fn read(
     let cohort_header = match spec.cohort_header.as_deref() {
         None => Some(None),
         Some(text) => {
-            faults.parse(at.field("cohortHeader"), text, by_rule(HeaderName::new)).map(Some)
+            faults.parse(at.field("cohortHeader"), text, by_rule(MarkName::new)).map(Some)
         }
     };
     let salt = salt(spec.salt.as_deref(), whose, &at.field("salt"), faults);

@@ -17,6 +17,7 @@ mod traffic;
 use core::fmt::Display;
 use core::str::FromStr;
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serin_document::{
@@ -158,7 +159,8 @@ fn version(text: &str, at: &FieldPath, faults: &mut Faults) -> Option<Version> {
 fn acceptable_to_filters(release: &Release, at: &FieldPath, faults: &mut Faults) {
     let traffic =
         Traffic { weight: serin_assignment::Weight::ZERO, canary_serves: false, revision: 0 };
-    let document = Document::new(Revision::new(0), vec![release.rollout(&traffic)]);
+    let document =
+        Document::new(Revision::new(0), vec![release.rollout(&traffic, &BTreeMap::new())]);
     match serin_document::parse(document.to_json().as_bytes()) {
         Err(refused) => faults.value(at.clone(), release.key(), refused),
         Ok(parsed) => {

@@ -38,7 +38,7 @@ pub(super) fn read(spec: Traffic, at: &FieldPath, faults: &mut Faults) -> Option
     if scope.stable_cluster == scope.canary_cluster {
         faults.value(
             at.field("canary").field("cluster"),
-            &scope.canary_cluster,
+            scope.canary_cluster.as_str(),
             "the canary's cluster is another one than stable's: gates tell the sides apart by it",
         );
         return None;
@@ -61,7 +61,6 @@ fn list<T>(
     read.into_iter().collect()
 }
 
-fn cluster(side: &Side, at: &FieldPath, faults: &mut Faults) -> Option<String> {
-    let parse = by_rule(ClusterName::new);
-    faults.parse(at.field("cluster"), &side.cluster, parse).map(|name| name.to_string())
+fn cluster(side: &Side, at: &FieldPath, faults: &mut Faults) -> Option<ClusterName> {
+    faults.parse(at.field("cluster"), &side.cluster, by_rule(ClusterName::new))
 }

@@ -112,6 +112,11 @@ fn bounds_are_given_or_chosen() {
     let open = super::release("bounds: [250ms, 1s], ", "");
     assert_eq!(open.latency_bounds(&chosen), chosen);
     assert_eq!(open.latency_bounds(&BTreeMap::new()), BTreeMap::new());
+    let of_filter = |chosen| open.bounds_of_filter(chosen);
+    assert_eq!(of_filter(&chosen).unwrap().as_slice(), [Duration::from_millis(100)]);
+    assert_eq!(of_filter(&BTreeMap::new()), None);
+    let elsewhere = super::release("bounds: [250ms, 1s]", "counts: {preset: envoy}");
+    assert_eq!(elsewhere.bounds_of_filter(&chosen), None);
 }
 
 #[test]
