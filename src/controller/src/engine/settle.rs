@@ -1,7 +1,6 @@
 //! From a decision to its effect: intent to the disk, the document, outcome to the disk.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use serin_document::{Revision, Rollout};
 use serin_judge::panel::Findings;
@@ -197,7 +196,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
     /// proved live as every other.
     fn wire(&self, next: &mut Record) -> Rollout {
         let compose = |record: &Record| {
-            let mut rollout = self.engine.release.rollout(&record.state.traffic, &BTreeMap::new());
+            let mut rollout = self.engine.release.rollout(&record.state.traffic, &record.bounds.0);
             rollout.salt = record.salt.clone();
             rollout
         };

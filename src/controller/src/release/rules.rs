@@ -79,7 +79,7 @@ impl Release {
         &self,
         chosen: &BTreeMap<String, Vec<Duration>>,
     ) -> Option<LatencyBounds> {
-        let by_filter = self
+        let mut by_filter = self
             .gates
             .iter()
             .filter(|gate| gate.ratio().is_some_and(|ratio| ratio.counts == Counts::Filter));

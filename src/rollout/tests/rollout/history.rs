@@ -41,6 +41,7 @@ pub(crate) struct Event {
     canary_traffic: CanaryTraffic,
     served: Served,
     detectable: Option<f64>,
+    preparing: bool,
     promoted: bool,
 }
 
@@ -126,7 +127,7 @@ impl Event {
             gates,
             canary_requests: self.canary_requests,
             detectable: self.detectable,
-            preparing: None,
+            preparing: self.preparing.then(|| "bounds are being chosen".to_owned()),
             canary: self.canary,
             stable: self.stable,
             canary_traffic: self.canary_traffic,
@@ -275,12 +276,12 @@ fn moment() -> impl Strategy<Value = Event> {
     let rarely = prop::bool::weighted;
     (
         (gap, jump, rarely(0.05), rarely(0.01), rarely(0.2)),
-        (command, requests, detectable, rarely(0.1)),
+        (command, requests, detectable, rarely(0.05), rarely(0.1)),
     )
         .prop_map(
             |(
                 (gap_ms, jump_ms, restart, other_plan, stale),
-                (command, canary_requests, detectable, promoted),
+                (command, canary_requests, detectable, preparing, promoted),
             )| {
                 Event {
                     gap_ms,
@@ -298,6 +299,7 @@ fn moment() -> impl Strategy<Value = Event> {
                     canary_traffic: CanaryTraffic::Flowing,
                     served: Served::Fine,
                     detectable,
+                    preparing,
                     promoted,
                 }
             },

@@ -6,6 +6,7 @@
 mod abort;
 mod alerts;
 mod commands;
+mod evidence;
 mod harm;
 mod history;
 mod lost;

@@ -62,6 +62,21 @@ fn the_start_waits_for_both_sides() {
 }
 
 #[test]
+fn the_start_waits_for_what_gates_need_and_no_later_rise_does() {
+    let mut world = World::new(three_steps());
+    world.seen.preparing = Some("latency bounds are being chosen".to_owned());
+    let decision = world.seconds(60);
+    assert_eq!(decision.reason, Reason::Preparing);
+    assert_eq!(decision.message, "v1 has not started: latency bounds are being chosen");
+    world.seen.preparing = None;
+    world.pass();
+    world.is(Phase::Progressing, "5%");
+    world.seen.preparing = Some("latency bounds are being chosen".to_owned());
+    world.seconds(11);
+    world.is(Phase::Progressing, "50%");
+}
+
+#[test]
 fn a_hold_says_what_it_waits_for_with_the_numbers() {
     let mut world = World::at(three_steps(), "5%");
     world.seen.canary_requests = Some(31);
