@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_rate_reaches_when_its_interval_begins_within_the_bound() {
-        // Wilson's lower ends of 65 and 66 of 10,000 stand on both sides of 0.51 %.
+        // The lower ends for 60 and 80 of 10,000 are .47 and .64 %.
         assert!(outcomes(50, 10_000).reaches(Must::Rate(0.005)));
         assert!(outcomes(60, 10_000).reaches(Must::Rate(0.005)));
         assert!(!outcomes(80, 10_000).reaches(Must::Rate(0.005)));

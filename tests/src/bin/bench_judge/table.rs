@@ -95,3 +95,33 @@ impl<const RULES: usize> Table<RULES> {
         missed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_beyond_its_bound_is_named() {
+        let row = |name, must, rolled_back: bool| Row {
+            name,
+            runs: 50,
+            figure: Figure::Rate,
+            must,
+            run: Box::new(move |_: &mut Dice| [None, rolled_back.then_some(3)]),
+        };
+        let table = Table {
+            title: "test",
+            number: 0,
+            columns: ["other", "judged"],
+            judged: 1,
+            rows: vec![
+                row("fine", Some(Must::Rate(0.01)), false),
+                row("too many", Some(Must::Rate(0.01)), true),
+                row("in time", Some(Must::Minutes(3, 3)), true),
+                row("too late", Some(Must::Minutes(2, 3)), true),
+                row("shown", None, true),
+            ],
+        };
+        assert_eq!(table.print(), ["too many", "too late"]);
+    }
+}
