@@ -66,8 +66,9 @@ fn text(status: &Status) -> Result<String, core::fmt::Error> {
 
 /// `5% -> 25%`, or one of them where it stayed.
 fn weights(decision: &Decision) -> String {
-    let state = decision.inputs.as_ref().map(|inputs| &inputs["state"]);
-    let before = state.and_then(|state| state["traffic"]["weight"].as_str());
+    let before = decision.inputs.as_ref().and_then(|inputs| {
+        inputs.pointer("/state/traffic/weight").and_then(serde_json::Value::as_str)
+    });
     let after = decision.weight.to_string();
     match before {
         Some(before) if before != after => format!("{before} -> {after}"),

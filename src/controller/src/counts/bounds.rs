@@ -64,6 +64,13 @@ pub async fn bounds_from_stable(
     Ok(choose(&times, ratio.counts == Counts::Filter))
 }
 
+/// The series that a gate's bounds are chosen from, so that a source that scrapes can keep them;
+/// `None` where its counts have no times.
+#[must_use]
+pub fn bounds_selector(ratio: &Ratio, subject: &Subject) -> Option<Selector> {
+    histogram(ratio, subject).map(|(_, selector)| selector)
+}
+
 /// Stable's buckets.
 fn histogram(ratio: &Ratio, subject: &Subject) -> Option<(String, Selector)> {
     let (metric, matchers): (String, Vec<Matcher>) = match &ratio.counts {

@@ -42,6 +42,6 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use bounds::{BoundsUnknown, bounds_from_stable};
+pub use bounds::{BoundsUnknown, bounds_from_stable, bounds_selector};
 pub use ledger::{Ledger, Start};
 pub use read::{Reading, read};

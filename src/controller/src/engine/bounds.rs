@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use crate::gates::{self, Measure};
+use crate::gates::Ratio;
 use crate::release::Release;
 use crate::store::Bounds;
 
@@ -34,7 +34,13 @@ pub(super) fn missing(
     stored: &Bounds,
     chosen: Option<&Chosen>,
 ) -> Option<String> {
-    let without: Vec<&str> = unchosen(release, &stored.0).map(|(name, _)| name).collect();
+    let without: Vec<&str> = release
+        .gates
+        .iter()
+        .filter(|gate| gate.ratio().is_some_and(Ratio::is_chosen_from_stable))
+        .map(|gate| gate.name.as_str())
+        .filter(|name| !stored.0.contains_key(*name))
+        .collect();
     if without.is_empty() {
         return None;
     }
@@ -44,17 +50,4 @@ pub(super) fn missing(
         Some(Err(why)) => why,
     };
     Some(format!("bounds for {} are chosen from stable's requests: {why}", without.join(", ")))
-}
-
-/// The gates whose bounds are to be chosen from stable and are not among these.
-pub(crate) fn unchosen<'a>(
-    release: &'a Release,
-    chosen: &BTreeMap<String, Vec<Duration>>,
-) -> impl Iterator<Item = (&'a str, &'a gates::Ratio)> {
-    release.gates.iter().filter_map(|gate| {
-        let ratio = gate.ratio()?;
-        let from_stable =
-            matches!(ratio.measure, Measure::Latency { bounds: gates::Bounds::FromStable });
-        (from_stable && !chosen.contains_key(&gate.name)).then_some((gate.name.as_str(), ratio))
-    })
 }

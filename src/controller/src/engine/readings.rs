@@ -35,7 +35,7 @@ impl Read<'_> {
                 });
                 match found {
                     Some((findings, finding)) => self.one(gate, findings, finding),
-                    None => self.reading(
+                    None => reading(
                         gate,
                         Verdict::NoData,
                         self.now_ms,
@@ -50,17 +50,17 @@ impl Read<'_> {
         let detail = self.sentence(gate, findings, finding);
         let at_ms = finding.cut_ms.unwrap_or(self.now_ms);
         if matches!(finding.outcome, Outcome::Rollback(_)) {
-            return self.reading(gate, Verdict::Fail, at_ms, detail);
+            return reading(gate, Verdict::Fail, at_ms, detail);
         }
         if let Some(why) = self.unread(gate) {
-            return self.reading(gate, Verdict::Broken, self.now_ms, why);
+            return reading(gate, Verdict::Broken, self.now_ms, why);
         }
         let silent = Duration::from_millis(self.now_ms.saturating_sub(at_ms));
         let limit = self.terms.scrape_interval * SILENT_SCRAPES;
         let compares = !matches!(finding.outcome, Outcome::NoComparison);
         if compares && finding.cut_ms.is_some() && silent > limit {
             let detail = format!("nothing new for {}; {detail}", seconds(silent));
-            return self.reading(gate, Verdict::NoData, self.now_ms, detail);
+            return reading(gate, Verdict::NoData, self.now_ms, detail);
         }
         let verdict = match finding.outcome {
             Outcome::Rollback(_) => Verdict::Fail,
@@ -69,7 +69,7 @@ impl Read<'_> {
             Outcome::NoData(_) => Verdict::NoData,
             Outcome::NoComparison => Verdict::NoComparison,
         };
-        self.reading(gate, verdict, at_ms, detail)
+        reading(gate, verdict, at_ms, detail)
     }
 
     fn unread(&self, gate: &GateRules) -> Option<String> {
@@ -77,16 +77,6 @@ impl Read<'_> {
             None => Some("the counts have not been answered".to_owned()),
             Some(counts) => counts.unread.get(&gate.name).cloned(),
         }
-    }
-
-    fn reading(
-        &self,
-        gate: &GateRules,
-        verdict: Verdict,
-        at_ms: u64,
-        detail: String,
-    ) -> GateReading {
-        GateReading { gate: gate.name.clone(), at_ms, verdict, detail }
     }
 
     fn sentence(&self, gate: &GateRules, findings: &Findings, finding: &Finding) -> String {
@@ -180,6 +170,10 @@ impl Read<'_> {
     fn threshold(&self) -> String {
         evidence(self.terms.rules.alpha.log_threshold())
     }
+}
+
+fn reading(gate: &GateRules, verdict: Verdict, at_ms: u64, detail: String) -> GateReading {
+    GateReading { gate: gate.name.clone(), at_ms, verdict, detail }
 }
 
 /// `canary 20.1 % of 149 requests, stable 0.4 % of 2,801`

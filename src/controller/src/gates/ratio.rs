@@ -113,6 +113,14 @@ impl Measure {
     }
 }
 
+impl Ratio {
+    /// Whether its bounds are chosen from stable before the rollout.
+    #[must_use]
+    pub const fn is_chosen_from_stable(&self) -> bool {
+        matches!(self.measure, Measure::Latency { bounds: Bounds::FromStable })
+    }
+}
+
 impl Counts {
     /// The label of a custom counter that carries the cohort where no other is named.
     pub const DEFAULT_COHORT: &str = "cohort";

@@ -5,6 +5,7 @@
 //! one without an answer says so, and none waits for another.
 
 mod canary_traffic;
+mod counting;
 mod endpoints;
 mod names;
 mod proof;
@@ -13,13 +14,14 @@ mod served;
 mod weight_in_force;
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serin_assignment::{Variant, Weight};
-use serin_rollout::State;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::counts::{self, Ledger, Start};
 use crate::engine::{Observe, Part, Question};
 use crate::gates::{Gate, Moment, Subject};
 use crate::metrics::{Source, now_ms};
@@ -29,12 +31,15 @@ use crate::release::Release;
 pub(crate) use names::flat;
 pub use weight_in_force::WeightUnknown;
 
+use counting::Counting;
+
 /// The eyes of one release.
 #[derive(Debug)]
 pub struct Observer {
     source: Source,
     subject: Subject,
     gates: Arc<[Gate]>,
+    counting: Counting,
 }
 
 impl Observer {
@@ -54,11 +59,23 @@ impl Observer {
             served::selector(&subject),
             weight_in_force::selector(&subject),
         ]);
-        Ok(Self { source, subject, gates: release.gates.clone().into() })
+        let gates: Arc<[Gate]> = release.gates.clone().into();
+        // What is read of a page and nobody asked for is forgotten: the counts from before the
+        // rollout's start are needed to know what was counted since.
+        let given = release.latency_bounds(&BTreeMap::new());
+        let scrape_interval = source.scrape_interval();
+        let ledger = Ledger::new(&gates, &subject, &given, scrape_interval, &Start::default());
+        source.keep(ledger.selectors());
+        source.keep(
+            counting::from_stable(&gates)
+                .filter_map(|(_, ratio)| counts::bounds_selector(ratio, &subject)),
+        );
+        Ok(Self { source, subject, gates, counting: Counting::default() })
     }
 
     /// Tells every part of what is to be seen as of `at_ms` (milliseconds since 1970).
-    pub async fn observe_at(&self, state: &State, at_ms: u64, tell: &UnboundedSender<Part>) {
+    pub async fn observe_at(&self, question: &Question, at_ms: u64, tell: &UnboundedSender<Part>) {
+        let state = &question.state;
         // Nobody listens any more where the pass was decided without the rest.
         let tell = |part| drop(tell.send(part));
         let (source, subject) = (&self.source, &self.subject);
@@ -97,7 +114,20 @@ impl Observer {
         let served = async {
             tell(Part::Served(served::ask(source, subject, at_ms).await));
         };
-        tokio::join!(gates, proof, requests, traffic, canary, stable, served);
+        let of = (&*self.gates, subject);
+        let counts = async {
+            let answer = self.counting.ask(source, of, question, at_ms).await;
+            tell(Part::Counts(answer.counts));
+            if let Some(capped) = answer.evidence_capped {
+                tell(Part::EvidenceCapped(capped));
+            }
+        };
+        let bounds = async {
+            if let Some(bounds) = counting::bounds(source, of, &question.bounds, at_ms).await {
+                tell(Part::Bounds(bounds));
+            }
+        };
+        tokio::join!(gates, proof, requests, traffic, canary, stable, served, counts, bounds);
     }
 
     /// The canary's share that proxies showed last within five minutes, the highest where they
@@ -117,7 +147,7 @@ impl Observe for Observer {
     }
 
     async fn observe(&self, question: Question, tell: UnboundedSender<Part>) {
-        self.observe_at(&question.state, now_ms(), &tell).await;
+        self.observe_at(&question, now_ms(), &tell).await;
     }
 }
 

@@ -1,8 +1,9 @@
 //! The observer on the real Prometheus.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use serin_controller::engine::Part;
+use serin_controller::engine::{Part, Question};
 use serin_controller::observe::{Observer, WeightUnknown};
 use serin_controller::release::Release;
 use serin_rollout::{
@@ -100,7 +101,9 @@ fn state(history: &History, revision: u64) -> State {
 
 async fn seen(observer: &Observer, state: &State, at_ms: u64) -> Vec<Part> {
     let (tell, mut heard) = unbounded_channel();
-    observer.observe_at(state, at_ms, &tell).await;
+    let question =
+        Question { state: state.clone(), cuts: BTreeMap::new(), bounds: BTreeMap::new() };
+    observer.observe_at(&question, at_ms, &tell).await;
     drop(tell);
     let mut parts = Vec::new();
     while let Some(part) = heard.recv().await {
@@ -128,7 +131,7 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
     assert!(parts.contains(&Part::CanaryTraffic(CanaryTraffic::Flowing)), "{parts:?}");
     assert!(parts.contains(&Part::Canary(Endpoints::NotReady)), "{parts:?}");
     assert!(parts.contains(&Part::Stable(Endpoints::Ready)), "{parts:?}");
-    assert_eq!(parts.len(), 8, "{parts:?}");
+    assert_eq!(parts.len(), 9, "{parts:?}");
     // What a rollback took back a moment ago is in force no more.
     for (scrape, weight) in [(EMPTY - 1, "5%"), (EMPTY, "0%")] {
         let in_force = observer.weight_in_force_at(history.scrape_ms(scrape) + 1000).await;
@@ -178,6 +181,6 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
         };
         assert!(unknown, "{part:?}");
     }
-    assert_eq!(parts.len(), 8);
+    assert_eq!(parts.len(), 9);
     assert!(observer.weight_in_force_at(end_ms).await.is_err(), "not known is not none");
 }
