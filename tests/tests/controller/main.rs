@@ -4,6 +4,7 @@
 mod kills;
 mod people;
 mod state;
+mod targets;
 
 use std::time::Duration;
 
