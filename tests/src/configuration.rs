@@ -1,10 +1,11 @@
 //! Configurations for Envoy, made from the examples in `envoy/`.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::artifacts::{self, Setup};
 use crate::process::Process;
@@ -97,8 +98,36 @@ impl Configuration {
     /// Where the example holds no Wasm filter.
     pub fn without_filter(mut self) -> Result<Self> {
         let mut root = self.parsed()?;
-        ensure!(remove_wasm_filters(&mut root) > 0, "envoy/{} holds no Wasm filter", self.name);
+        let mut found = 0;
+        each_wasm_filter(&mut root, &mut |_| {
+            found += 1;
+            false
+        });
+        ensure!(found > 0, "envoy/{} holds no Wasm filter", self.name);
         // JSON is YAML as well.
+        self.text = serde_json::to_string_pretty(&root)?;
+        Ok(self)
+    }
+
+    /// The same configuration with the Wasm filter's own delivered by a file, which Envoy watches.
+    ///
+    /// # Errors
+    /// Where the example holds no Wasm filter.
+    pub fn delivered(mut self, file: &Path) -> Result<Self> {
+        let mut root = self.parsed()?;
+        let source = json!({"path_config_source": {"path": file}, "resource_api_version": "V3"});
+        let type_urls = ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"];
+        let discovery = json!({"config_source": source, "type_urls": type_urls});
+        let mut found = 0;
+        each_wasm_filter(&mut root, &mut |filter| {
+            found += 1;
+            if let Some(fields) = filter.as_object_mut() {
+                fields.remove("typed_config");
+                fields.insert("config_discovery".to_owned(), discovery.clone());
+            }
+            true
+        });
+        ensure!(found > 0, "envoy/{} holds no Wasm filter", self.name);
         self.text = serde_json::to_string_pretty(&root)?;
         Ok(self)
     }
@@ -134,23 +163,22 @@ fn port_at(root: &Value, pointer: &str) -> Result<u16> {
     Ok(u16::try_from(port)?)
 }
 
-/// Takes every Wasm filter out of every list of HTTP filters; gives their number.
-fn remove_wasm_filters(value: &mut Value) -> usize {
+/// Calls `change` for every Wasm filter in every list of HTTP filters, and takes those out for which
+/// it says no.
+fn each_wasm_filter(value: &mut Value, change: &mut impl FnMut(&mut Value) -> bool) {
     match value {
         Value::Object(fields) => {
-            let mut removed = 0;
             if let Some(Value::Array(filters)) = fields.get_mut("http_filters") {
-                let before = filters.len();
-                filters.retain(|filter| {
+                filters.retain_mut(|filter| {
                     let type_url = filter.pointer("/typed_config/@type").and_then(Value::as_str);
-                    !type_url.is_some_and(|url| url.ends_with(".wasm.v3.Wasm"))
+                    let is_wasm = type_url.is_some_and(|url| url.ends_with(".wasm.v3.Wasm"));
+                    !is_wasm || change(filter)
                 });
-                removed = before - filters.len();
             }
-            removed + fields.values_mut().map(remove_wasm_filters).sum::<usize>()
+            fields.values_mut().for_each(|value| each_wasm_filter(value, change));
         }
-        Value::Array(items) => items.iter_mut().map(remove_wasm_filters).sum(),
-        _ => 0,
+        Value::Array(items) => items.iter_mut().for_each(|item| each_wasm_filter(item, change)),
+        _ => {}
     }
 }
 

@@ -2,6 +2,7 @@
 //! rollout for each case, since a proxy takes seconds to start.
 
 mod anonymous;
+mod cohort;
 mod identity;
 mod mark;
 mod rollouts;
@@ -37,6 +38,8 @@ async fn requests_are_decided_by_the_stated_rules() -> Result<()> {
     mark::forged(&site).await.context("forged marks")?;
     mark::unknown_host(&site).await.context("an unknown host")?;
     mark::what_the_module_does_not_know(&site).await.context("unknown requirements")?;
+    cohort::handed_over(&site).await.context("the cohort")?;
+    cohort::forged(&site).await.context("forged cohorts")?;
     anonymous::stable(&site).await.context("anonymous: stable")?;
     anonymous::random(&site).await.context("anonymous: random")?;
     anonymous::route(&site).await.context("anonymous: route")?;

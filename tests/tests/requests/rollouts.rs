@@ -31,6 +31,12 @@ pub(crate) const RANDOM: &str = "random.example.com";
 pub(crate) const ROUTE: &str = "route.example.com";
 /// A requirement that no module knows.
 pub(crate) const FUTURE: &str = "future.example.com";
+/// Half of the users are on the canary, and the application is told the cohort.
+pub(crate) const COHORT: &str = "cohort.example.com";
+/// The salt at that host.
+pub(crate) const COHORT_SALT: &str = "shop/cohort";
+/// The header that tells it.
+pub(crate) const COHORT_HEADER: &str = "x-serin-cohort";
 /// One rollout at `/checkout`, another one at all other paths.
 const PATHS: &str = "paths.example.com";
 
@@ -45,6 +51,11 @@ pub(crate) fn all() -> Vec<Rollout> {
         Rollout::new(COOKIE_SALT, COOKIE)
             .weight("50%")
             .with("identity", json!([{"cookie": "uid"}])),
+        Rollout::new(COHORT_SALT, COHORT)
+            .weight("50%")
+            .with("cohortHeader", json!(COHORT_HEADER))
+            .with("anonymous", json!("random"))
+            .with("testers", testers.clone()),
         Rollout::new("shop/testers", TESTERS).with("testers", testers.clone()),
         Rollout::new("shop/everybody", "everybody.example.com")
             .weight("100%")

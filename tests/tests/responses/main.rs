@@ -3,6 +3,7 @@
 
 mod counted;
 mod grpc;
+mod replaced;
 mod site;
 mod upstream;
 
