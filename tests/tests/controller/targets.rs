@@ -28,47 +28,17 @@ const CHECKED: &str = "  - name: shop-canary
     - timeout: 1s
       interval: 0.25s
       no_traffic_interval: 0.25s
-      unhealthy_threshold: 1
+      unhealthy_threshold: 3
       healthy_threshold: 1
       http_health_check: {path: /}
 ";
 
 #[tokio::test]
 async fn a_release_goes_through_its_steps_and_back_without_prometheus() -> Result<()> {
-    let scratch = Scratch::new()?;
-    let stable = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
-    let canary = WebApp::start("canary", 0, Behaviour::healthy("v2")).await?;
-    let port = ports::free()?;
-    let configuration = Configuration::example("envoy.yaml")?
-        .replace(CLUSTER, CHECKED)?
-        .port(SOURCE, port)?
-        .port(STABLE, stable.port())?
-        .port(CANARY, canary.port())?;
-    let envoy = Envoy::start("envoy", &configuration, &scratch).await?;
-    let page = format!("http://127.0.0.1:{}{PAGE}", envoy.admin().port());
-    let template = artifacts::root()?.join("tests/shop/targets.yaml");
-    let release = scratch.write("release.yaml", fill_template(&template, &[("page", &page)])?)?;
-    let _load = Load::start(&Profile {
-        port: envoy.port(),
-        host: "shop.example.com".to_owned(),
-        identity: "x-user-id".to_owned(),
-        users: USERS,
-        rate: RATE,
-        connections: CONNECTIONS,
-    });
-
-    let options = Options { releases: vec![release], port, state: scratch.folder("state")? };
-    let mut controller = Controller::start(&options, &scratch).await?;
-    up(controller.api()).await?;
-    // Its endpoint fails its checks from now on: Envoy counts none that is healthy.
-    canary.behave(Behaviour { error_rate: 1.0, ..Behaviour::healthy("v2") });
-    down(controller.api()).await?;
-    let log = controller.process().log();
-    ensure!(!log.contains("no metrics"), "{log}");
-    Ok(())
-}
-
-async fn up(api: Api) -> Result<()> {
+    let steps = "[{weight: 20%, bake: 1s, minRequests: 20}, {weight: 60%, bake: 5s}, \
+                 {weight: 100%, bake: 1h}]";
+    let mut site = Site::start(&[("steps", steps), ("gates", "[]")]).await?;
+    let api = site.controller.api();
     let status = api.until(RELEASE, LIMIT, |s| s.weight == "60%").await.context("60 %")?;
     ensure!(status.canary_serves, "{status:?}");
     let near = |share: f64| (0.4..0.8).contains(&share);
@@ -77,14 +47,88 @@ async fn up(api: Api) -> Result<()> {
     ensure!(status.weight == "60%" && status.alerts.is_empty(), "{status:?}");
     let live = |s: &Status| s.weight == "100%" && s.step_clock.is_some();
     api.until(RELEASE, LIMIT, live).await.context("100 %")?;
-    Ok(())
+
+    // Its endpoint fails its checks from now on: Envoy counts none that is healthy.
+    site.fail_canary(1.0);
+    rolled_back(api, "CanaryNotReady").await?;
+    site.read_all_along()
 }
 
-async fn down(api: Api) -> Result<()> {
-    // That no request reaches the canary any more is seen on the page as well.
+#[tokio::test]
+async fn evidence_from_pages_sends_a_canary_back() -> Result<()> {
+    let steps = "[{weight: 20%, bake: 1h}, {weight: 100%, bake: 1h}]";
+    let gates = "[{name: errors, kind: errorRate}]";
+    let mut site = Site::start(&[("steps", steps), ("gates", gates)]).await?;
+    let api = site.controller.api();
+    let passes = |s: &Status| s.gates.iter().any(|gate| gate.verdict == "pass");
+    api.until(RELEASE, LIMIT, |s| s.step_clock.is_some() && passes(s)).await.context("a pass")?;
+    // Too few of its checks in a row fail for that to be the reason.
+    site.fail_canary(0.3);
+    rolled_back(api, "Harm").await?;
+    site.read_all_along()
+}
+
+/// What runs. The processes end with it.
+struct Site {
+    controller: Controller,
+    canary: WebApp,
+    _stable: WebApp,
+    _envoy: Envoy,
+    _load: Load,
+    _scratch: Scratch,
+}
+
+impl Site {
+    async fn start(values: &[(&str, &str)]) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let stable = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
+        let canary = WebApp::start("canary", 0, Behaviour::healthy("v2")).await?;
+        let port = ports::free()?;
+        let configuration = Configuration::example("envoy.yaml")?
+            .replace(CLUSTER, CHECKED)?
+            .port(SOURCE, port)?
+            .port(STABLE, stable.port())?
+            .port(CANARY, canary.port())?;
+        let envoy = Envoy::start("envoy", &configuration, &scratch).await?;
+        let page = format!("http://127.0.0.1:{}{PAGE}", envoy.admin().port());
+        let template = artifacts::root()?.join("tests/shop/targets.yaml");
+        let values: Vec<_> = values.iter().copied().chain([("page", page.as_str())]).collect();
+        let release = scratch.write("release.yaml", fill_template(&template, &values)?)?;
+        let load = Load::start(&Profile {
+            port: envoy.port(),
+            host: "shop.example.com".to_owned(),
+            identity: "x-user-id".to_owned(),
+            users: USERS,
+            rate: RATE,
+            connections: CONNECTIONS,
+        });
+        let options = Options { releases: vec![release], port, state: scratch.folder("state")? };
+        let controller = Controller::start(&options, &scratch).await?;
+        Ok(Self {
+            controller,
+            canary,
+            _stable: stable,
+            _envoy: envoy,
+            _load: load,
+            _scratch: scratch,
+        })
+    }
+
+    fn fail_canary(&self, error_rate: f64) {
+        self.canary.behave(Behaviour { error_rate, ..Behaviour::healthy("v2") });
+    }
+
+    fn read_all_along(&mut self) -> Result<()> {
+        let log = self.controller.process().log();
+        ensure!(!log.contains("no metrics"), "{log}");
+        Ok(())
+    }
+}
+
+/// That no request reaches the canary any more is seen on the page as well.
+async fn rolled_back(api: Api, reason: &str) -> Result<()> {
     let status = api.until(RELEASE, LIMIT, |s| s.is("RolledBack")).await?;
     ensure!(status.weight == "0%" && !status.canary_serves, "{status:?}");
-    let reasons: Vec<&str> = status.decisions.iter().map(|d| d.reason.as_str()).collect();
-    ensure!(reasons.contains(&"CanaryNotReady"), "{reasons:?}");
+    ensure!(status.decisions.iter().any(|d| d.reason == reason), "{:?}", status.decisions);
     Ok(())
 }
