@@ -1,6 +1,8 @@
 //! What people ask for: approval, pause, abort, retry.
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use serin_tests::artifacts;
 use serin_tests::controller::{Api, Status, StepClock};
 use serin_tests::shop::{RELEASE, Shop};
 
@@ -47,8 +49,36 @@ async fn pause(shop: &Shop, api: Api) -> Result<()> {
     ensure!(status.weight == "0%" && !status.canary_serves, "{status:?}");
     let harm = status.decisions.iter().find(|d| d.reason == "Harm").context("no harm")?;
     ensure!(harm.message.contains("errors fails: canary"), "{}", harm.message);
+    explained(shop, &harm.message).context("serin explain")?;
     refused(api, "abort").await?;
     refused(api, "approve").await
+}
+
+/// The log says why, in a sentence and with all that the decision follows from.
+fn explained(shop: &Shop, sentence: &str) -> Result<()> {
+    let server = format!("http://127.0.0.1:{}", shop.port());
+    let explain = |output: &str| -> Result<String> {
+        let args = ["explain", RELEASE, "--output", output, "--server", &server];
+        let told = std::process::Command::new(artifacts::serin()?).args(args).output()?;
+        ensure!(told.status.success(), "{told:?}");
+        Ok(String::from_utf8(told.stdout)?)
+    };
+    let text = explain("text")?;
+    ensure!(text.contains("Harm") && text.contains(sentence), "{text}");
+    let all: Value = serde_json::from_str(&explain("json")?)?;
+    let decisions = all.get("decisions").and_then(Value::as_array).context("no decisions")?;
+    let harm = decisions
+        .iter()
+        .find(|one| one.get("reason").is_some_and(|reason| reason == "Harm"))
+        .context("no harm")?;
+    let log_e = harm
+        .pointer("/inputs/findings/gates/0/logEWorst")
+        .and_then(Value::as_f64)
+        .with_context(|| format!("no evidence in {harm}"))?;
+    // 1/alpha is 100.
+    ensure!(log_e >= 100_f64.ln(), "{log_e}");
+    ensure!(harm.pointer("/inputs/state/traffic/weight").is_some_and(|weight| weight == "60%"));
+    Ok(())
 }
 
 /// After a rollback nothing starts by itself; a retry does, from the first step.
