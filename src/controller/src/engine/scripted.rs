@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::bounds::Chosen;
 use super::judged::Counts;
 use super::{Clock, Engine, Handle, Keep, Observe, Part, Question, Reload, Stop};
 use crate::publish::{Board, Published};
@@ -38,6 +39,8 @@ pub(crate) struct Metrics {
     pub(crate) failing: f64,
     /// Where it is not so in every cohort: the one whose requests all fail besides.
     pub(crate) broken_cohort: Option<usize>,
+    /// Whether there is enough of stable to choose latency bounds from.
+    pub(crate) stable_is_known: bool,
     /// The canary's endpoints.
     pub(crate) canary: Endpoints,
     /// The weight in force; `Err` where Prometheus is down.
@@ -50,6 +53,7 @@ pub(crate) const HEALTHY: Metrics = Metrics {
     rest_hangs: false,
     failing: 0.005,
     broken_cohort: None,
+    stable_is_known: true,
     canary: Endpoints::Ready,
     in_force: Ok(None),
 };
@@ -79,6 +83,9 @@ impl Observe for World {
                 detail: String::new(),
             };
             tell.send(Part::Gate(reading)).unwrap();
+            if let Some(bounds) = bounds(&question, metrics.stable_is_known) {
+                tell.send(Part::Bounds(bounds)).unwrap();
+            }
             let counts = counted(&question, &metrics, self.clock.wall_ms());
             tell.send(Part::Counts(counts)).unwrap();
         }
@@ -119,18 +126,30 @@ impl World {
 
 /// What was counted since the question's cut, in intervals of a second: 1,000 requests each.
 fn counted(question: &Question, metrics: &Metrics, now_ms: u64) -> Counts {
-    let (state, gate) = (&question.state, "answers");
+    let state = &question.state;
     let Some(started_ms) = state.exposed_since_ms else { return Counts::default() };
-    let mut from_ms = question.cuts.get(gate).copied().unwrap_or(started_ms);
+    let slow = question.bounds.iter().map(|(gate, bounds)| (gate.as_str(), bounds.len()));
     let mut counted = Vec::new();
-    while from_ms + 1_000 <= now_ms {
-        let to_ms = from_ms + 1_000;
-        let interval = interval(metrics, state.traffic.weight.share());
-        let gates = [(gate.to_owned(), vec![interval])].into();
-        counted.push(Counted { from_ms, to_ms, gates });
-        from_ms = to_ms;
+    for (gate, streams) in [("answers", 1)].into_iter().chain(slow) {
+        let mut from_ms = question.cuts.get(gate).copied().unwrap_or(started_ms);
+        while from_ms + 1_000 <= now_ms {
+            let to_ms = from_ms + 1_000;
+            let interval = interval(metrics, state.traffic.weight.share());
+            let gates = [(gate.to_owned(), vec![interval; streams])].into();
+            counted.push(Counted { from_ms, to_ms, gates });
+            from_ms = to_ms;
+        }
     }
     Counts { counted, ..Counts::default() }
+}
+
+/// Bounds for the gate `slow` of [`SLOW`]; every release is asked for them, and most have no such
+/// gate.
+fn bounds(question: &Question, known: bool) -> Option<Chosen> {
+    let chosen = [("slow".to_owned(), vec![Duration::from_millis(250), Duration::from_secs(1)])];
+    let too_few = || Err("slow: 7 requests of stable in the hour before".to_owned());
+    let wanted = !question.bounds.contains_key("slow");
+    wanted.then(|| if known { Ok(chosen.into()) } else { too_few() })
 }
 
 fn interval(metrics: &Metrics, weight: f64) -> Interval {
@@ -149,6 +168,8 @@ pub(crate) struct Entry {
     pub(crate) weight: Weight,
     pub(crate) salt: String,
     pub(crate) hosts: Vec<String>,
+    #[serde(default, rename = "latencyBounds")]
+    pub(crate) latency_bounds: Vec<String>,
 }
 
 pub(crate) fn entry(json: &str) -> Entry {
@@ -212,8 +233,17 @@ pub(crate) struct Bench {
     pub(crate) task: JoinHandle<()>,
 }
 
+/// A gate whose bounds are chosen from stable.
+pub(crate) const SLOW: &str = "{name: slow, kind: latency}";
+
 /// A release of two steps.
 pub(crate) fn release(version: &str, host: &str) -> Arc<Release> {
+    release_with(version, host, &[])
+}
+
+/// The same with more gates.
+pub(crate) fn release_with(version: &str, host: &str, gates: &[&str]) -> Arc<Release> {
+    let more: String = gates.iter().map(|gate| format!("    - {gate}\n")).collect();
     let text = format!(
         "apiVersion: serin.dev/v1alpha1
 kind: CanaryRelease
@@ -235,7 +265,7 @@ spec:
   gates:
     - {{name: errors, kind: threshold, query: vector(0), max: 1, window: 2s}}
     - {{name: answers, kind: errorRate}}
-"
+{more}"
     );
     Arc::new(Release::parse(&text, Path::new("shop.yaml")).unwrap())
 }
@@ -256,7 +286,16 @@ pub(crate) fn scratch() -> (TempDir, Folder) {
 impl Bench {
     /// Starts a controller on what the folder holds.
     pub(crate) fn start(folder: &Folder, clock: &Clock, metrics: Metrics) -> Self {
-        let release = release("v2", "shop.example.com");
+        Self::start_with(release("v2", "shop.example.com"), folder, clock, metrics)
+    }
+
+    /// Starts a controller for this release on what the folder holds.
+    pub(crate) fn start_with(
+        release: Arc<Release>,
+        folder: &Folder,
+        clock: &Clock,
+        metrics: Metrics,
+    ) -> Self {
         let file = Arc::new(folder.open("demo", "shop").unwrap());
         let stored = file.load().unwrap();
         let kept =

@@ -9,6 +9,7 @@ use super::{Answer, Keep};
 use crate::status::ConditionKind;
 use crate::store::Record;
 
+mod bounds;
 mod judge;
 mod reload;
 
