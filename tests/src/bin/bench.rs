@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use hyper::Method;
+use serde_json::json;
 use serin_tests::configuration::Configuration;
 use serin_tests::documents::{Rollout, document, revision_now};
 use serin_tests::envoy::Envoy;
@@ -34,7 +35,13 @@ async fn main() -> Result<()> {
     let scratch = Scratch::new()?;
     let app = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
     let revision = revision_now();
-    let rollout = |weight: &str| Rollout::new(ROLLOUT, HOST).weight(weight);
+    // With all that a request is counted by, as the controller publishes it.
+    let rollout = |weight: &str| {
+        Rollout::new(ROLLOUT, HOST)
+            .weight(weight)
+            .with("clusters", json!({"stable": ["shop-stable"], "canary": ["shop-canary"]}))
+            .with("latencyBounds", json!(["250ms", "1s"]))
+    };
     let source = Source::start(Answer::document(&document(revision, &[rollout("50%")]))).await?;
     let example = Configuration::example("envoy.yaml")?
         .port(SOURCE, source.port())?
