@@ -1,23 +1,20 @@
-//! Gates: questions to Prometheus whose answers let a weight rise, hold it or bring it down.
+//! Gates: what lets a weight rise, holds it or brings it down.
 //!
-//! Each gate asks in its own file and judges in a pure function there: `ask` gets the answers,
-//! `judge` turns them into a [`Judgement`]. The rules that hold for all of them:
+//! Those that compare ([`Ratio`]) are judged on counts by the judge's panel. A [`Threshold`] asks
+//! Prometheus in each pass and judges in a pure function:
 //!
 //! | answer | verdict |
 //! |---|---|
 //! | within the limits, enough samples | pass |
 //! | beyond a limit, enough samples | fail |
+//! | a multiple of stable's value is the only limit, and nobody is on stable | no comparison |
 //! | nothing, NaN, an infinity, too few samples, or a window that has only begun | no data |
 //! | several series, an error, a warning, no answer, or one for another time | broken |
 //!
 //! A warning counts as broken, not as data: part of the series may be missing.
 
 mod envoy;
-mod error_rate;
-mod histogram;
-mod latency;
 pub(crate) mod numbers;
-mod range;
 mod ratio;
 mod read;
 mod single;
@@ -30,10 +27,7 @@ use serin_assignment::{Variant, Weight};
 use serin_rollout::Verdict;
 
 pub(crate) use envoy::cluster_label;
-pub use error_rate::ErrorRate;
-pub use latency::Latency;
 pub(crate) use numbers::whole;
-pub(crate) use range::samples;
 pub use ratio::{Bounds, Counts, Measure, Ratio, Selected, Sides};
 pub use template::{InvalidTemplate, Template};
 pub use threshold::{Limits, Samples, Threshold};
@@ -55,10 +49,6 @@ pub enum Kind {
     Ratio(Ratio),
     /// The user's own query.
     Threshold(Threshold),
-    /// The share of 5xx answers that Envoy counts for the canary's cluster.
-    EnvoyErrorRate(ErrorRate),
-    /// A quantile of the times that Envoy measures for the canary's cluster.
-    EnvoyLatency(Latency),
 }
 
 impl Gate {
@@ -71,12 +61,11 @@ impl Gate {
     pub const fn ratio(&self) -> Option<&Ratio> {
         match &self.kind {
             Kind::Ratio(ratio) => Some(ratio),
-            _ => None,
+            Kind::Threshold(_) => None,
         }
     }
 
-    /// The fewest requests that are judged where no number is stated: at a limit of 2 % a single
-    /// error among 100 does not fail, and three do.
+    /// The fewest samples that are judged where no number is stated: a share of a few says little.
     pub const DEFAULT_MIN_SAMPLES: u64 = 100;
 }
 
@@ -148,12 +137,6 @@ impl Window {
         }
         Ok(Self { end_ms: moment.at_ms, length })
     }
-
-    /// Its start, in milliseconds since 1970.
-    pub(crate) fn start_ms(&self) -> u64 {
-        let length = u64::try_from(self.length.as_millis()).unwrap_or(u64::MAX);
-        self.end_ms.saturating_sub(length)
-    }
 }
 
 /// What a gate's answers come to.
@@ -168,14 +151,6 @@ pub struct Judgement {
 impl Judgement {
     fn new(verdict: Verdict, detail: impl Into<String>) -> Self {
         Self { verdict, detail: detail.into() }
-    }
-
-    /// Fewer requests than a preset judges.
-    fn too_few_requests(found: u64, needed: u64, window: &Window) -> Self {
-        let (found, needed) = (numbers::count(found), numbers::count(needed));
-        let length = numbers::seconds(window.length);
-        let detail = format!("{found} of at least {needed} requests to the canary in {length}");
-        Self::new(Verdict::NoData, detail)
     }
 }
 
@@ -193,7 +168,6 @@ mod tests {
         let scrape = Duration::from_secs(5);
         let window = Window::of(minute, &moment(1_000_000, Some(980_000)), scrape).unwrap();
         assert_eq!(window.length, Duration::from_secs(20));
-        assert_eq!(window.start_ms(), 980_000);
         let window = Window::of(minute, &moment(1_000_000, Some(1)), scrape).unwrap();
         assert_eq!(window.length, minute);
     }

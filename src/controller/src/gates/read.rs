@@ -16,17 +16,12 @@ impl Gate {
         subject: &Subject,
         moment: &Moment,
     ) -> Option<GateReading> {
-        let judgement = match Window::of(self.window()?, moment, client.settings().scrape_interval)
-        {
+        let Kind::Threshold(threshold) = &self.kind else { return None };
+        let window = Window::of(threshold.window, moment, client.settings().scrape_interval);
+        let Judgement { verdict, detail } = match window {
             Err(why) => Judgement::new(Verdict::NoData, why),
-            Ok(window) => match &self.kind {
-                Kind::Ratio(_) => return None,
-                Kind::Threshold(it) => it.evaluate(client, subject, &window, moment).await,
-                Kind::EnvoyErrorRate(it) => it.evaluate(client, subject, &window).await,
-                Kind::EnvoyLatency(it) => it.evaluate(client, subject, &window).await,
-            },
+            Ok(window) => threshold.evaluate(client, subject, &window, moment).await,
         };
-        let Judgement { verdict, detail } = judgement;
         Some(GateReading { gate: self.name.clone(), at_ms: moment.at_ms, verdict, detail })
     }
 
@@ -36,8 +31,6 @@ impl Gate {
         match &self.kind {
             Kind::Ratio(_) => None,
             Kind::Threshold(it) => Some(it.window),
-            Kind::EnvoyErrorRate(it) => Some(it.window),
-            Kind::EnvoyLatency(it) => Some(it.window),
         }
     }
 }

@@ -190,8 +190,6 @@ pub(super) struct Gate {
     pub(super) name: String,
     /// `errorRate`, `latency`, `conversion`, `threshold` or `manual`.
     pub(super) kind: Option<String>,
-    /// `envoyErrorRate` or `envoyLatency`.
-    pub(super) preset: Option<String>,
     /// The ratio canary/stable that still counts as healthy; a ratio gate's.
     pub(super) margin: Option<String>,
     /// How much its evidence weighs beside that of others; a ratio gate's.
@@ -219,8 +217,6 @@ pub(super) struct Gate {
     pub(super) min: Option<String>,
     /// The highest multiple of stable's value that passes; a threshold's.
     pub(super) max_ratio: Option<String>,
-    /// Which quantile of the times, such as 0.99; `envoyLatency`'s.
-    pub(super) quantile: Option<String>,
     /// `PromQL` that gives one number; a threshold's.
     pub(super) query: Option<String>,
     /// `PromQL` that gives the number of samples behind it; a threshold's.

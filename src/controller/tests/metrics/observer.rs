@@ -31,7 +31,7 @@ spec:
   assignment: {identity: [{header: x-user-id}]}
   metrics: {prometheus: {address: ADDRESS, scrapeInterval: 5s}}
   steps: [{weight: 5%, bake: 10m}, {weight: 100%, bake: 20m}]
-  gates: [{name: errors, preset: envoyErrorRate, max: 2%}]
+  gates: [{name: load, kind: threshold, query: vector(0), max: 1}]
 ";
 
 fn history(id: &str) -> History {

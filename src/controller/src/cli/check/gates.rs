@@ -70,8 +70,6 @@ const fn kind(gate: &Gate) -> &'static str {
             Measure::Conversion { .. } => "conversion",
         },
         Kind::Threshold(_) => "threshold",
-        Kind::EnvoyErrorRate(_) => "envoyErrorRate",
-        Kind::EnvoyLatency(_) => "envoyLatency",
     }
 }
 
@@ -80,7 +78,6 @@ fn rule(gate: &Gate) -> String {
     match &gate.kind {
         Kind::Ratio(ratio) => compared(ratio),
         Kind::Threshold(threshold) => limited(threshold),
-        Kind::EnvoyErrorRate(_) | Kind::EnvoyLatency(_) => String::new(),
     }
 }
 

@@ -3,23 +3,17 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use serin_assignment::Weight;
 use serin_document::duration;
 
 use super::gate_fields::Fields;
-use super::{by_rule, from_text, ratio, within};
-use crate::gates::{
-    Counts, ErrorRate, Gate, Kind, Latency, Limits, Measure, Samples, Template, Threshold,
-};
+use super::{by_rule, ratio, within};
+use crate::gates::{Counts, Gate, Kind, Limits, Measure, Samples, Template, Threshold};
 use crate::release::FieldPath;
 use crate::release::fault::Faults;
 use crate::release::spec;
 
 /// Two scrapes of the fastest Prometheus, to what a "window" of a rollout can mean at most.
 const WINDOWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
-
-/// The longest response time that Envoy's histograms can tell (their highest bound is an hour).
-const LATENCIES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_hours(1));
 
 /// What a release says of gates.
 pub(super) struct Gates {
@@ -77,72 +71,31 @@ const KINDS: &str =
 /// The gate's name and what it asks; nothing where a person is asked.
 fn gate(spec: spec::Gate, at: &FieldPath, faults: &mut Faults) -> Option<(String, Option<Kind>)> {
     let name = faults.parse(at.field("name"), &spec.name, super::dns_label);
-    let which = (spec.kind.clone(), spec.preset.clone());
+    let kind = spec.kind.clone();
     let mut fields = Fields::new(spec, at, faults);
-    let kind = match (which.0.as_deref(), which.1.as_deref()) {
-        (Some("errorRate"), None) => ratio::error_rate(&mut fields).map(Kind::Ratio).map(Some),
-        (Some("latency"), None) => ratio::latency(&mut fields).map(Kind::Ratio).map(Some),
-        (Some("conversion"), None) => ratio::conversion(&mut fields).map(Kind::Ratio).map(Some),
-        (Some("threshold"), None) => threshold(&mut fields).map(Kind::Threshold).map(Some),
-        (Some("manual"), None) => Some(None),
-        (None, Some("envoyErrorRate")) => {
-            error_rate(&mut fields).map(Kind::EnvoyErrorRate).map(Some)
-        }
-        (None, Some("envoyLatency")) => latency(&mut fields).map(Kind::EnvoyLatency).map(Some),
-        (Some(kind), None) => {
-            fields.faults.value(at.field("kind"), kind, KINDS);
-            return None;
-        }
-        (_, Some(preset)) => {
-            fields.faults.value(at.field("preset"), preset, KINDS);
-            return None;
-        }
-        (None, None) => {
-            fields.faults.missing(at.field("kind"), KINDS);
+    let Some(kind) = kind else {
+        fields.faults.missing(at.field("kind"), KINDS);
+        return None;
+    };
+    let read = match kind.as_str() {
+        "errorRate" => ratio::error_rate(&mut fields).map(Kind::Ratio).map(Some),
+        "latency" => ratio::latency(&mut fields).map(Kind::Ratio).map(Some),
+        "conversion" => ratio::conversion(&mut fields).map(Kind::Ratio).map(Some),
+        "threshold" => threshold(&mut fields).map(Kind::Threshold).map(Some),
+        "manual" => Some(None),
+        _ => {
+            fields.faults.value(at.field("kind"), &kind, KINDS);
             return None;
         }
     };
-    fields.refuse_rest(which.1.or(which.0).as_deref().unwrap_or_default());
-    Some((name?, kind?))
+    fields.refuse_rest(&kind);
+    Some((name?, read?))
 }
 
 fn window(fields: &mut Fields<'_>) -> Option<Duration> {
     let window =
         fields.optional("window", |text| within(WINDOWS, by_rule(duration::parse)(text)?))?;
     Some(window.unwrap_or(Gate::DEFAULT_WINDOW))
-}
-
-fn error_rate(fields: &mut Fields<'_>) -> Option<ErrorRate> {
-    let window = window(fields)?;
-    let max = fields.required(
-        "max",
-        "the highest share of 5xx answers that passes, such as 2%",
-        |text| {
-            from_text::<Weight>(text)
-                .map_err(|_| "a share is a percentage such as 2% or 0.5%".to_owned())
-        },
-    );
-    let min_samples = fields.min_samples().unwrap_or(Gate::DEFAULT_MIN_SAMPLES);
-    Some(ErrorRate { max: max?.share(), min_samples, window })
-}
-
-fn latency(fields: &mut Fields<'_>) -> Option<Latency> {
-    let window = window(fields)?;
-    let (least, most) = LATENCIES;
-    let max = fields.required("max", "the longest time that passes, such as 250ms", |text| {
-        let found = by_rule(duration::parse)(text)?;
-        let within = (least..=most).contains(&found);
-        let rule = || format!("from {} to {}", duration::format(least), duration::format(most));
-        if within { Ok(found) } else { Err(rule()) }
-    });
-    let quantile =
-        fields.required("quantile", "which quantile of the times, such as 0.99", |text| {
-            let within = |found: &f64| *found > 0.0 && *found < 1.0;
-            let rule = || "a quantile lies between 0 and 1, such as 0.99".to_owned();
-            text.parse().ok().filter(within).ok_or_else(rule)
-        });
-    let min_samples = fields.min_samples().unwrap_or(Gate::DEFAULT_MIN_SAMPLES);
-    Some(Latency { quantile: quantile?, max: max?, min_samples, window })
 }
 
 fn threshold(fields: &mut Fields<'_>) -> Option<Threshold> {

@@ -28,7 +28,6 @@ impl<'a> Fields<'a> {
             ("max", gate.max),
             ("min", gate.min),
             ("maxRatio", gate.max_ratio),
-            ("quantile", gate.quantile),
             ("query", gate.query),
             ("samples", gate.samples),
         ];

@@ -38,7 +38,6 @@ impl Release {
             match &gate.kind {
                 Kind::Ratio(ratio) => self.doubt_ratio(ratio, &at, &mut warn),
                 Kind::Threshold(threshold) => self.doubt_threshold(threshold, &at, &mut warn),
-                Kind::EnvoyErrorRate(_) | Kind::EnvoyLatency(_) => {}
             }
         }
     }
@@ -109,7 +108,6 @@ const fn is_business(gate: &Gate) -> bool {
     match &gate.kind {
         Kind::Ratio(ratio) => matches!(ratio.measure, Measure::Conversion { .. }),
         Kind::Threshold(_) => true,
-        Kind::EnvoyErrorRate(_) | Kind::EnvoyLatency(_) => false,
     }
 }
 

@@ -75,10 +75,11 @@ pub(crate) fn approval_is_needed(passes: &[Pass]) -> Result<(), TestCaseError> {
         let ends = pass.before.phase == Phase::Progressing
             && (pass.rises() || matches!(pass.after.phase, Phase::Promoting | Phase::Succeeded));
         prop_assert!(!ends || approved || step.approval == Approval::Automatic);
-        approved |= pass.outcome.decision.reason == Reason::Approved;
         if pass.after.traffic != pass.before.traffic || pass.after.step != pass.before.step {
             approved = false;
         }
+        // A plan that was changed is followed before the command is heeded.
+        approved |= pass.outcome.decision.reason == Reason::Approved;
     }
     Ok(())
 }
