@@ -203,7 +203,8 @@ fn release() -> Value {
                 "targets": {"dns": [{"name": "envoy", "port": 9901}]},
             },
             "steps": [{"weight": "5%", "bake": "1m"}],
-            "gates": [{"name": "errors", "preset": "envoyErrorRate", "max": "2%"}],
+            "evidence": {"alpha": "0.01"},
+            "gates": [{"name": "errors", "kind": "errorRate", "counts": {"preset": "filter"}}],
             "policy": {"noDataAlertAfter": "2m"},
         },
     })
