@@ -7,8 +7,10 @@ mod command;
 mod completion;
 mod exit;
 mod explain;
+mod history;
 pub mod judge;
 mod plan;
+mod replay;
 mod run;
 mod status;
 
@@ -53,6 +55,8 @@ enum Command {
     Judge(judge::Args),
     /// Say what the steps of a release can detect, and when.
     Plan(plan::Args),
+    /// Show the decisions that would have been taken over a stretch of history; nothing is changed.
+    Replay(replay::Args),
     /// Print the completion script for a shell.
     Completion(completion::Args),
 }
@@ -84,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Judge(args) => judge::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Completion(args) => completion::run(&args),
     };
     exit::end(done)
@@ -99,6 +104,12 @@ fn print(text: &str) -> io::Result<()> {
 /// A runtime for a command that only asks the controller something.
 fn block_on<T>(what: impl Future<Output = T>) -> io::Result<T> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(what))
+}
+
+/// A duration on the command line.
+fn duration(text: &str) -> Result<core::time::Duration, String> {
+    let duration = serin_document::duration::parse(text).map_err(|why| why.to_string())?;
+    if duration.is_zero() { Err("it is above 0s".to_owned()) } else { Ok(duration) }
 }
 
 #[cfg(test)]

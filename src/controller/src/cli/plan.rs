@@ -5,18 +5,20 @@
 
 mod forecast;
 mod json;
+mod measure;
 mod question;
 mod rate;
 mod text;
 mod users;
 mod warnings;
 
+use core::time::Duration;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
 use serin_judge::Share;
 
-use super::{Exit, Failure, Output};
+use super::{Exit, Failure, Output, block_on};
 use crate::release::Release;
 use question::Traffic;
 use rate::GateRate;
@@ -36,14 +38,26 @@ pub(super) struct Args {
     /// The release file.
     file: PathBuf,
     /// Requests a second, both sides together.
-    #[arg(long, value_name = "NUMBER", value_parser = rate::per_second)]
-    rps: f64,
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        value_parser = rate::per_second,
+        required_unless_present = "from_prometheus"
+    )]
+    rps: Option<f64>,
     /// The share of them that fails on stable, such as 0.5%.
     #[arg(long, value_name = "SHARE", value_parser = rate::share)]
     error_rate: Option<Share>,
     /// A gate's share of events on stable, such as checkout=3% or checkout=3%@12.
     #[arg(long = "rate", value_name = "GATE=SHARE[@PER_SECOND]")]
     rates: Vec<GateRate>,
+    /// Measure them by the gates' own counts in the release's Prometheus; what --rate says of a gate
+    /// stands.
+    #[arg(long, conflicts_with_all = ["rps", "error_rate"])]
+    from_prometheus: bool,
+    /// How far back to measure.
+    #[arg(long, value_name = "DURATION", value_parser = super::duration, default_value = "1h")]
+    over: Duration,
     /// Users whose requests they are, to tell how many stand behind the evidence.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     users: Option<u64>,
@@ -58,8 +72,12 @@ pub(super) struct Args {
 /// An invalid release file, a gate that there is not, and a Prometheus that does not answer.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let release = Release::load(&args.file)?;
-    let mut traffic =
-        Traffic { requests_per_second: args.rps, errors: args.error_rate, ..Traffic::default() };
+    let mut traffic = if args.from_prometheus {
+        block_on(measure::measure(&release, args.over))??
+    } else {
+        let requests_per_second = args.rps.unwrap_or_default();
+        Traffic { requests_per_second, errors: args.error_rate, ..Traffic::default() }
+    };
     for rate in &args.rates {
         if !release.gates.iter().any(|gate| gate.name == rate.gate) {
             let names: Vec<&str> = release.gates.iter().map(|gate| gate.name.as_str()).collect();

@@ -83,17 +83,16 @@ impl Page<'_> {
             rates.join(", "),
             number(gate.per_second)
         )?;
-        write!(text, "STEP  WEIGHT")?;
-        for ratio in ratios(gate.worse()) {
-            write!(text, "{:>16}", format!("{}x", number(ratio)))?;
-        }
-        writeln!(text)?;
+        // A space after each cell stands where a bracket would.
+        let columns = |cells: Vec<String>| {
+            cells.iter().fold(String::new(), |row, cell| format!("{row}{cell:>16}"))
+        };
+        let head = ratios(gate.worse()).map(|ratio| format!("{}x ", number(ratio)));
+        line(text, &format!("STEP  WEIGHT{}", columns(head.to_vec())))?;
         for step in &self.forecast.steps {
-            write!(text, "{:>4}  {:>6}", step.number, step.weight.to_string())?;
-            for sight in step.sights.get(index).into_iter().flatten() {
-                write!(text, "{:>16}", cell(sight, step))?;
-            }
-            writeln!(text)?;
+            let sights = step.sights.get(index).into_iter().flatten();
+            let cells = columns(sights.map(|sight| cell(sight, step)).collect());
+            line(text, &format!("{:>4}  {:>6}{cells}", step.number, step.weight.to_string()))?;
         }
         Ok(())
     }
@@ -138,13 +137,17 @@ impl Page<'_> {
     }
 }
 
+/// Ends a line without the spaces that nobody sees.
+fn line(text: &mut String, line: &str) -> fmt::Result {
+    writeln!(text, "{}", line.trim_end())
+}
+
 /// Two times: in brackets where the second comes too late.
 fn cell(sight: &Sight, step: &Step) -> String {
-    let Ok(when) = sight.when else { return "-".to_owned() };
+    let Ok(when) = sight.when else { return "- ".to_owned() };
     let least = if when.at_least { "≥" } else { "" };
     let (half, ninety) = (minutes(when.half_seconds), minutes(when.ninety_seconds));
     if when.ninety_seconds <= step.lasts.seconds {
-        // The space stands where a bracket would.
         format!("{least}{half}/{ninety} ")
     } else {
         format!("({least}{half}/{ninety})")
