@@ -6,6 +6,7 @@
 //! with the value that stands for it, or with the process that started it.
 
 pub mod artifacts;
+pub mod backfill;
 pub mod clock;
 pub mod configuration;
 pub mod controller;
