@@ -149,11 +149,10 @@ impl Course {
         }
     }
 
-    /// The canary's requests at this step, by the gate that counts most of them, where the step
-    /// asks for some.
+    /// The canary's requests at this step, by the gate that counts most of them.
     fn canary_requests(&self) -> Option<u64> {
-        let (_, step) = self.plan.steps.reached_by(self.state().traffic.weight);
-        let panel = self.standing.panel.as_ref().filter(|_| step.min_requests > 0)?;
+        // Until the step's clock runs, the panel is still at the step before.
+        let panel = self.standing.panel.as_ref().filter(|_| self.state().clock.is_some())?;
         let findings = panel.findings(&self.rules);
         let counts = findings.gates.iter().map(|gate| gate.step_counts.canary_requests());
         counts.max_by(f64::total_cmp).map(crate::gates::whole)
@@ -181,7 +180,7 @@ impl Course {
         let gates = self.rules.gates.iter().map(|gate| {
             let found = findings?.gates.iter().find(|found| found.gate == gate.name)?;
             Some(Shown {
-                ratio: found.ratio,
+                ratio: found.ratio?,
                 low: found.ratio_low,
                 high: found.ratio_high,
                 log_e: found.log_e_decisive,

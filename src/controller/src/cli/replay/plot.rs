@@ -16,15 +16,15 @@ pub(super) struct Look {
     pub(super) at_ms: u64,
     /// The canary's share, 0.0 to 1.0.
     pub(super) weight: f64,
-    /// For each gate, in their order; `None` where it had nothing to show.
+    /// For each gate, in their order; `None` where it has counted no event.
     pub(super) gates: Vec<Option<Shown>>,
 }
 
 /// What a gate showed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Shown {
-    /// The likeliest ratio, canary to stable; `None` without events.
-    pub(super) ratio: Option<f64>,
+    /// The likeliest ratio, canary to stable.
+    pub(super) ratio: f64,
     /// The lower end of its confidence band.
     pub(super) low: f64,
     /// The upper end of its confidence band.
@@ -150,7 +150,7 @@ fn ratio(text: &mut String, gate: &Gate, shown: &[Option<Shown>]) -> fmt::Result
             let inside = shown.is_some_and(|shown| {
                 place(shown.low) <= real(row) + 0.5 && place(shown.high) >= real(row) - 0.5
             });
-            let best = shown.and_then(|shown| shown.ratio).is_some_and(is_here);
+            let best = shown.is_some_and(|shown| is_here(shown.ratio));
             if best {
                 write!(text, "{BEST}●{BEST:#}")?;
             } else if inside {

@@ -6,12 +6,8 @@ fn looks(number: u32) -> Vec<Look> {
         .map(|look| {
             let t = f64::from(look) / f64::from(number);
             let half = 0.2 / (1.0 + 20.0 * t);
-            let shown = Shown {
-                ratio: Some(0.97),
-                low: 0.97 - half,
-                high: 0.97 + half,
-                log_e: 7.0 * t - 1.0,
-            };
+            let shown =
+                Shown { ratio: 0.97, low: 0.97 - half, high: 0.97 + half, log_e: 7.0 * t - 1.0 };
             Look {
                 at_ms: u64::from(look) * 60_000,
                 weight: if t < 0.5 { 0.05 } else { 0.5 },
