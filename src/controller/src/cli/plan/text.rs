@@ -77,11 +77,12 @@ impl Page<'_> {
         let (margin, beyond) = (number(gate.margin.get()), beyond(gate.worse()));
         writeln!(
             text,
-            "\n{}: {} of {} a second; rolled back {beyond} {margin} times stable's\n\
+            "\n{}: {} of {} a second; rolled back {beyond} {margin} times stable's{}\n\
              minutes of the step until a ratio is seen with 50 % / 90 %",
             gate.name,
             rates.join(", "),
-            number(gate.per_second)
+            number(gate.per_second),
+            needs(gate)
         )?;
         // A space after each cell stands where a bracket would.
         let columns = |cells: Vec<String>| {
@@ -135,6 +136,15 @@ impl Page<'_> {
         }
         "at no step"
     }
+}
+
+/// How many users who differ must stand behind the evidence.
+fn needs(gate: &Watched) -> String {
+    let needed = users::needed(gate.margin, gate.worse());
+    if needed.is_finite() {
+        return format!("; needs {} users on the canary", thousands(needed));
+    }
+    "; no number of users is enough for this margin".to_owned()
 }
 
 /// Ends a line without the spaces that nobody sees.
