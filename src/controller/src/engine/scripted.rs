@@ -243,7 +243,7 @@ pub(crate) fn release(version: &str, host: &str) -> Arc<Release> {
 
 /// The same with more gates.
 pub(crate) fn release_with(version: &str, host: &str, gates: &[&str]) -> Arc<Release> {
-    let more: String = gates.iter().map(|gate| format!("    - {gate}\n")).collect();
+    let more = gates.iter().fold(String::new(), |text, gate| format!("{text}    - {gate}\n"));
     let text = format!(
         "apiVersion: serin.dev/v1alpha1
 kind: CanaryRelease
