@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wasm test demo demo-keep lint advisories bench bench-judge clean
+.PHONY: help setup build wasm test demo demo-keep lint advisories bench bench-judge bench-detect clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -28,7 +28,7 @@ test: setup build wasm ## Run all tests, those on the real Envoy and Prometheus 
 	$(call first-time,target/debug/deps/serin_tests-*,the tests)
 	@cargo test --quiet --workspace
 
-demo: setup build wasm ## Roll a canary out on a real Envoy, and watch it being rolled back
+demo: setup build wasm ## Roll canaries out on a real Envoy, and watch what the judge makes of them
 	$(call first-time,target/release/demo,the demo)
 	@$(DEMO)
 
@@ -49,6 +49,10 @@ bench: setup build wasm ## Measure the cost of the filter and of the controller
 bench-judge: ## Simulate rollouts: false alarms and time to detect, beside other rules
 	$(call first-time,target/release/bench_judge,the simulation)
 	@cargo run --quiet --release --package serin-tests --bin bench_judge
+
+bench-detect: setup build wasm ## Measure how long it takes from a fault to the decision to go back
+	$(call first-time,target/release/bench_detect,the benchmark)
+	@cargo run --quiet --release --package serin-tests --bin bench_detect
 
 clean: ## Remove target/ (the fetched parts stay in the cache)
 	@cache=$$(cargo xtask cache) && rm -rf target && \

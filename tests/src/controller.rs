@@ -165,6 +165,8 @@ pub struct Status {
     pub canary_serves: bool,
     /// The revision of the traffic in force.
     pub revision: u64,
+    /// What the hash uses to pick users; absent until the stored state is known.
+    pub salt: Option<String>,
     /// The canary's share among the requests that the hash placed, 0.0 to 1.0.
     pub observed_share: Option<f64>,
     /// The step's clock; absent until its weight is proved live.

@@ -7,6 +7,7 @@
 
 pub mod artifacts;
 pub mod backfill;
+pub mod chance;
 pub mod clock;
 pub mod configuration;
 pub mod controller;

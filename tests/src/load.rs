@@ -10,10 +10,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use crate::chance::draw;
 use crate::clock::now_us;
 use crate::http::{self, Answer, Connection};
 use crate::rules::Seen;
-use crate::webapp::{FAULT_HEADER, NAME_HEADER};
+use crate::webapp::{BROKEN_CLIENT_HEADER, FAULT_HEADER, NAME_HEADER};
 
 /// Longer than any answer takes that is still one.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -29,6 +30,10 @@ pub struct Profile {
     pub identity: String,
     /// How many users there are.
     pub users: u32,
+    /// The first one's number.
+    pub first_user: u32,
+    /// Whether they send what no version can serve.
+    pub broken: bool,
     /// Requests a second, over all connections.
     pub rate: u32,
     /// Kept connections. Envoy spreads them over its workers.
@@ -152,15 +157,15 @@ impl Lane {
         let start = Instant::now() + every * self.number / self.profile.connections.max(1);
         let mut ticks = interval_at(start, every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let mut draw = u64::from(self.number) << 32;
+        let mut drawn = u64::from(self.number) << 32;
         let mut connection = None;
         loop {
             tokio::select! {
                 _ = self.stopped.wait_for(|stopped| *stopped) => return,
                 _ = ticks.tick() => {}
             }
-            draw += 1;
-            let user = draw_user(draw, self.profile.users);
+            drawn += 1;
+            let user = self.profile.first_user + draw_user(drawn, self.profile.users);
             let sent_us = now_us();
             let outcome = match self.ask(&mut connection, user).await {
                 Ok(answer) => Outcome::of(&answer),
@@ -176,7 +181,11 @@ impl Lane {
 
     async fn ask(&self, connection: &mut Option<Connection>, user: u32) -> Result<Answer> {
         let id = user_id(user);
-        let headers = [("host", self.profile.host.as_str()), (self.profile.identity.as_str(), &id)];
+        let mut headers =
+            vec![("host", self.profile.host.as_str()), (self.profile.identity.as_str(), &id)];
+        if self.profile.broken {
+            headers.push((BROKEN_CLIENT_HEADER, "yes"));
+        }
         let request = http::request(Method::GET, "/", &headers, "")?;
         let kept = match connection {
             Some(kept) if kept.open() => kept,
@@ -187,14 +196,9 @@ impl Lane {
     }
 }
 
-/// Which user comes with the draw of this number: evenly, in no order, the same in every run
-/// (`SplitMix64`'s output function).
-fn draw_user(draw: u64, users: u32) -> u32 {
-    let mut z = draw.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^= z >> 31;
-    u32::try_from(z % u64::from(users.max(1))).unwrap_or_default()
+/// Which user comes with the draw of this number: evenly, in no order, the same in every run.
+fn draw_user(number: u64, users: u32) -> u32 {
+    u32::try_from(draw(number) % u64::from(users.max(1))).unwrap_or_default()
 }
 
 /// The ids of a load's users, made once for a check of many records.
@@ -241,6 +245,8 @@ mod tests {
             host: "shop.example.com".into(),
             identity: "x-user-id".into(),
             users: 10,
+            first_user: 0,
+            broken: false,
             rate: 200,
             connections: 2,
         };

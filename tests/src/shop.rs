@@ -24,9 +24,17 @@ pub const RELEASE: &str = "test/shop";
 /// The version that the release names at the start.
 pub const FIRST: &str = "v2";
 
-const USERS: u32 = 500;
-/// Requests a second: the canary gets the gate's ten samples within a second at 20 %.
-const RATE: u32 = 100;
+/// Who comes to the shop.
+#[derive(Clone, Copy, Debug)]
+pub struct Crowd {
+    /// How many users there are.
+    pub users: u32,
+    /// Requests a second, over all users.
+    pub rate: u32,
+}
+
+/// Enough for the judge to tell within seconds, at 20 %.
+const CROWD: Crowd = Crowd { users: 500, rate: 100 };
 /// Enough that both of Envoy's workers get some.
 const CONNECTIONS: u32 = 8;
 /// Prometheus' first scrape comes within a second, later on a busy machine.
@@ -49,6 +57,7 @@ pub struct Shop {
     pub canary: WebApp,
     /// Logs, configurations and state.
     pub scratch: Scratch,
+    users: u32,
     options: Options,
     release: PathBuf,
     steps: String,
@@ -61,6 +70,14 @@ impl Shop {
     /// # Errors
     /// Where something does not start.
     pub async fn start(steps: &str) -> Result<Self> {
+        Self::start_with(steps, CROWD).await
+    }
+
+    /// The same, with as many users and requests as said.
+    ///
+    /// # Errors
+    /// Where something does not start.
+    pub async fn start_with(steps: &str, crowd: Crowd) -> Result<Self> {
         let scratch = Scratch::new()?;
         let stable = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
         let canary = WebApp::start("canary", 0, Behaviour::healthy(FIRST)).await?;
@@ -77,8 +94,10 @@ impl Shop {
             port: envoy.port(),
             host: "shop.example.com".to_owned(),
             identity: "x-user-id".to_owned(),
-            users: USERS,
-            rate: RATE,
+            users: crowd.users,
+            first_user: 0,
+            broken: false,
+            rate: crowd.rate,
             connections: CONNECTIONS,
         });
         let watch = Watch::start(port, vec![envoy.admin()], RELEASE);
@@ -94,6 +113,7 @@ impl Shop {
             stable,
             canary,
             scratch,
+            users: crowd.users,
             options,
             release,
             steps,
@@ -184,7 +204,7 @@ impl Shop {
             .filter(|record| matches!(record.outcome, Outcome::Failed { .. }))
             .collect();
         ensure!(failed.is_empty(), "{} requests failed: {:?}", failed.len(), failed.first());
-        let ids = load::user_ids(USERS);
+        let ids = load::user_ids(self.users);
         let findings = rules::check(&self.watch.history(), &load::answers(&records, &ids));
         ensure!(
             findings.changed_sides == 0,

@@ -3,7 +3,8 @@
 //!
 //! Every answer names the side (`x-webapp-name`) and the version (`x-webapp-version`) that gave it
 //! and shows the request as it arrived. An error that it was told to give carries
-//! `x-webapp-fault: injected`, so that it can be told from one that a proxy made.
+//! `x-webapp-fault: injected`, so that it can be told from one that a proxy made; so does one that a
+//! broken client asked for by `x-broken-client`, whatever the version.
 //!
 //! `PUT /control` with a JSON [`Behaviour`] changes the way it behaves.
 
@@ -17,6 +18,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use crate::chance::draw;
 use crate::serve::Server;
 
 /// Names the side that answered.
@@ -25,6 +27,8 @@ pub const NAME_HEADER: &str = "x-webapp-name";
 pub const VERSION_HEADER: &str = "x-webapp-version";
 /// Marks an error that the application was told to give.
 pub const FAULT_HEADER: &str = "x-webapp-fault";
+/// A request that carries it fails: some clients send what no version can serve.
+pub const BROKEN_CLIENT_HEADER: &str = "x-broken-client";
 
 /// How the application behaves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,9 +36,12 @@ pub const FAULT_HEADER: &str = "x-webapp-fault";
 pub struct Behaviour {
     /// The version it gives itself out for.
     pub version: String,
-    /// The share of requests that fail with 500, 0.0 to 1.0.
+    /// The share of requests that fail with 500, 0.0 to 1.0, evenly spread.
     #[serde(default)]
     pub error_rate: f64,
+    /// The chance by which each further request fails with 500, 0.0 to 1.0, one by one.
+    #[serde(default)]
+    pub noise: f64,
     /// How long each answer takes, in milliseconds.
     #[serde(default)]
     pub latency_ms: u64,
@@ -44,7 +51,7 @@ impl Behaviour {
     /// A version that does what it should.
     #[must_use]
     pub fn healthy(version: &str) -> Self {
-        Self { version: version.to_owned(), error_rate: 0.0, latency_ms: 0 }
+        Self { version: version.to_owned(), error_rate: 0.0, noise: 0.0, latency_ms: 0 }
     }
 }
 
@@ -138,7 +145,9 @@ async fn answer(app: Arc<App>, request: Request<Incoming>) -> Response<Full<Byte
         tokio::time::sleep(Duration::from_millis(behaviour.latency_ms)).await;
     }
     let number = app.answered.fetch_add(1, Ordering::Relaxed);
-    let fails = fails(number, behaviour.error_rate);
+    let fails = fails(number, behaviour.error_rate)
+        || falls_to_noise(number, behaviour.noise)
+        || request.headers().contains_key(BROKEN_CLIENT_HEADER);
     let mut response = Response::builder()
         .header(NAME_HEADER, &app.name)
         .header(VERSION_HEADER, &behaviour.version)
@@ -162,6 +171,13 @@ fn fails(number: u64, rate: f64) -> bool {
     after.floor() > before.floor()
 }
 
+/// Whether the request of this number falls to noise: drawn, but the same in every run.
+fn falls_to_noise(number: u64, chance: f64) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "a chance is no more exact than that")]
+    let drawn = draw(number) as f64 / u64::MAX as f64;
+    drawn < chance
+}
+
 fn show(name: &str, version: String, request: &Request<Incoming>) -> Shown {
     let text = |value: &[u8]| value.escape_ascii().to_string();
     Shown {
@@ -181,12 +197,14 @@ async fn control(app: &App, request: Request<Incoming>) -> Response<Full<Bytes>>
         return refused("the body broke off");
     };
     match serde_json::from_slice::<Behaviour>(&body.to_bytes()) {
-        Ok(behaviour) if (0.0..=1.0).contains(&behaviour.error_rate) => {
+        Ok(behaviour) => {
+            let shares = [("errorRate", behaviour.error_rate), ("noise", behaviour.noise)];
+            let wrong = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share));
+            if let Some((name, share)) = wrong {
+                return refused(&format!("{name} is {share}, allowed is 0 to 1"));
+            }
             app.behave(behaviour);
             Response::new(Full::default())
-        }
-        Ok(behaviour) => {
-            refused(&format!("errorRate is {}, allowed is 0 to 1", behaviour.error_rate))
         }
         Err(error) => refused(&error.to_string()),
     }
@@ -200,7 +218,10 @@ fn refused(why: &str) -> Response<Full<Bytes>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Behaviour, FAULT_HEADER, NAME_HEADER, Shown, WebApp, fails};
+    use super::{
+        BROKEN_CLIENT_HEADER, Behaviour, FAULT_HEADER, NAME_HEADER, Shown, WebApp, fails,
+        falls_to_noise,
+    };
     use crate::http;
     use hyper::Method;
 
@@ -209,6 +230,23 @@ mod tests {
         let failed = |rate| (0..1_000).filter(|number| fails(*number, rate)).count();
         assert_eq!((failed(0.0), failed(0.3), failed(1.0)), (0, 300, 1_000));
         assert_eq!((0..10).filter(|number| fails(*number, 0.3)).count(), 3);
+    }
+
+    #[test]
+    fn noise_is_no_pattern_and_has_its_rate() {
+        let failed = |chance| (0..10_000).filter(|number| falls_to_noise(*number, chance)).count();
+        assert_eq!((failed(0.0), failed(1.0)), (0, 10_000));
+        // Five standard deviations of a binomial with 10,000 draws of 2 %.
+        assert!((130..=270).contains(&failed(0.02)), "{}", failed(0.02));
+    }
+
+    #[tokio::test]
+    async fn a_broken_client_fails_at_any_version() {
+        let app = WebApp::start("stable", 0, Behaviour::healthy("v1")).await.unwrap();
+        let broken = [(BROKEN_CLIENT_HEADER, "yes")];
+        let request = http::request(Method::GET, "/", &broken, "").unwrap();
+        let answer = http::send(app.port(), request).await.unwrap();
+        assert_eq!((answer.status, answer.header(FAULT_HEADER)), (500, Some("injected")));
     }
 
     #[tokio::test]

@@ -40,6 +40,8 @@ async fn fifty_changes_under_load_fail_nobody_and_move_nobody_against_the_rule()
         host: HOST.to_owned(),
         identity: "x-user-id".to_owned(),
         users: USERS,
+        first_user: 0,
+        broken: false,
         rate: RATE,
         connections: CONNECTIONS,
     });

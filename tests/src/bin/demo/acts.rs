@@ -1,12 +1,17 @@
-//! What happens: a good version that goes all the way, then a bad one that does not.
+//! What happens: a good version goes all the way and a bad one does not; then two that look bad to
+//! anybody who only counts errors, and are as good as the one before.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use serin_assignment::{Salt, assign};
+use serin_tests::clock::now_us;
 use serin_tests::controller::Status;
+use serin_tests::load::user_id;
 
 use crate::screen::Screen;
 use crate::stage::{RELEASE, Stage};
+use crate::threshold;
 
 /// Often enough to follow, rarely enough to read.
 const REDRAW: Duration = Duration::from_millis(500);
@@ -14,43 +19,165 @@ const REDRAW: Duration = Duration::from_millis(500);
 const ACT_LIMIT: Duration = Duration::from_secs(110);
 /// A rollback, its proof of three scrapes, and reserve.
 const SHORT_LIMIT: Duration = Duration::from_secs(40);
-/// How long the bad version looks good.
+/// How long the bad version looks good: longer than the start that the judge leaves out.
 const GOOD_AT_FIRST: Duration = Duration::from_secs(3);
 /// The share of the bad version's requests that fail.
 const ERROR_RATE: f64 = 0.3;
+/// The chance by which each request fails in act 3, at either version.
+const NOISE: f64 = 0.02;
 /// How long the load goes on after an act, to see whether anything still reaches the canary.
 const AFTERWARDS: Duration = Duration::from_secs(2);
+/// The first number of those among whom the broken client is found; no user of the load has it.
+const STRANGERS: u32 = 90_000;
+/// Buckets of the first step, 5 %: the broken client is on the canary from the start.
+const FIRST_BUCKETS: u16 = 500;
 
-/// The phase in which each act ended.
-#[derive(Clone, Debug)]
+/// How the acts ended.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ends {
+    /// Whether act 1 reached 100 %.
     pub(crate) reached_full: bool,
-    pub(crate) first: String,
-    pub(crate) second: String,
+    /// The phase in which each act ended; shorter where one before did not end as it should.
+    pub(crate) phases: Vec<String>,
+    /// Begin and end of act 2, in microseconds since 1970.
+    pub(crate) second_us: (u64, u64),
+    /// Why act 2 went back.
+    pub(crate) evidence: Option<String>,
+    /// Seconds into acts 3 and 4 after which the threshold rule would have rolled back.
+    pub(crate) threshold_after: [Option<u64>; 2],
+    /// The broken client's cohort in act 4.
+    pub(crate) cohort: Option<u8>,
+    /// The decision of act 4 that names it.
+    pub(crate) named: Option<String>,
 }
 
-/// Plays both acts.
-pub(crate) async fn play(stage: &mut Stage, screen: &mut Screen) -> Result<Ends> {
-    let (reached_full, first) = good_version(stage, screen).await?;
-    if first != "Succeeded" {
-        return Ok(Ends { reached_full, first, second: "not played".to_owned() });
+impl Ends {
+    /// How each act has to end.
+    pub(crate) const WANTED: [&str; 4] = ["Succeeded", "RolledBack", "Succeeded", "Succeeded"];
+
+    fn note(&mut self, phase: String) -> bool {
+        let wanted = Self::WANTED.get(self.phases.len()).is_some_and(|wanted| phase == *wanted);
+        self.phases.push(phase);
+        wanted
     }
-    let second = bad_version(stage, screen).await?;
-    Ok(Ends { reached_full, first, second })
 }
 
-/// v2 is as good as v1: 5, 25, 50, 75, 100 %, then stable becomes v2 and takes the traffic back.
-async fn good_version(stage: &mut Stage, screen: &mut Screen) -> Result<(bool, String)> {
-    let act = "Act 1: v2 is fine";
+/// Plays the acts; one that does not end as it should is the last.
+pub(crate) async fn play(stage: &mut Stage, screen: &mut Screen) -> Result<Ends> {
+    let mut ends = Ends::default();
+    let (reached_full, phase) = to_the_end(stage, screen, "Act 1: v2 is fine", "v2").await?;
+    ends.reached_full = reached_full;
+    if ends.note(phase)
+        && bad_version(stage, screen, &mut ends).await?
+        && noisy_version(stage, screen, &mut ends).await?
+    {
+        broken_client(stage, screen, &mut ends).await?;
+    }
+    Ok(ends)
+}
+
+/// v3 looks good at first, then three in ten of its answers are errors.
+async fn bad_version(stage: &mut Stage, screen: &mut Screen, ends: &mut Ends) -> Result<bool> {
+    let act = "Act 2: v3 is bad";
+    ends.second_us.0 = now_us();
+    ship(stage, screen, act, "v3").await?;
+    let good = Instant::now();
+    follow(stage, screen, act, SHORT_LIMIT, |_| good.elapsed() > GOOD_AT_FIRST).await?;
+    screen.note("v3 starts to fail: three in ten of its answers are errors");
+    stage.canary.fail(ERROR_RATE).await?;
+    let ended = |s: &Status| s.is("RolledBack") || s.is("Promoting") || s.is("Succeeded");
+    let status = follow(stage, screen, act, ACT_LIMIT, ended).await?;
+    linger(stage, screen, act).await?;
+    let harm = status.decisions.iter().rfind(|decision| decision.reason == "Harm");
+    ends.evidence = harm.map(|decision| decision.message.clone());
+    ends.second_us.1 = now_us();
+    Ok(ends.note(status.phase.unwrap_or_default()))
+}
+
+/// v4 is what v2 is, in bad weather: one request in fifty fails on either side.
+async fn noisy_version(stage: &mut Stage, screen: &mut Screen, ends: &mut Ends) -> Result<bool> {
+    let act = "Act 3: v4 is as noisy as v2";
+    screen.note("bad weather: 2 % of all requests fail from now on, whoever serves them");
+    stage.stable.noise(NOISE).await?;
+    ship(stage, screen, act, "v4").await?;
+    stage.canary.noise(NOISE).await?;
+    let start_us = now_us();
+    let (_, phase) = to_the_end(stage, screen, act, "v4").await?;
+    stage.canary.noise(0.0).await?;
+    let after = threshold::rolls_back_after(&[&stage.load.records()], start_us);
+    screen.note(&side_by_side(after, &phase));
+    ends.threshold_after[0] = after;
+    Ok(ends.note(phase))
+}
+
+/// v5 is fine, and one of its users sends what no version can serve.
+async fn broken_client(stage: &mut Stage, screen: &mut Screen, ends: &mut Ends) -> Result<bool> {
+    let act = "Act 4: a broken client at v5";
+    let status = ship(stage, screen, act, "v5").await?;
+    let salt = Salt::new(&status.salt.context("the status names no salt")?)?;
+    let client = (STRANGERS..2 * STRANGERS)
+        .find(|number| assign(&salt, user_id(*number).as_bytes()).bucket.get() < FIRST_BUCKETS)
+        .context("no id is in the first step's buckets")?;
+    let cohort = assign(&salt, user_id(client).as_bytes()).cohort.get();
+    ends.cohort = Some(cohort);
+    screen.note(&format!(
+        "a client of the canary breaks: {} (cohort {cohort}) fails with every request",
+        user_id(client)
+    ));
+    let start_us = now_us();
+    let broken = stage.broken_client(client);
+    let over = |s: &Status| s.is("Promoting") || s.is("RolledBack");
+    let status = follow(stage, screen, act, ACT_LIMIT, over).await?;
+    let records = broken.stop().await;
+    let names = format!("cohort {cohort} ");
+    let naming = status.decisions.iter().find(|decision| {
+        decision.at > first_of(&status, "v5") && format!("{} ", decision.message).contains(&names)
+    });
+    ends.named = naming.map(|decision| decision.message.clone());
+    let after = threshold::rolls_back_after(&[&stage.load.records(), &records], start_us);
+    let (_, phase) = to_the_end(stage, screen, act, "v5").await?;
+    screen.note(&side_by_side(after, &phase));
+    ends.threshold_after[1] = after;
+    Ok(ends.note(phase))
+}
+
+fn side_by_side(after: Option<u64>, phase: &str) -> String {
+    let threshold = match after {
+        Some(seconds) => format!("would have rolled back after {seconds} s"),
+        None => "would not have rolled back".to_owned(),
+    };
+    format!("threshold rule (success below 99 % in five looks): {threshold}; Serin: {phase}")
+}
+
+/// Deploys a version to the canary, names it in the release and waits until users are on it.
+async fn ship(stage: &mut Stage, screen: &mut Screen, act: &str, version: &str) -> Result<Status> {
+    screen.note(&format!("{version} is deployed to the canary"));
+    let folder = stage.folder().to_path_buf();
+    stage.canary.deploy(version, &folder).await?;
+    stage.release(version)?;
+    let live = |s: &Status| s.version == version && s.step_clock.is_some();
+    follow(stage, screen, act, SHORT_LIMIT, live).await
+}
+
+/// Follows a version up to 100 %; then stable becomes it and takes the traffic back. Whether it
+/// reached 100 %, and the phase in which it ended.
+async fn to_the_end(
+    stage: &mut Stage,
+    screen: &mut Screen,
+    act: &str,
+    version: &str,
+) -> Result<(bool, String)> {
     let ended = |s: &Status| s.is("Promoting") || s.is("RolledBack") || s.is("Succeeded");
     let status = follow(stage, screen, act, ACT_LIMIT, ended).await?;
     let reached_full = status.is("Promoting") && status.weight == "100%";
     if !reached_full {
         return Ok((false, status.phase.unwrap_or_default()));
     }
-    screen.note("all steps held: stable is brought to v2, then `serin approve demo/shop`");
+    screen.note(&format!(
+        "all steps held: stable is brought to {version}, then `serin approve {RELEASE}`"
+    ));
     let folder = stage.folder().to_path_buf();
-    stage.stable.deploy("v2", &folder).await?;
+    stage.stable.deploy(version, &folder).await?;
     let answer = stage.api().command(RELEASE, "approve").await?;
     ensure!(answer.status == 200, "approve: {} {}", answer.status, answer.text());
     let done = |s: &Status| s.is("Succeeded") || s.frozen;
@@ -59,23 +186,13 @@ async fn good_version(stage: &mut Stage, screen: &mut Screen) -> Result<(bool, S
     Ok((true, status.phase.unwrap_or_default()))
 }
 
-/// v3 looks good at first, then three in ten of its answers are errors.
-async fn bad_version(stage: &mut Stage, screen: &mut Screen) -> Result<String> {
-    let act = "Act 2: v3 is bad";
-    screen.note("v3 is deployed to the canary");
-    let folder = stage.folder().to_path_buf();
-    stage.canary.deploy("v3", &folder).await?;
-    stage.release("v3")?;
-    let live = |s: &Status| s.version == "v3" && s.step_clock.is_some();
-    follow(stage, screen, act, SHORT_LIMIT, live).await?;
-    let good = Instant::now();
-    follow(stage, screen, act, SHORT_LIMIT, |_| good.elapsed() > GOOD_AT_FIRST).await?;
-    screen.note("v3 starts to fail: three in ten of its answers are errors");
-    stage.canary.fail(ERROR_RATE).await?;
-    let ended = |s: &Status| s.is("RolledBack") || s.is("Promoting") || s.is("Succeeded");
-    let status = follow(stage, screen, act, ACT_LIMIT, ended).await?;
-    linger(stage, screen, act).await?;
-    Ok(status.phase.unwrap_or_default())
+/// When the rollout of this version began; stamps of one form compare as text.
+fn first_of(status: &Status, version: &str) -> String {
+    let first = status
+        .decisions
+        .iter()
+        .rfind(|decision| decision.reason == "NewVersion" && decision.message.contains(version));
+    first.map(|decision| decision.at.clone()).unwrap_or_default()
 }
 
 /// Shows what goes on until `wanted` holds.

@@ -59,8 +59,16 @@ impl Application {
 
     /// Lets a share of its requests fail from now on.
     pub(crate) async fn fail(&self, error_rate: f64) -> Result<()> {
-        let behaviour = Behaviour { error_rate, ..Behaviour::healthy(&self.version) };
-        let body = serde_json::to_vec(&behaviour)?;
+        self.behave(&Behaviour { error_rate, ..Behaviour::healthy(&self.version) }).await
+    }
+
+    /// Lets each of its requests fail by this chance from now on.
+    pub(crate) async fn noise(&self, noise: f64) -> Result<()> {
+        self.behave(&Behaviour { noise, ..Behaviour::healthy(&self.version) }).await
+    }
+
+    async fn behave(&self, behaviour: &Behaviour) -> Result<()> {
+        let body = serde_json::to_vec(behaviour)?;
         let answer =
             http::send(self.port, http::request(Method::PUT, "/control", &[], body)?).await?;
         ensure!(answer.status == 200, "the application refuses: {}", answer.text());

@@ -23,9 +23,9 @@ pub(crate) struct Figures {
     pub(crate) failed_by_weights: usize,
     /// What the first of them saw.
     pub(crate) first_failure: Option<String>,
-    /// From the first failing answer of the canary to the last answer of the canary.
+    /// From the bad version's first failing answer to its last answer.
     pub(crate) fault_to_zero_ms: Option<u64>,
-    /// Users who got a failing answer of the canary.
+    /// Users who got a failing answer of the bad version.
     pub(crate) users_hurt: usize,
     pub(crate) steps: Vec<StepShare>,
     pub(crate) revisions: Vec<Applied>,
@@ -50,7 +50,8 @@ pub(crate) struct Applied {
 }
 
 impl Figures {
-    pub(crate) fn of(records: &[Record], history: &History) -> Self {
+    pub(crate) fn of(records: &[Record], history: &History, bad_us: (u64, u64)) -> Self {
+        let bad = || records.iter().filter(|r| r.sent_us >= bad_us.0 && r.received_us <= bad_us.1);
         let ids = load::user_ids(USERS);
         let found = rules::check(history, &load::answers(records, &ids));
         let failures = records.iter().filter_map(|record| match &record.outcome {
@@ -66,8 +67,8 @@ impl Figures {
             users_seen_to_differ: found.users_seen_to_differ,
             failed_by_weights: failures.clone().count(),
             first_failure: failures.clone().next().cloned(),
-            fault_to_zero_ms: fault_to_zero_ms(records),
-            users_hurt: distinct_users(records.iter().filter(|record| is_injected(record))),
+            fault_to_zero_ms: fault_to_zero_ms(bad()),
+            users_hurt: distinct_users(bad().filter(|record| is_injected(record))),
             steps: step_shares(records, history),
             revisions: history.revisions().iter().filter(|r| r.number > 0).map(applied).collect(),
         }
@@ -90,10 +91,10 @@ fn rate(records: &[Record]) -> f64 {
     count(records.len()) * 1e6 / us.max(1.0)
 }
 
-fn fault_to_zero_ms(records: &[Record]) -> Option<u64> {
-    let fault = records.iter().filter(|r| is_injected(r)).map(|r| r.received_us).min()?;
+fn fault_to_zero_ms<'a>(records: impl Iterator<Item = &'a Record> + Clone) -> Option<u64> {
+    let fault = records.clone().filter(|r| is_injected(r)).map(|r| r.received_us).min()?;
     let on_canary = |record: &&Record| record.outcome.side() == Some(Variant::Canary);
-    let last = records.iter().filter(on_canary).map(|record| record.received_us).max()?;
+    let last = records.filter(on_canary).map(|record| record.received_us).max()?;
     Some(last.saturating_sub(fault) / 1_000)
 }
 
@@ -162,12 +163,14 @@ mod tests {
             record(3, 40, Outcome::Failed { why: "status 503".into(), side: None }),
             record(4, 50, Outcome::Served(Variant::Canary)),
             record(5, 60, Outcome::Served(Variant::Stable)),
+            // Before the bad version's time.
+            record(1, 5, Outcome::Injected(Variant::Canary)),
         ];
-        let figures = Figures::of(&records, &history);
+        let figures = Figures::of(&records, &history, (15_000, u64::MAX));
         assert_eq!((figures.users, figures.users_hurt, figures.failed_by_weights), (5, 1, 1));
         assert_eq!(figures.fault_to_zero_ms, Some(30));
         assert_eq!(figures.changed_sides, 1, "one user on stable at 100 %");
-        assert_eq!(figures.steps[0].requests, 5);
-        assert!((figures.steps[0].share - 0.8).abs() < 1e-9);
+        assert_eq!(figures.steps[0].requests, 6);
+        assert!((figures.steps[0].share - 5.0 / 6.0).abs() < 1e-9);
     }
 }

@@ -17,10 +17,20 @@ const SHOWN_VIOLATIONS: usize = 20;
 
 /// What did not hold, one sentence each.
 pub(crate) fn failures(figures: &Figures, ends: &Ends) -> Vec<String> {
+    let acts = Ends::WANTED.iter().enumerate().map(|(index, wanted)| {
+        let ended = ends.phases.get(index).map_or("not played", String::as_str);
+        (ended == *wanted, format!("act {} ended {ended} and not {wanted}", index + 1))
+    });
+    let thresholds = ends.threshold_after.iter().zip(3..).map(|(after, act)| {
+        (
+            after.is_some(),
+            format!("in act {act} the threshold rule would not have rolled back either"),
+        )
+    });
     let checks = [
         (ends.reached_full, "act 1 did not reach 100 %".to_owned()),
-        (ends.first == "Succeeded", format!("act 1 ended {} and not Succeeded", ends.first)),
-        (ends.second == "RolledBack", format!("act 2 ended {} and not RolledBack", ends.second)),
+        (ends.evidence.is_some(), "act 2 did not go back for harm".to_owned()),
+        (ends.named.is_some(), "no decision of act 4 names the broken client's cohort".to_owned()),
         (
             figures.changed_sides == 0,
             format!("{} users changed sides against the rule", figures.changed_sides),
@@ -36,7 +46,10 @@ pub(crate) fn failures(figures: &Figures, ends: &Ends) -> Vec<String> {
         ),
         (figures.fault_to_zero_ms.is_some(), "the bad version never failed".to_owned()),
     ];
-    checks.into_iter().filter_map(|(held, sentence)| (!held).then_some(sentence)).collect()
+    acts.chain(thresholds)
+        .chain(checks)
+        .filter_map(|(held, sentence)| (!held).then_some(sentence))
+        .collect()
 }
 
 /// Leaves the figures for programs.
@@ -67,7 +80,10 @@ fn to_json(figures: &Figures, ends: &Ends, failed: &[String]) -> Value {
     json!({
         "held": failed.is_empty(),
         "failed": failed,
-        "acts": [ends.first, ends.second],
+        "acts": ends.phases,
+        "evidence": ends.evidence,
+        "threshold_rule_after_s": ends.threshold_after,
+        "broken_client": {"cohort": ends.cohort, "named_in": ends.named},
         "requests": figures.requests,
         "users": figures.users,
         "requests_per_second": figures.requests_per_second,
@@ -84,7 +100,7 @@ fn to_json(figures: &Figures, ends: &Ends, failed: &[String]) -> Value {
 }
 
 /// Tells people.
-pub(crate) fn print(figures: &Figures, failed: &[String]) {
+pub(crate) fn print(figures: &Figures, ends: &Ends, failed: &[String]) {
     let ms = |value: Option<u64>| value.map_or("never".to_owned(), |ms| format!("{ms} ms"));
     println!("\n{:<52}{:>12}", "requests", figures.requests);
     println!("{:<52}{:>12}", "users", figures.users);
@@ -97,6 +113,19 @@ pub(crate) fn print(figures: &Figures, failed: &[String]) {
         "{:<52}{:>12}",
         "users that saw both sides while a change spread", figures.users_seen_to_differ
     );
+    println!("\n{:<30}{:<34}Serin", "", "threshold rule (99 %, five looks)");
+    for (act, (after, phase)) in ["3: as noisy as before", "4: a broken client"]
+        .iter()
+        .zip(ends.threshold_after.iter().zip(ends.phases.iter().skip(2)))
+    {
+        let threshold = after.map_or("would have gone on".to_owned(), |seconds| {
+            format!("would have rolled back ({seconds} s)")
+        });
+        println!("  act {act:<24}{threshold:<34}{phase}");
+    }
+    if let Some(named) = &ends.named {
+        println!("  act 4's cohort, in a decision: {named}");
+    }
     println!("\nobserved share");
     for step in &figures.steps {
         println!(
@@ -146,16 +175,29 @@ mod tests {
     }
 
     fn ends() -> Ends {
-        Ends { reached_full: true, first: "Succeeded".into(), second: "RolledBack".into() }
+        Ends {
+            reached_full: true,
+            phases: Ends::WANTED.map(str::to_owned).to_vec(),
+            second_us: (0, 1),
+            evidence: Some("back to stable".into()),
+            threshold_after: [Some(20), Some(12)],
+            cohort: Some(7),
+            named: Some("0.3 without cohort 7".into()),
+        }
     }
 
     #[test]
     fn each_promise_can_fail() {
         assert!(failures(&good(), &ends()).is_empty());
-        let broken: [fn(&mut Figures, &mut Ends); 8] = [
+        let broken: [fn(&mut Figures, &mut Ends); 13] = [
             |_, ends| ends.reached_full = false,
-            |_, ends| ends.first = "RolledBack".into(),
-            |_, ends| ends.second = "Succeeded".into(),
+            |_, ends| ends.phases[0] = "RolledBack".into(),
+            |_, ends| ends.phases[1] = "Succeeded".into(),
+            |_, ends| ends.phases[2] = "RolledBack".into(),
+            |_, ends| ends.phases.truncate(3),
+            |_, ends| ends.evidence = None,
+            |_, ends| ends.threshold_after[1] = None,
+            |_, ends| ends.named = None,
             |figures, _| figures.changed_sides = 1,
             |figures, _| figures.failed_by_weights = 1,
             |figures, _| figures.users = 1_999,

@@ -23,6 +23,8 @@ pub(crate) const RELEASE: &str = "demo/shop";
 pub(crate) const USERS: u32 = 2_400;
 /// Requests a second; half as many again as the figures ask for.
 const RATE: u32 = 300;
+/// Requests a second of the broken client: more than all others that the canary has at 5 %.
+const BROKEN_RATE: u32 = 20;
 /// Enough that Envoy's two workers both get some of them.
 const CONNECTIONS: u32 = 16;
 /// The users are there before the rollout starts.
@@ -62,14 +64,7 @@ impl Stage {
         let prometheus = Prometheus::start(&targets, &scratch).await?;
         prometheus.answers("envoy_cluster_membership_healthy", SCRAPE_LIMIT).await?;
 
-        let load = Load::start(&Profile {
-            port: envoy.port(),
-            host: "shop.example.com".to_owned(),
-            identity: "x-user-id".to_owned(),
-            users: USERS,
-            rate: RATE,
-            connections: CONNECTIONS,
-        });
+        let load = Load::start(&profile(envoy.port()));
         let watch = Watch::start(controller_port, vec![envoy.admin()], RELEASE);
         tokio::time::sleep(LOAD_FIRST).await;
 
@@ -97,9 +92,21 @@ impl Stage {
         self.scratch.path()
     }
 
-    /// What the load has seen so far, judged.
-    pub(crate) fn figures(&self) -> Figures {
-        Figures::of(&self.load.records(), &self.watch.history())
+    /// What the load has seen so far, judged; `bad_us` is when the bad version had its act.
+    pub(crate) fn figures(&self, bad_us: (u64, u64)) -> Figures {
+        Figures::of(&self.load.records(), &self.watch.history(), bad_us)
+    }
+
+    /// Starts one more user, of whose requests all fail at any version.
+    pub(crate) fn broken_client(&self, user: u32) -> Load {
+        Load::start(&Profile {
+            users: 1,
+            first_user: user,
+            broken: true,
+            rate: BROKEN_RATE,
+            connections: 1,
+            ..profile(self.envoy.port())
+        })
     }
 
     /// Says so where something has ended that should run.
@@ -131,6 +138,20 @@ impl Stage {
             "  status       target/release/serin status {RELEASE} --watch --server http://127.0.0.1:{api}"
         );
         println!("  release      {}", self.release.display());
+    }
+}
+
+/// The users of the shop.
+fn profile(port: u16) -> Profile {
+    Profile {
+        port,
+        host: "shop.example.com".to_owned(),
+        identity: "x-user-id".to_owned(),
+        users: USERS,
+        first_user: 0,
+        broken: false,
+        rate: RATE,
+        connections: CONNECTIONS,
     }
 }
 
