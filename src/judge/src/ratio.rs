@@ -4,6 +4,7 @@ mod left_out;
 mod stored;
 
 pub use left_out::SetAsideEvidence;
+pub(crate) use left_out::sets;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alone::Alone;
 use super::guard::Guard;
 use super::recent::Recent;
 use super::stream::Stream;
 use super::{GateRules, Measure, Rules, Stage};
-use crate::bits::{exact, exact_counts};
-use crate::{Alpha, Counts, Dispersion, Interval, Look, OneSample, Rule, Share, combine};
+use crate::bits::exact;
+use crate::{Alpha, Dispersion, Interval, Look, Rule, Share, combine};
 
 /// After a weight step conversions are not judged for so many times their lag: until then events
 /// stand beside the opportunities of other users.
@@ -46,33 +47,6 @@ pub(super) struct GateState {
     pub(super) before_step: u64,
     /// How many intervals of the present traffic were judged.
     pub(super) judged_in_step: u64,
-}
-
-/// The canary without a stable side beside it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Alone {
-    /// The rate that it must not be above.
-    #[serde(with = "exact")]
-    pub(super) rate: Share,
-    test: OneSample,
-    #[serde(with = "exact_counts")]
-    pub(super) counts: Counts,
-}
-
-impl Alone {
-    fn new(rate: Share) -> Self {
-        Self { rate, test: OneSample::new(rate), counts: Counts::ZERO }
-    }
-
-    fn absorb(&mut self, counts: Counts, look: Look) {
-        self.test.absorb(&counts, look);
-        self.counts = self.counts.plus(counts);
-    }
-
-    pub(super) fn log_e(&self) -> f64 {
-        self.test.log_e()
-    }
 }
 
 impl GateState {
@@ -132,7 +106,7 @@ impl GateState {
             }
             self.recent.absorb(to_ms, first.total());
             if !moment.compared {
-                self.stand_alone(gate, first.total());
+                self.stand_alone(rules, gate, first);
             }
         }
         if moment.present && look == Look::Judged {
@@ -142,7 +116,7 @@ impl GateState {
     }
 
     /// The canary by itself, against what stable's rate was when there was one.
-    fn stand_alone(&mut self, gate: &GateRules, counts: Counts) {
+    fn stand_alone(&mut self, rules: &Rules, gate: &GateRules, interval: &Interval) {
         let Measure::Errors { floor, .. } = gate.measure else { return };
         if self.alone.is_none() {
             let Some(compared) = self.streams.first().map(|stream| stream.compared) else { return };
@@ -152,10 +126,11 @@ impl GateState {
             let stable = compared.stable_events() / compared.stable_requests();
             let least = floor.map_or(0.0, Share::get);
             let rate = Share::try_new((gate.margin.get() * stable).max(least));
-            self.alone = rate.ok().map(Alone::new);
+            let cohorts = interval.cohorts.len();
+            self.alone = rate.ok().map(|rate| Alone::new(rate, rules.set_aside, cohorts));
         }
         if let Some(alone) = &mut self.alone {
-            alone.absorb(counts, Look::Judged);
+            alone.absorb(interval);
         }
     }
 

@@ -4,6 +4,7 @@
 //! it does no I/O, knows no clock, and comes back from its stored form bit for bit, so that a
 //! decision can be computed again from what was counted.
 
+mod alone;
 mod findings;
 mod gate;
 mod guard;

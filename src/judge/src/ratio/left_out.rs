@@ -5,13 +5,13 @@ use crate::SetAside;
 
 /// Cohorts that are left out together: one or two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LeftOut {
+pub(crate) enum LeftOut {
     One([usize; 1]),
     Two([usize; 2]),
 }
 
 impl LeftOut {
-    pub(super) const fn as_slice(&self) -> &[usize] {
+    pub(crate) const fn as_slice(&self) -> &[usize] {
         match self {
             Self::One(cohort) => cohort,
             Self::Two(pair) => pair,
@@ -20,7 +20,7 @@ impl LeftOut {
 }
 
 /// Every set of cohorts for which a test keeps evidence: each alone, then each pair.
-pub(super) fn sets(set_aside: SetAside, cohorts: usize) -> impl Iterator<Item = LeftOut> {
+pub(crate) fn sets(set_aside: SetAside, cohorts: usize) -> impl Iterator<Item = LeftOut> {
     let upto = |kept: bool| if kept { cohorts } else { 0 };
     let alone = (0..upto(set_aside != SetAside::None)).map(|cohort| LeftOut::One([cohort]));
     let pairs = (0..upto(set_aside == SetAside::Two)).flat_map(move |first| {
