@@ -65,7 +65,7 @@ pub fn pass(
     counts: Option<&Counts>,
     now: Now,
 ) -> Judged {
-    let panel = absorbed(terms.rules, standing, counts, now.wall_ms);
+    let panel = absorbed(terms.rules, standing, counts);
     let findings = panel.as_ref().map(|panel| panel.findings(terms.rules));
     let read = readings::Read { terms, counts, now_ms: now.wall_ms };
     observation.gates.extend(read.all(findings.as_ref()));
@@ -78,21 +78,14 @@ pub fn pass(
 }
 
 /// Whether these counts alone say that the canary is to be rolled back.
-pub(super) fn is_harm(rules: &Rules, standing: &Standing, counts: &Counts, now_ms: u64) -> bool {
-    absorbed(rules, standing, Some(counts), now_ms)
-        .is_some_and(|panel| panel.findings(rules).rollback)
+pub(super) fn is_harm(rules: &Rules, standing: &Standing, counts: &Counts) -> bool {
+    absorbed(rules, standing, Some(counts)).is_some_and(|panel| panel.findings(rules).rollback)
 }
 
 /// The evidence with what was counted since; `None` while nobody has been on the canary.
-fn absorbed(
-    rules: &Rules,
-    standing: &Standing,
-    counts: Option<&Counts>,
-    now_ms: u64,
-) -> Option<Panel> {
+fn absorbed(rules: &Rules, standing: &Standing, counts: Option<&Counts>) -> Option<Panel> {
     let exposed_since_ms = standing.state.exposed_since_ms?;
     let mut panel = standing.panel.clone().unwrap_or_else(|| Panel::new(exposed_since_ms));
-    panel.forget_the_future(now_ms);
     panel.fit(rules);
     let stage = stage(&standing.state);
     panel.enter(stage);

@@ -62,6 +62,15 @@ impl Read<'_> {
             let detail = format!("nothing new for {}; {detail}", seconds(silent));
             return reading(gate, Verdict::NoData, self.now_ms, detail);
         }
+        let ahead = Duration::from_millis(at_ms.saturating_sub(self.now_ms));
+        if compares && ahead > limit {
+            let detail = format!(
+                "the clock was set back: what is counted is known for another {}, or until the \
+                 controller is started again; {detail}",
+                seconds(ahead)
+            );
+            return reading(gate, Verdict::NoData, self.now_ms, detail);
+        }
         let verdict = match finding.outcome {
             Outcome::Rollback(_) => Verdict::Fail,
             Outcome::Hold(_) => Verdict::Hold,

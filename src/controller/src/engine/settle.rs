@@ -105,7 +105,9 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let (record, seen) = (&mut self.record, next.state);
         record.alerts = next.alerts;
         // Evidence is absorbed once: the same counts are not asked for again.
-        record.panel = next.panel;
+        if next.panel.is_some() {
+            record.panel = next.panel;
+        }
         record.state.alerts = seen.alerts;
         record.state.gates = seen.gates;
         record.state.no_data_ms = seen.no_data_ms;

@@ -105,6 +105,11 @@ impl<O: Observe, K: Keep> Engine<O, K> {
         if let Some(revision) = record.document_revision {
             self.board.remember(serin_document::Revision::new(revision)).await;
         }
+        let mut record = record;
+        if let Some(panel) = &mut record.panel {
+            // Nothing that was counted under the clock before is on its way any more.
+            panel.forget_the_future(self.clock.wall_ms());
+        }
         let rules = self.release.rules();
         let findings = record.panel.as_ref().map(|panel| panel.findings(&rules));
         let mut running = Running {

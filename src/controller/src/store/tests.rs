@@ -69,6 +69,19 @@ fn what_was_saved_comes_back_bit_for_bit_after_a_restart() {
 }
 
 #[test]
+fn a_record_from_before_there_was_evidence_is_read() {
+    let (_scratch, folder) = folder();
+    let file = folder.open("demo", "shop").unwrap();
+    let mut json = serde_json::to_value(record()).unwrap();
+    let object = json.as_object_mut().unwrap();
+    assert!(object.remove("panel").is_some() && object.remove("bounds").is_some());
+    let logged = json["decisions"][0].as_object_mut().unwrap();
+    assert!(logged.remove("inputs").is_some());
+    fs::write(file.path(), json.to_string()).unwrap();
+    assert_eq!(file.load().unwrap(), Some(record()));
+}
+
+#[test]
 fn a_crash_between_any_two_steps_of_a_write_leaves_the_old_or_the_new_record() {
     let (_scratch, folder) = folder();
     let file = folder.open("demo", "shop").unwrap();

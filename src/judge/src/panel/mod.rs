@@ -101,7 +101,8 @@ impl Panel {
     }
 
     /// A stamp later than now was written before the clock was set back; left alone, it would hide
-    /// every interval until the clock has caught up.
+    /// every interval until the clock has caught up. For the start of a process only: an interval
+    /// from before that is still on its way would be absorbed once more.
     pub fn forget_the_future(&mut self, now_ms: u64) {
         self.started_ms = self.started_ms.min(now_ms);
         for state in self.gates.values_mut() {

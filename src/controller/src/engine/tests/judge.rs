@@ -1,12 +1,14 @@
 //! The judge within the loop: evidence is absorbed once, kept, and decides.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
+use std::sync::Arc;
 
 use serin_rollout::{Command, Phase, Reason, Verdict};
 use tokio::time::{Instant, sleep};
 
-use crate::engine::Answer;
 use crate::engine::scripted::{Bench, Disk, HEALTHY, Metrics, clock, scratch};
+use crate::engine::{Answer, Clock};
 use crate::status::{GateEvidence, Status};
 
 /// A fifth of the canary's requests fail.
@@ -93,6 +95,41 @@ async fn a_restart_in_the_middle_changes_no_evidence() {
         bench.until(|status| status.evidence.is_some_and(|all| all.intervals >= intervals)).await;
     assert_eq!(whole.evidence, killed.evidence);
     assert_eq!(evidence(&whole), evidence(&killed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_counts_nothing_twice_and_holds() {
+    let (_scratch, folder) = scratch();
+    let back_ms = Arc::new(AtomicU64::new(0));
+    let (ahead, back) = (clock(), Arc::clone(&back_ms));
+    let clock = Clock::from_fn(move || ahead.wall_ms() - back.load(Ordering::Relaxed));
+    let mut bench = Bench::start(&folder, &clock, HEALTHY);
+    bench.until_weight("5%").await;
+    bench.handle.command(Command::Pause).await.unwrap();
+    let before = bench.until(|status| status.evidence.is_some_and(|all| all.intervals >= 5)).await;
+    back_ms.store(3_600_000, Ordering::Relaxed);
+    let behind = |status: &Status| {
+        status.gates.iter().any(|gate| {
+            gate.verdict == Verdict::NoData && gate.detail.contains("clock was set back")
+        })
+    };
+    let held = bench.until(behind).await;
+    sleep(Duration::from_secs(20)).await;
+    let still = bench.handle.status.borrow().clone();
+    assert_eq!(evidence(&still).canary, evidence(&held).canary);
+    assert!(evidence(&held).canary.requests <= evidence(&before).canary.requests + 150.0);
+    // A new process counts from now on.
+    bench.stop.send_replace(true);
+    (&mut bench.task).await.unwrap();
+    drop(bench);
+    let mut bench = Bench::start(&folder, &clock, HEALTHY);
+    let requests = evidence(&still).canary.requests;
+    let more = |status: &Status| {
+        status.gates.iter().any(|gate| {
+            gate.evidence.as_ref().is_some_and(|it| it.canary.requests > requests + 200.0)
+        })
+    };
+    bench.until(more).await;
 }
 
 #[tokio::test(start_paused = true)]
