@@ -101,6 +101,8 @@ impl Site {
             users: USERS,
             rate: RATE,
             connections: CONNECTIONS,
+            first_user: 0,
+            broken: false,
         });
         let options = Options { releases: vec![release], port, state: scratch.folder("state")? };
         let controller = Controller::start(&options, &scratch).await?;
