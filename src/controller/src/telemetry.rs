@@ -33,9 +33,10 @@ const ALERTS: [Alert; 7] = [
     Alert::SuspectAtFull,
     Alert::ServingChanged,
 ];
-const VERDICTS: [Verdict; 6] = [
+const VERDICTS: [Verdict; 7] = [
     Verdict::Pass,
     Verdict::NoComparison,
+    Verdict::Skipped,
     Verdict::Hold,
     Verdict::Fail,
     Verdict::NoData,

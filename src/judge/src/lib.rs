@@ -57,6 +57,9 @@ mod restarts;
 mod rule;
 mod split;
 
+/// Evidence from which on nothing rises, as a natural logarithm: ten to one.
+pub const LOG_SUSPICION: f64 = core::f64::consts::LN_10;
+
 pub use counts::{Counts, Interval, InvalidCounts};
 pub use likelihood::{Likelihood, OtherGrid};
 pub use numbers::{Alpha, Dispersion, Margin, OutOfRange, Share, Worse};

@@ -77,6 +77,8 @@ pub enum Reason {
     NoData,
     /// Metrics that do not answer.
     BrokenMetrics,
+    /// Gates that are not judged yet.
+    Skipped,
     /// A gate speaks against a rise, without evidence enough to roll back.
     Suspicion,
     /// Marked requests are served by the other side.

@@ -25,7 +25,7 @@ pub(crate) fn answered(pass: Pass<'_>) -> bool {
 /// Whether every gate could tell, at this weight.
 pub(crate) fn complete(pass: Pass<'_>, weight: Weight) -> bool {
     verdicts(pass, 0).all(|verdict| match verdict {
-        Some(Verdict::Pass | Verdict::Hold | Verdict::Fail) => true,
+        Some(Verdict::Pass | Verdict::Skipped | Verdict::Hold | Verdict::Fail) => true,
         Some(Verdict::NoComparison) => nothing_to_compare(weight),
         Some(Verdict::NoData | Verdict::Broken) | None => false,
     })
@@ -54,6 +54,7 @@ pub(crate) fn objection(pass: Pass<'_>, weight: Weight, since_ms: u64) -> Option
     verdicts(pass, since_ms).find_map(|verdict| match verdict {
         Some(Verdict::Pass) => None,
         Some(Verdict::NoComparison) if nothing_to_compare(weight) => None,
+        Some(Verdict::Skipped) => Some(Reason::Skipped),
         Some(Verdict::Hold) => Some(Reason::Suspicion),
         Some(Verdict::Fail) => Some(Reason::Harm),
         Some(Verdict::Broken) => Some(Reason::BrokenMetrics),
@@ -78,9 +79,10 @@ const fn badness(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Pass => 0,
         Verdict::NoComparison => 1,
-        Verdict::Hold => 2,
-        Verdict::NoData => 3,
-        Verdict::Broken => 4,
-        Verdict::Fail => 5,
+        Verdict::Skipped => 2,
+        Verdict::Hold => 3,
+        Verdict::NoData => 4,
+        Verdict::Broken => 5,
+        Verdict::Fail => 6,
     }
 }

@@ -95,6 +95,7 @@ const fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::NoComparison => "no comparison",
+        Verdict::Skipped => "skipped",
         Verdict::Hold => "hold",
         Verdict::Fail => "fail",
         Verdict::NoData => "no data",

@@ -123,8 +123,10 @@ pub enum Verdict {
     /// There is no other side to compare with, as at 100 %: there it neither holds nor passes.
     /// Below 100 % a gate that did not compare has told nothing, which is as good as no data.
     NoComparison,
+    /// Not judged yet: the rollout has only begun, or what the last rise did cannot show yet.
+    Skipped,
     /// It speaks against a rise and is no harm: evidence on its way, an objective that both sides
-    /// miss, a start that is not judged, suspicion at 100 %.
+    /// miss, suspicion at 100 %.
     Hold,
     /// Evidence of harm.
     Fail,

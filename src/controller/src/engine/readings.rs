@@ -3,8 +3,8 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 
-use serin_judge::Counts as Counted;
 use serin_judge::panel::{Finding, Findings, GateRules, Measure, Outcome, Why};
+use serin_judge::{Counts as Counted, LOG_SUSPICION};
 use serin_rollout::{GateReading, Verdict};
 
 use super::judged::{Counts, Terms};
@@ -73,6 +73,7 @@ impl Read<'_> {
         }
         let verdict = match finding.outcome {
             Outcome::Rollback(_) => Verdict::Fail,
+            Outcome::Hold(Why::Skipped { .. }) => Verdict::Skipped,
             Outcome::Hold(_) => Verdict::Hold,
             Outcome::Pass => Verdict::Pass,
             Outcome::NoData(_) => Verdict::NoData,
@@ -121,8 +122,12 @@ impl Read<'_> {
                 percent(*stable)
             ),
             Why::Skipped { until_ms } => {
-                let left = Duration::from_millis(until_ms.saturating_sub(self.now_ms));
-                format!("not judged for another {} s", left.as_secs())
+                let left_ms = until_ms.saturating_sub(self.now_ms);
+                match left_ms.div_ceil(1000) {
+                    // The interval that is judged first has not ended.
+                    0 => "not judged before the next scrape".to_owned(),
+                    left => format!("not judged for another {left} s"),
+                }
             }
             Why::AboveStable { log_e, rate, counts } => format!(
                 "canary {} of {} requests without stable beside it, above {}: evidence {} of {}",
@@ -158,12 +163,17 @@ impl Read<'_> {
         let _ = write!(text, "; evidence {} of {}", evidence(finding.log_e), self.threshold());
         match finding.set_aside.as_slice() {
             [] if !finding.cohorts => text.push_str(" (no cohorts to set aside)"),
+            // Nothing to speak of.
+            _ if finding.log_e < LOG_SUSPICION => {}
             [] => {}
             cohorts => {
                 let names: Vec<String> = cohorts.iter().map(usize::to_string).collect();
                 let one = if names.len() == 1 { "cohort" } else { "cohorts" };
                 let left = evidence(finding.log_e_worst);
                 let _ = write!(text, ", {left} without {one} {}", names.join(" and "));
+                if finding.log_e_worst < LOG_SUSPICION {
+                    text.push_str(": it comes from there alone");
+                }
             }
         }
         let alpha = self.terms.rules.alpha.log_threshold();

@@ -144,8 +144,9 @@ impl Panel {
     #[must_use]
     pub fn findings(&self, rules: &Rules) -> Findings {
         let log_e = self.log_e(rules);
+        let log_e_worst = self.mean(rules, GateState::log_e_worst);
         let intervals = self.gates.values().map(GateState::intervals).max().unwrap_or_default();
-        let gates = rules.gates.iter().map(|gate| outcome::finding(self, rules, gate, log_e));
+        let gates = rules.gates.iter().map(|gate| outcome::finding(self, rules, gate, log_e_worst));
         Findings { log_e, intervals, rollback: !self.latched.is_empty(), gates: gates.collect() }
     }
 
@@ -160,15 +161,19 @@ impl Panel {
         }
     }
 
-    /// The mean that decides. Gates are taken by name, so that the order of the rules does not
-    /// change a bit of it.
+    /// The mean that decides.
     fn log_e(&self, rules: &Rules) -> f64 {
+        self.mean(rules, |state| state.decisive(rules.alpha))
+    }
+
+    /// The weighted mean over the gates of what `log_e` gives. Gates are taken by name, so that the
+    /// order of the rules does not change a bit of it.
+    fn mean(&self, rules: &Rules, log_e: impl Fn(&GateState) -> f64) -> f64 {
         let mut parts: Vec<(&str, f64, f64)> = rules
             .gates
             .iter()
             .map(|gate| {
-                let state = self.gates.get(&gate.name);
-                let log_e = state.map_or(0.0, |state| state.decisive(rules.alpha));
+                let log_e = self.gates.get(&gate.name).map_or(0.0, &log_e);
                 (gate.name.as_str(), gate.weight, log_e)
             })
             .collect();

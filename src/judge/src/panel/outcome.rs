@@ -4,18 +4,16 @@ use super::gate::GateState;
 use super::stream::Stream;
 use super::{Finding, GateRules, Measure, Outcome, Panel, Rules, StreamFinding, Why};
 use crate::planning::{Chance, Traffic, detectable_ratio, seen_from};
-use crate::{Alpha, Counts, SetAside, Worse};
+use crate::{Alpha, Counts, LOG_SUSPICION, SetAside, Worse};
 
-/// Evidence from which on nothing rises, as a natural logarithm: 10.
-const SUSPICION: f64 = core::f64::consts::LN_10;
-
-/// The finding of one gate; `log_e` is the evidence of all of them.
-pub(super) fn finding(panel: &Panel, rules: &Rules, gate: &GateRules, log_e: f64) -> Finding {
+/// The finding of one gate; `log_e_worst` is the evidence of all of them, whether or not their
+/// floors are met.
+pub(super) fn finding(panel: &Panel, rules: &Rules, gate: &GateRules, log_e_worst: f64) -> Finding {
     let state = panel
         .gates
         .get(&gate.name)
         .filter(|state| state.fits(&rules.test(gate), gate) && !state.streams.is_empty());
-    let outcome = outcome(panel, rules, gate, (state, log_e));
+    let outcome = outcome(panel, rules, gate, (state, log_e_worst));
     let Some(state) = state else { return nothing(gate, outcome) };
     let streams: Vec<StreamFinding> =
         state.streams.iter().map(|stream| stream.finding(rules.alpha)).collect();
@@ -75,7 +73,7 @@ fn outcome(
     panel: &Panel,
     rules: &Rules,
     gate: &GateRules,
-    (state, log_e): (Option<&GateState>, f64),
+    (state, log_e_worst): (Option<&GateState>, f64),
 ) -> Outcome {
     if panel.latched.contains(&gate.name) {
         return Outcome::Rollback(match state {
@@ -104,8 +102,9 @@ fn outcome(
     {
         return Outcome::Hold(Why::SloBroken { canary, stable, slo: slo.get() });
     }
-    // The mean is never above its largest part, so that there always is a gate to name.
-    if log_e >= SUSPICION && state.decisive(rules.alpha) >= SUSPICION {
+    // The mean is never above its largest part, so that there always is a gate to name. The floor
+    // keeps a rate from being harm, not from being looked at before more people get it.
+    if log_e_worst >= LOG_SUSPICION && state.log_e_worst() >= LOG_SUSPICION {
         return Outcome::Hold(Why::Suspicion);
     }
     Outcome::Pass

@@ -30,6 +30,19 @@ fn a_gate_that_holds_stops_the_rise_and_rolls_nothing_back() {
 }
 
 #[test]
+fn a_gate_that_is_not_judged_yet_holds_and_nobody_is_called() {
+    let mut world = World::at(three_steps(), "5%");
+    world.gate("errors", Verdict::Skipped);
+    let decision = world.seconds(600);
+    assert_eq!(decision.reason, Reason::Skipped);
+    assert!(decision.message.contains("errors skipped: 1 of 200"), "{}", decision.message);
+    world.is(Phase::Progressing, "5%");
+    assert_eq!(world.alerts(), []);
+    world.gate("errors", Verdict::Hold);
+    assert_eq!(world.pass().reason, Reason::Suspicion);
+}
+
+#[test]
 fn with_nobody_to_compare_with_a_step_rests_on_time_and_requests() {
     let mut world = World::at(three_steps(), "100%");
     world.gate("errors", Verdict::NoComparison);

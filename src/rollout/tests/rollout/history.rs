@@ -223,6 +223,7 @@ fn sky(fair: u32) -> impl Strategy<Value = Sky> {
         prop_oneof![
             2 * fair => Just(Some(Verdict::Pass)),
             1 => Just(Some(Verdict::Fail)),
+            1 => Just(Some(Verdict::Skipped)),
             1 => Just(Some(Verdict::Hold)),
             1 => Just(Some(Verdict::NoComparison)),
             1 => Just(Some(Verdict::NoData)),

@@ -129,9 +129,9 @@ async fn broken_client(stage: &mut Stage, screen: &mut Screen, ends: &mut Ends) 
     let over = |s: &Status| s.is("Promoting") || s.is("RolledBack");
     let status = follow(stage, screen, act, ACT_LIMIT, over).await?;
     let records = broken.stop().await;
-    let names = format!("cohort {cohort} ");
+    let names = format!("without cohort {cohort}: it comes from there alone");
     let naming = status.decisions.iter().find(|decision| {
-        decision.at > first_of(&status, "v5") && format!("{} ", decision.message).contains(&names)
+        decision.at > first_of(&status, "v5") && decision.message.contains(&names)
     });
     ends.named = naming.map(|decision| decision.message.clone());
     let after = threshold::rolls_back_after(&[&stage.load.records(), &records], start_us);

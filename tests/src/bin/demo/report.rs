@@ -182,7 +182,7 @@ mod tests {
             evidence: Some("back to stable".into()),
             threshold_after: [Some(20), Some(12)],
             cohort: Some(7),
-            named: Some("0.3 without cohort 7".into()),
+            named: Some("0.3 without cohort 7: it comes from there alone".into()),
         }
     }
 

@@ -3,12 +3,9 @@
 use serde::Serialize;
 use serin_judge::planning::{Chance, Traffic, detectable_ratio};
 use serin_judge::{
-    Alpha, Counts, Dispersion, Interval, Likelihood, Look, Margin, RatioTest, SetAside, Share,
-    Worse,
+    Alpha, Counts, Dispersion, Interval, LOG_SUSPICION, Likelihood, Look, Margin, RatioTest,
+    SetAside, Share, Worse,
 };
-
-/// Evidence at which one holds: ten to one.
-const SUSPICION: f64 = 10.0;
 
 /// What the options say.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +99,7 @@ impl Judge {
             detectable_ratio: self.rule.detectable(self.total, test.intervals()),
             verdict: if self.rolled_back {
                 Verdict::Rollback
-            } else if !self.compared || evidence >= SUSPICION.ln() {
+            } else if !self.compared || evidence >= LOG_SUSPICION {
                 Verdict::Hold
             } else {
                 Verdict::Pass

@@ -150,6 +150,7 @@ const fn verdict(verdict: Verdict) -> (&'static str, Style) {
     match verdict {
         Verdict::Pass => ("pass", GOOD),
         Verdict::NoComparison => ("no comparison", BOLD),
+        Verdict::Skipped => ("skipped", BOLD),
         Verdict::Hold => ("hold", WAIT),
         Verdict::Fail => ("FAIL", BAD),
         Verdict::NoData => ("no data", WAIT),

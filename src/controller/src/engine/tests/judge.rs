@@ -50,7 +50,11 @@ async fn one_broken_cohort_rolls_nothing_back_and_is_named() {
     assert_eq!(evidence.set_aside, [7]);
     assert!(evidence.log_e > evidence.log_e_worst + 2.0, "{evidence:?}");
     let risen = status.decisions.last().unwrap();
-    assert!(risen.message.contains("without cohort 7"), "{}", risen.message);
+    assert!(
+        risen.message.contains("without cohort 7: it comes from there alone"),
+        "{}",
+        risen.message
+    );
 }
 
 #[tokio::test(start_paused = true)]

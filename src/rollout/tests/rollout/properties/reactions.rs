@@ -133,12 +133,12 @@ pub(crate) fn no_harm_without_evidence(passes: &[Pass]) -> Result<(), TestCaseEr
         });
         prop_assert!(pass.outcome.decision.reason != Reason::Harm || failed, "{:?}", pass.outcome);
 
-        // Suspicion and a mismatch stop rises and do nothing else: a pass that goes back goes back
+        // Suspicion, what is not judged yet and a mismatch stop rises and do nothing else: a pass that goes back goes back
         // without them too.
         let mut fair = pass.seen.clone();
         fair.served = Served::Fine;
         for reading in &mut fair.gates {
-            if reading.verdict == Verdict::Hold {
+            if matches!(reading.verdict, Verdict::Hold | Verdict::Skipped) {
                 reading.verdict = Verdict::Pass;
             }
         }

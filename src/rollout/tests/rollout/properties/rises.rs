@@ -94,7 +94,10 @@ pub(crate) fn mismatch_and_suspicion_hold(passes: &[Pass]) -> Result<(), TestCas
         let ends = pass.before.phase == Phase::Progressing
             && (pass.rises() || matches!(pass.after.phase, Phase::Promoting | Phase::Succeeded));
         let mismatch = matches!(pass.seen.served, Served::Mismatch { .. });
-        let held = pass.plan.gates.iter().any(|gate| verdict_of(pass, gate) == Some(Verdict::Hold));
+        let held =
+            pass.plan.gates.iter().any(|gate| {
+                matches!(verdict_of(pass, gate), Some(Verdict::Hold | Verdict::Skipped))
+            });
         prop_assert!(!(begun && ends && (mismatch || held)), "{:?}", pass.outcome);
     }
     Ok(())
