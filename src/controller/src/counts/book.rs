@@ -11,8 +11,8 @@ use super::meaning::{COHORTS, Meaning, Unit};
 use super::target::{Target, names_target};
 use crate::metrics::{Labels, Point, Sample, Series};
 
-/// How far before the cut values are looked for when a ledger starts.
-pub(super) const LOOK_BACK: Duration = Duration::from_hours(1);
+/// How far before the rollout's start values are looked for.
+const LOOK_BACK: Duration = Duration::from_hours(1);
 
 /// From how many scrapes after the start on a target that appears is a new one: before that it may
 /// be one whose scrapes failed.
@@ -118,13 +118,25 @@ impl Book {
         self.cut_ms
     }
 
+    /// How far before the cut values are looked for. As far as the rollout's start was looked back
+    /// from, while that is not too much to ask; a target that was out of sight for longer then
+    /// cannot be told from a new one.
+    pub(super) fn look_back(&self) -> Duration {
+        let since = Duration::from_millis(self.cut_ms.saturating_sub(self.started_ms));
+        LOOK_BACK + since.min(LOOK_BACK)
+    }
+
     /// Takes the values as of the cut: `recent` are the samples within the time for which a target
-    /// is live, `last` the last ones within [`LOOK_BACK`].
+    /// is live, `last` the last ones within [`Book::look_back`].
     pub(super) fn baseline(&mut self, recent: &[Series], last: &[Sample], read: Reader<'_>) {
         let cut_ms = self.cut_ms;
         for series in recent {
             let place = self.line(&series.labels, read);
-            let known = series.points.iter().rfind(|point| point.at_ms <= cut_ms && usable(point));
+            let end = series.points.partition_point(|point| point.at_ms <= cut_ms);
+            let points = series.points.get(..end).unwrap_or_default();
+            let known = points.iter().rfind(|point| usable(point));
+            // A start anew just before the cut tells how to read what comes after it.
+            self.find_restarts(&[(place, points)]);
             if let (Some(point), Some(line)) = (known, self.lines.get_mut(place)) {
                 line.cursor = Some(*point);
                 if let Some(target) = self.targets.get_mut(line.target) {
@@ -144,11 +156,11 @@ impl Book {
                 line.cursor = Some(Point { at_ms, value: sample.point.value });
             }
         }
-        let look_back = u64::try_from(LOOK_BACK.as_millis()).unwrap_or(u64::MAX);
+        let since = Duration::from_millis(cut_ms.saturating_sub(self.started_ms));
         let nothing = recent.is_empty() && last.is_empty();
-        self.births = if nothing && cut_ms <= self.started_ms {
+        self.births = if nothing && since.is_zero() {
             Births::Unseen
-        } else if !nothing && cut_ms.saturating_sub(look_back) <= self.started_ms {
+        } else if !nothing && since <= LOOK_BACK {
             Births::After(self.started_ms.saturating_add(self.grace_ms()))
         } else {
             Births::Unknown

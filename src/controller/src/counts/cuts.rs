@@ -42,15 +42,18 @@ pub(super) fn cuts(
     let mut live: BTreeSet<(u64, usize)> =
         lasts.iter().enumerate().filter_map(|(target, last)| Some(((*last)?, target))).collect();
     let mut made = Made { times, cut_ms, cuts: Vec::new() };
-    for scrape in scrapes {
-        made.expire(&mut live, scrape.at_ms);
-        let Some(last) = lasts.get_mut(scrape.target) else { continue };
-        if last.is_none_or(|last| last < scrape.at_ms) {
-            if let Some(last) = last {
-                live.remove(&(*last, scrape.target));
+    // All that was scraped at one moment is seen at once.
+    for moment in scrapes.chunk_by(|a, b| a.at_ms == b.at_ms) {
+        for Scrape { at_ms, target } in moment.iter().copied() {
+            made.expire(&mut live, at_ms);
+            let Some(last) = lasts.get_mut(target) else { continue };
+            if last.is_none_or(|last| last < at_ms) {
+                if let Some(last) = last {
+                    live.remove(&(*last, target));
+                }
+                live.insert((at_ms, target));
+                *last = Some(at_ms);
             }
-            live.insert((scrape.at_ms, scrape.target));
-            *last = Some(scrape.at_ms);
         }
         made.consider(&live);
     }

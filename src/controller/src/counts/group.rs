@@ -1,6 +1,7 @@
 //! Series that are asked for and cut together, and the intervals of the gates that they feed.
 
 use core::ops::Range;
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serin_assignment::Variant;
@@ -67,8 +68,9 @@ enum State {
 /// What to ask for next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
-    /// The values as of the cut: samples in this range, and the last ones before its end.
-    Baseline { from_ms: u64, cut_ms: u64 },
+    /// The values as of the cut: samples in this range, and the last ones before its end within
+    /// this time.
+    Baseline { from_ms: u64, cut_ms: u64, look_back: Duration },
     /// Samples in this range.
     Samples { from_ms: u64, to_ms: u64 },
 }
@@ -145,7 +147,8 @@ impl Group {
         match self.state {
             State::New if now_ms < cut_ms => None,
             State::New => {
-                Some(Ask::Baseline { from_ms: cut_ms.saturating_sub(times.live), cut_ms })
+                let from_ms = cut_ms.saturating_sub(times.live);
+                Some(Ask::Baseline { from_ms, cut_ms, look_back: self.book.look_back() })
             }
             State::SeenTo(seen_ms) if seen_ms >= now_ms => None,
             State::SeenTo(seen_ms) => {

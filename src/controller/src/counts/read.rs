@@ -6,7 +6,6 @@ use futures_util::future::{join_all, try_join_all};
 use serin_judge::panel::Counted;
 
 use super::Ledger;
-use super::book::LOOK_BACK;
 use super::group::{Ask, Group};
 use crate::metrics::Source;
 
@@ -55,9 +54,9 @@ async fn bring(group: &mut Group, source: &Source, now_ms: u64) -> Result<(), St
     for _ in 0..MOST_QUESTIONS {
         let Some(ask) = group.ask(now_ms) else { break };
         match ask {
-            Ask::Baseline { from_ms, cut_ms } => {
+            Ask::Baseline { from_ms, cut_ms, look_back } => {
                 let recent = samples(&selectors, source, from_ms, cut_ms);
-                let last = selectors.iter().map(|it| source.last(it, LOOK_BACK, cut_ms));
+                let last = selectors.iter().map(|it| source.last(it, look_back, cut_ms));
                 let (recent, last) = tokio::join!(recent, try_join_all(last));
                 let last = last.map_err(|error| error.to_string())?;
                 group.baseline(&recent?.concat(), &last.concat());

@@ -6,19 +6,23 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a test that fails says so by a panic, and its numbers are small"
 )]
 
 mod client;
+mod counts;
 mod fake;
 mod gates;
 mod history;
 mod observer;
+mod pods;
 mod prometheus;
 mod targets;
 mod tls;
 
 use core::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serin_controller::prometheus::{Authentication, Settings};
 
@@ -33,4 +37,10 @@ fn settings(address: &str) -> Settings {
         client_certificate: None,
         headers: Vec::new(),
     }
+}
+
+/// The wall clock, in milliseconds since 1970.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    u64::try_from(since.as_millis()).expect("some time yet")
 }

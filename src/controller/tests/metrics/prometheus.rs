@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A Prometheus that scrapes nothing and knows only its history. It ends with this value.
+/// A Prometheus. It ends with this value.
 pub(crate) struct Prometheus {
     pub(crate) address: String,
     process: Child,
@@ -28,10 +28,26 @@ impl Prometheus {
             .output()
             .expect("promtool");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Self::start(folder, "").await
+    }
+
+    /// Starts it with nothing, to scrape `/metrics` of these ports on loopback.
+    pub(crate) async fn scraping(ports: &[u16], interval: Duration) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let targets: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        // JSON is YAML as well.
+        let config = serde_json::json!({
+            "global": {"scrape_interval": format!("{}ms", interval.as_millis())},
+            "scrape_configs": [{"job_name": "pods", "static_configs": [{"targets": targets}]}],
+        });
+        Self::start(folder, &config.to_string()).await
+    }
+
+    async fn start(folder: TempDir, config: &str) -> Self {
         // Somebody may take the port between its choice and its use: once is chance.
-        let (process, address) = match start(folder.path()).await {
+        let (process, address) = match start(folder.path(), config).await {
             Ok(started) => started,
-            Err(_) => start(folder.path()).await.unwrap_or_else(|log| panic!("{log}")),
+            Err(_) => start(folder.path(), config).await.unwrap_or_else(|log| panic!("{log}")),
         };
         Self { address, process, folder }
     }
@@ -54,13 +70,13 @@ impl Drop for Prometheus {
 }
 
 /// Waits until it is ready; its log where it does not become so.
-async fn start(folder: &Path) -> Result<(Child, String), String> {
+async fn start(folder: &Path, text: &str) -> Result<(Child, String), String> {
     let port = {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         free.local_addr().expect("its address").port()
     };
     let (config, log) = (folder.join("prometheus.yaml"), folder.join("log"));
-    std::fs::write(&config, "").expect("a configuration");
+    std::fs::write(&config, text).expect("a configuration");
     let mut process = Command::new(program("prometheus", "PROMETHEUS_BIN"))
         .arg(format!("--config.file={}", config.display()))
         .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))

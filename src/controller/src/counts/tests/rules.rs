@@ -243,7 +243,8 @@ fn questions_reach_back_a_little_and_a_long_absence_is_caught_up_in_parts() {
     let mut counting = Counting::new(1000);
     let group = counting.group();
     assert_eq!(group.ask(999), None);
-    assert_eq!(group.ask(9000), Some(Ask::Baseline { from_ms: 965, cut_ms: 1000 }));
+    let look_back = Duration::from_hours(1);
+    assert_eq!(group.ask(9000), Some(Ask::Baseline { from_ms: 965, cut_ms: 1000, look_back }));
     group.baseline(&[], &[]);
     assert_eq!(group.ask(1000), None);
     assert_eq!(group.ask(1007), Some(Ask::Samples { from_ms: 960, to_ms: 1007 }));

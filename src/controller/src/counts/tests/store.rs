@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serin_judge::panel::Counted;
 
+use crate::counts::Ledger;
 use crate::counts::group::Ask;
-use crate::counts::{Ledger, book};
 use crate::metrics::{Labels, Point, Sample, Selector, Series};
 
 /// A sample, and when it can be seen.
@@ -43,9 +43,8 @@ impl Store {
             .collect()
     }
 
-    fn last(&self, selector: &Selector, at_ms: u64, now_ms: u64) -> Vec<Sample> {
-        let within = u64::try_from(book::LOOK_BACK.as_millis()).unwrap();
-        self.samples(selector, at_ms.saturating_sub(within), at_ms, now_ms)
+    fn last(&self, selector: &Selector, from_ms: u64, at_ms: u64, now_ms: u64) -> Vec<Sample> {
+        self.samples(selector, from_ms, at_ms, now_ms)
             .into_iter()
             .map(|series| {
                 let value = series.points.last().unwrap().value;
@@ -67,9 +66,11 @@ pub(super) fn look(ledger: &mut Ledger, store: &Store, now_ms: u64) -> Vec<Count
                 selectors.iter().map(one).collect()
             };
             match ask {
-                Ask::Baseline { from_ms, cut_ms } => {
-                    let last: Vec<_> =
-                        selectors.iter().map(|it| store.last(it, cut_ms, now_ms)).collect();
+                Ask::Baseline { from_ms, cut_ms, look_back } => {
+                    let since_ms =
+                        cut_ms.saturating_sub(u64::try_from(look_back.as_millis()).unwrap());
+                    let one = |selector| store.last(selector, since_ms, cut_ms, now_ms);
+                    let last: Vec<_> = selectors.iter().map(one).collect();
                     group.baseline(&samples(from_ms, cut_ms).concat(), &last.concat());
                 }
                 Ask::Samples { from_ms, to_ms } => {

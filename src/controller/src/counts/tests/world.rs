@@ -73,8 +73,9 @@ fn pod(calm: Calm) -> impl Strategy<Value = Pod> {
             restarts.sort_unstable();
             requests.sort_unstable();
             if calm == Calm::Exact {
-                // In sight when the rollout starts.
+                // In sight when the rollout starts, and by then for three scrapes the same process.
                 failing.retain(|(at, lasts)| *at > start || at + lasts < start - 30);
+                restarts.retain(|at| *at > start - 20);
             }
             Pod { canary, from, lives, phase, restarts, failing, requests, late }
         },
@@ -114,7 +115,8 @@ impl Pod {
 
     fn scrape(&self, index: usize, unit_ms: u64, history: &mut History) {
         let end = (self.from + self.lives).min(SCRAPES * 10);
-        let first = self.from.next_multiple_of(10) + self.phase;
+        // A question's range never holds the time 0.
+        let first = (self.from.next_multiple_of(10) + self.phase).max(10);
         let (mut lifetime, mut shown, mut base) = (0, Shown::new(), Shown::new());
         let mut visible_ms = 0;
         for (turn, at) in (first..end).step_by(10).enumerate() {
