@@ -27,18 +27,21 @@ impl Kept {
         if self.newest.back().is_some_and(|last| point.at_ms <= last.at_ms) {
             return;
         }
+        if self.newest.len() == NEWEST
+            && let Some(aged) = self.newest.pop_front()
+        {
+            self.age(aged);
+        }
         self.newest.push_back(point);
-        if self.newest.len() <= NEWEST {
+    }
+
+    fn age(&mut self, point: Point) {
+        let due = self.older.last().is_none_or(|last| point.at_ms - last.at_ms >= self.step_ms);
+        if !due {
             return;
         }
-        let Some(aged) = self.newest.pop_front() else { return };
-        let due = self.older.last().is_none_or(|last| aged.at_ms - last.at_ms >= self.step_ms);
-        if due {
-            self.older.push(aged);
-        }
-        if self.older.len() > OLDER {
-            let span = self.older.first().zip(self.older.last());
-            let span_ms = span.map_or(0, |(first, last)| last.at_ms - first.at_ms);
+        if self.older.len() == OLDER {
+            let span_ms = self.older.first().map_or(0, |first| point.at_ms - first.at_ms);
             // Half of them at twice the distance.
             self.step_ms = span_ms / (OLDER as u64 / 2);
             let mut next_ms = 0;
@@ -50,6 +53,7 @@ impl Kept {
                 kept
             });
         }
+        self.older.push(point);
     }
 
     /// The time of the newest.

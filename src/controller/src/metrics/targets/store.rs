@@ -13,6 +13,9 @@ const MOST_SERIES: usize = 50_000;
 /// How long a series is kept that is on no page any more: its target counted for the rollout.
 const GONE_AFTER: Duration = Duration::from_hours(1);
 
+/// A clock that went back further than this was wrong before.
+const CLOCK_BACK: Duration = Duration::from_mins(1);
+
 /// Pages older than this many intervals say nothing of the present.
 const FRESH_INTERVALS: u32 = 4;
 
@@ -24,7 +27,8 @@ pub(super) struct Store {
     wanted: BTreeSet<Selector>,
     /// The same, for those who read pages.
     shared: Arc<[Selector]>,
-    series: BTreeMap<Labels, Kept>,
+    /// By the metric's name: a question is about one or a few of them.
+    metrics: BTreeMap<String, BTreeMap<Labels, Kept>>,
     /// When the newest page was read, of all targets.
     read_ms: Option<u64>,
     /// By target: why the last try to read it failed.
@@ -37,7 +41,7 @@ impl Store {
             fresh: interval * FRESH_INTERVALS + timeout,
             wanted: BTreeSet::new(),
             shared: Arc::new([]),
-            series: BTreeMap::new(),
+            metrics: BTreeMap::new(),
             read_ms: None,
             troubles: BTreeMap::new(),
         }
@@ -62,23 +66,50 @@ impl Store {
     /// # Errors
     /// [`Fault::TooManySeries`]; then nothing is added.
     pub(super) fn take(&mut self, at_ms: u64, page: BTreeMap<Labels, f64>) -> Result<(), Fault> {
-        let new = page.keys().filter(|labels| !self.series.contains_key(*labels)).count();
-        if self.series.len() + new > MOST_SERIES {
+        if self.read_ms.is_some_and(|read_ms| before(read_ms, CLOCK_BACK) > at_ms) {
+            // What is kept is of a time to come, and would be in the way until then.
+            self.metrics.clear();
+            self.read_ms = None;
+        }
+        let known = |labels: &Labels| {
+            self.metrics.get(name(labels)).is_some_and(|series| series.contains_key(labels))
+        };
+        let new = page.keys().filter(|labels| !known(labels)).count();
+        if self.count() + new > MOST_SERIES {
             self.forget_gone(at_ms);
         }
-        if self.series.len() + new > MOST_SERIES {
+        if self.count() + new > MOST_SERIES {
             return Err(Fault::TooManySeries { limit: MOST_SERIES });
         }
         for (labels, value) in page {
-            self.series.entry(labels).or_default().add(Point { at_ms, value });
+            let series = match self.metrics.get_mut(name(&labels)) {
+                Some(series) => series,
+                None => self.metrics.entry(name(&labels).to_owned()).or_default(),
+            };
+            series.entry(labels).or_default().add(Point { at_ms, value });
         }
         self.read_ms = self.read_ms.max(Some(at_ms));
         Ok(())
     }
 
+    fn count(&self) -> usize {
+        self.metrics.values().map(BTreeMap::len).sum()
+    }
+
     fn forget_gone(&mut self, now_ms: u64) {
         let oldest_ms = before(now_ms, GONE_AFTER);
-        self.series.retain(|_, kept| kept.last_ms() >= oldest_ms);
+        for series in self.metrics.values_mut() {
+            series.retain(|_, kept| kept.last_ms() >= oldest_ms);
+        }
+        self.metrics.retain(|_, series| !series.is_empty());
+    }
+
+    fn matching<'a>(
+        &'a self,
+        selector: &'a Selector,
+    ) -> impl Iterator<Item = (&'a Labels, &'a Kept)> {
+        let metrics = self.metrics.iter().filter(|(name, _)| selector.wants(name));
+        metrics.flat_map(|(_, series)| series).filter(|(labels, _)| selector.matches(labels))
     }
 
     /// Notes how the last try to read a target went. `true` where that is news.
@@ -100,8 +131,7 @@ impl Store {
     ) -> Result<Vec<Series>, QueryError> {
         self.present(to_ms)?;
         self.keep([selector.clone()]);
-        let matching = self.series.iter().filter(|(labels, _)| selector.matches(labels));
-        let series = matching.map(|(labels, kept)| Series {
+        let series = self.matching(selector).map(|(labels, kept)| Series {
             labels: labels.clone(),
             points: kept.between(from_ms, to_ms).collect(),
         });
@@ -116,8 +146,7 @@ impl Store {
     ) -> Result<Vec<Sample>, QueryError> {
         self.present(at_ms)?;
         self.keep([selector.clone()]);
-        let matching = self.series.iter().filter(|(labels, _)| selector.matches(labels));
-        let last = matching.filter_map(|(labels, kept)| {
+        let last = self.matching(selector).filter_map(|(labels, kept)| {
             let newest = kept.between(before(at_ms, within), at_ms).next_back()?;
             let point = Point { at_ms, value: newest.value };
             Some(Sample { labels: labels.clone(), point })
@@ -139,6 +168,10 @@ impl Store {
         }
         Err(trouble)
     }
+}
+
+fn name(labels: &Labels) -> &str {
+    labels.get("__name__").map_or("", String::as_str)
 }
 
 fn before(at_ms: u64, length: Duration) -> u64 {
@@ -229,6 +262,20 @@ mod tests {
         assert_eq!(store.take(2000, page("new", 1.0)), full);
         store.take(2000, many(0, 10)).unwrap();
         assert_eq!(store.take(3_601_001, page("new", 1.0)), Ok(()));
-        assert_eq!(store.series.len(), 11);
+        assert_eq!(store.count(), 11);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_begins_anew() {
+        let mut store = Store::new(SECOND, SECOND);
+        store.take(3_600_000, page("a", 1.0)).unwrap();
+        store.take(3_599_000, page("a", 2.0)).unwrap();
+        let values = |store: &mut Store, at_ms| {
+            let found = store.last(&up(), SECOND * 9, at_ms).unwrap();
+            found.iter().map(|sample| sample.point.value).collect::<Vec<_>>()
+        };
+        assert_eq!(values(&mut store, 3_600_000), [1.0], "a second is within what clocks do");
+        store.take(1000, page("a", 3.0)).unwrap();
+        assert_eq!(values(&mut store, 1000), [3.0]);
     }
 }
