@@ -20,7 +20,7 @@ use crate::{now_ms, settings};
 const SCRAPE: Duration = Duration::from_secs(1);
 
 /// Longer than anything takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 fn gate(name: &str, measure: Measure, counts: Counts) -> Gate {
     let ratio = Ratio {

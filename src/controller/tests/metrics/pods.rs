@@ -1,6 +1,7 @@
 //! Pods with a metrics page of their own, which remember what they showed.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -123,8 +124,10 @@ async fn answer(mut stream: TcpStream, page: Arc<Mutex<Page>>) {
     let text = counters.as_ref().map_or_else(
         || "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n".to_owned(),
         |counters| {
-            let lines: String =
-                counters.iter().map(|(name, count)| format!("{name} {count}\n")).collect();
+            let mut lines = String::new();
+            for (name, count) in counters {
+                writeln!(lines, "{name} {count}").unwrap();
+            }
             let length = lines.len();
             format!(
                 "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: \
