@@ -5,6 +5,7 @@ use core::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serin_assignment::{Salt, Weight};
+use serin_judge::{Alpha, Dispersion, Margin, SetAside, Share, Worse};
 use serin_rollout::{Alert, Pause, Phase, Reason, Verdict};
 
 /// A release as it stands.
@@ -124,6 +125,8 @@ pub struct Evidence {
 pub struct GateEvidence {
     /// What it compares.
     pub measure: Measured,
+    /// The test that its evidence is from.
+    pub test: GateTest,
     /// The evidence on all counts.
     pub log_e: f64,
     /// The evidence without the worst cohorts.
@@ -146,6 +149,24 @@ pub struct GateEvidence {
     pub canary: SideCounts,
     /// Stable's counts.
     pub stable: SideCounts,
+}
+
+/// How a gate's counts are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GateTest {
+    /// The ratio canary/stable that is still fine.
+    pub margin: Margin,
+    /// Which way the canary would be worse.
+    pub worse: Worse,
+    /// The highest probability of a rollback by chance, of all gates together.
+    pub alpha: Alpha,
+    /// The rate that the canary's own must be above for a rollback; `None` without a floor.
+    pub floor: Option<Share>,
+    /// How strongly events clump.
+    pub phi: Dispersion,
+    /// How many of the worst cohorts the evidence must do without.
+    pub set_aside: SetAside,
 }
 
 /// What a ratio gate compares.
@@ -281,7 +302,10 @@ pub(crate) fn example() -> Status {
         "evidence": {"logE": 0.25, "logThreshold": 4.5, "intervals": 42}, "detectable": 3.1,
         "gates": [{"name": "errors", "verdict": "pass", "detail": "canary 0.1 % of 1,234 requests",
                    "at": "2026-11-23T19:00:40Z", "evidence": {
-                       "measure": "errorRate", "logE": 0.5, "logEWorst": 0.25, "setAside": [7], "logFloor": -1.5,
+                       "measure": "errorRate",
+                       "test": {"margin": 1.1, "worse": "higher", "alpha": 0.01, "floor": 0.001,
+                                "phi": 1.0, "setAside": "one"},
+                       "logE": 0.5, "logEWorst": 0.25, "setAside": [7], "logFloor": -1.5,
                        "weight": 1.0, "ratio": 1.5, "ratioLow": 0.5, "ratioHigh": 4.5,
                        "detectable": 3.1, "canary": {"requests": 1234.0, "events": 1.0},
                        "stable": {"requests": 3702.0, "events": 2.0}}}],

@@ -146,6 +146,15 @@ impl Interval {
         Self { cohorts: Vec::new(), rest: counts }
     }
 
+    /// Gives it as many cohorts: those that are too many count as requests without identity, those
+    /// that it lacks are empty.
+    pub(crate) fn conform(&mut self, cohorts: usize) {
+        for extra in self.cohorts.drain(cohorts.min(self.cohorts.len())..) {
+            self.rest = self.rest.plus(extra);
+        }
+        self.cohorts.resize(cohorts, Counts::ZERO);
+    }
+
     /// All of it.
     #[must_use]
     pub fn total(&self) -> Counts {

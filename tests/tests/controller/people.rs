@@ -78,7 +78,34 @@ fn explained(shop: &Shop, sentence: &str) -> Result<()> {
     // 1/alpha is 100.
     ensure!(log_e >= 100_f64.ln(), "{log_e}");
     ensure!(harm.pointer("/inputs/state/traffic/weight").is_some_and(|weight| weight == "60%"));
+    let intervals = harm.pointer("/inputs/findings/intervals").and_then(Value::as_u64);
+    let intervals = usize::try_from(intervals.context("no number of intervals")?)?;
+    let again = computed_again(&text, &server, intervals).context("computed again")?;
+    ensure!((again - log_e).abs() < 1e-9, "{again} and {log_e}");
     Ok(())
+}
+
+/// The evidence without the worst cohort after so many intervals, by the command that the log
+/// itself names.
+fn computed_again(text: &str, server: &str, intervals: usize) -> Result<f64> {
+    let line = text.lines().find_map(|line| line.split_once("errors, computed again: serin "));
+    let (_, line) = line.with_context(|| format!("no such line in {text}"))?;
+    let (explain, judge) = line.split_once(" | serin ").context("no pipe")?;
+    let serin = artifacts::serin()?;
+    let mut explain = std::process::Command::new(&serin)
+        .args(explain.split(' '))
+        .args(["--server", server])
+        .stdout(std::process::Stdio::piped())
+        .spawn()?;
+    let lines = explain.stdout.take().context("no output")?;
+    let judge = std::process::Command::new(&serin).args(judge.split(' ')).stdin(lines).output();
+    ensure!(explain.wait()?.success());
+    let judge = judge?;
+    ensure!(judge.status.success(), "{judge:?}");
+    let answers = String::from_utf8(judge.stdout)?;
+    let answer = answers.lines().nth(intervals.checked_sub(1).context("no interval")?);
+    let answer: Value = serde_json::from_str(answer.with_context(|| format!("only {answers}"))?)?;
+    answer.get("log_e_worst").and_then(Value::as_f64).with_context(|| format!("in {answer}"))
 }
 
 /// After a rollback nothing starts by itself; a retry does, from the first step.

@@ -98,15 +98,33 @@ impl Client {
         self.ask(Method::POST, &format!("/v1/releases/{}/{command}", to.key())).await
     }
 
+    /// The intervals that a gate's evidence is made from, a line each.
+    pub(super) async fn intervals(
+        &self,
+        of: &Status,
+        gate: &str,
+        bound: usize,
+    ) -> Result<String, Failure> {
+        let gate: String = form_urlencoded::byte_serialize(gate.as_bytes()).collect();
+        let path = format!("/v1/releases/{}/intervals?gate={gate}&bound={bound}", of.key());
+        let body = self.body(Method::GET, &path).await?;
+        let text = String::from_utf8(body.into());
+        Ok(text.with_context(|| format!("{} is no Serin controller", self.server))?)
+    }
+
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Failure> {
+        let answer = serde_json::from_slice(&self.body(method, path).await?);
+        Ok(answer.with_context(|| format!("{} is no Serin controller", self.server))?)
+    }
+
+    async fn body(&self, method: Method, path: &str) -> Result<Bytes, Failure> {
         let (status, body) = match tokio::time::timeout(PATIENCE, self.exchange(method, path)).await
         {
             Ok(answer) => answer?,
             Err(_) => return Err(self.unreachable(anyhow!("no answer within {PATIENCE:?}"))),
         };
         if status.is_success() {
-            let answer = serde_json::from_slice(&body);
-            return Ok(answer.with_context(|| format!("{} is no Serin controller", self.server))?);
+            return Ok(body);
         }
         let told = serde_json::from_slice::<ApiError>(&body).map(|told| told.error);
         let told = told.unwrap_or_else(|_| format!("{} answered {status}", self.server));

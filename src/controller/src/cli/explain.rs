@@ -3,11 +3,12 @@
 use core::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use serin_judge::{SetAside, Share, Worse};
 use serin_rollout::Reason;
 
 use super::client::{Client, Target, choose};
 use super::{Exit, Failure, Output, block_on, print};
-use crate::status::{Decision, Status};
+use crate::status::{Decision, GateTest, Status};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -22,14 +23,27 @@ pub(super) struct Args {
     /// observed, the time, and what the evidence said.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
+    /// Print the intervals that this gate's evidence is made from instead, as lines for `serin
+    /// judge`.
+    #[arg(long, value_name = "GATE", conflicts_with = "output")]
+    intervals: Option<String>,
+    /// Which of a latency gate's bounds, counted from 1.
+    #[arg(long, value_name = "NUMBER", requires = "intervals", default_value_t = 1)]
+    bound: usize,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let client = Client::new(&args.target)?;
-    let status = block_on(async {
-        let release = choose(client.list().await?, args.target.release.as_deref())?;
-        client.whole(&release).await
-    })??;
+    let release = args.target.release.as_deref();
+    if let Some(gate) = &args.intervals {
+        let lines = block_on(async {
+            let release = choose(client.list().await?, release)?;
+            client.intervals(&release, gate, args.bound).await
+        })??;
+        print(&lines)?;
+        return Ok(Exit::Ok);
+    }
+    let status = block_on(async { client.whole(&choose(client.list().await?, release)?).await })??;
     match args.output {
         Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&json(&status))?))?,
         Output::Text => print(&text(&status)?)?,
@@ -61,7 +75,37 @@ fn text(status: &Status) -> Result<String, core::fmt::Error> {
             decision.message
         )?;
     }
+    for gate in &status.gates {
+        if let Some(evidence) = &gate.evidence {
+            writeln!(
+                text,
+                "{DIM}{}, computed again:{DIM:#} serin explain {} --intervals {} | serin judge {}",
+                gate.name,
+                status.key(),
+                gate.name,
+                options(&evidence.test)
+            )?;
+        }
+    }
     Ok(text)
+}
+
+/// What tells `serin judge` the gate's test.
+fn options(test: &GateTest) -> String {
+    let worse = match test.worse {
+        Worse::Higher => "higher",
+        Worse::Lower => "lower",
+    };
+    let set_aside = match test.set_aside {
+        SetAside::None => 0,
+        SetAside::One => 1,
+        SetAside::Two => 2,
+    };
+    let floor = test.floor.map_or(0.0, Share::get);
+    format!(
+        "--rho0 {} --worse {worse} --alpha {} --floor {floor} --phi {} --set-aside {set_aside}",
+        test.margin, test.alpha, test.phi
+    )
 }
 
 /// `5% -> 25%`, or one of them where it stayed.
@@ -99,7 +143,8 @@ mod tests {
         assert_eq!(
             shown,
             "demo/shop  version v2\n2026-11-23T19:00:00Z  Advanced  5% -> 25%\n    rising from 5% \
-             to 25%\n"
+             to 25%\nerrors, computed again: serin explain demo/shop --intervals errors | serin \
+             judge --rho0 1.1 --worse higher --alpha 0.01 --floor 0.001 --phi 1 --set-aside 1\n"
         );
         // A record that did not keep them still says what it knows.
         status.decisions[0].inputs = None;

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serin_assignment::Weight;
-use serin_judge::panel::{Counted, Findings, Measure, Panel, Rules, Stage};
+use serin_judge::panel::{Absorbed, Counted, Findings, Measure, Panel, Rules, Stage};
 use serin_rollout::{Length, Now, Observation, Outcome, Plan, State, decide};
 
 use super::readings;
@@ -48,6 +48,8 @@ pub struct Judged {
     pub outcome: Outcome,
     /// The evidence after it.
     pub panel: Option<Panel>,
+    /// The counts that were new to it.
+    pub absorbed: Vec<Absorbed>,
     /// What the evidence says; `None` without a panel.
     pub findings: Option<Findings>,
     /// The observation with the ratio gates' readings in it, as it was decided on.
@@ -65,7 +67,7 @@ pub fn pass(
     counts: Option<&Counts>,
     now: Now,
 ) -> Judged {
-    let panel = absorbed(terms.rules, standing, counts);
+    let (panel, absorbed) = absorb(terms.rules, standing, counts).unzip();
     let findings = panel.as_ref().map(|panel| panel.findings(terms.rules));
     let read = readings::Read { terms, counts, now_ms: now.wall_ms };
     observation.gates.extend(read.all(findings.as_ref()));
@@ -74,25 +76,29 @@ pub fn pass(
     let outcome = decide(terms.plan, &standing.state, &observation, now);
     // Nobody has been on the canary of a rollout that starts over.
     let panel = panel.filter(|_| outcome.state.exposed_since_ms.is_some());
-    Judged { outcome, panel, findings, observation }
+    let absorbed = absorbed.unwrap_or_default();
+    Judged { outcome, panel, absorbed, findings, observation }
 }
 
 /// Whether these counts alone say that the canary is to be rolled back.
 pub(super) fn is_harm(rules: &Rules, standing: &Standing, counts: &Counts) -> bool {
-    absorbed(rules, standing, Some(counts)).is_some_and(|panel| panel.findings(rules).rollback)
+    absorb(rules, standing, Some(counts)).is_some_and(|(panel, _)| panel.findings(rules).rollback)
 }
 
-/// The evidence with what was counted since; `None` while nobody has been on the canary.
-fn absorbed(rules: &Rules, standing: &Standing, counts: Option<&Counts>) -> Option<Panel> {
+/// The evidence with what was counted since, and that; `None` while nobody has been on the canary.
+fn absorb(
+    rules: &Rules,
+    standing: &Standing,
+    counts: Option<&Counts>,
+) -> Option<(Panel, Vec<Absorbed>)> {
     let exposed_since_ms = standing.state.exposed_since_ms?;
     let mut panel = standing.panel.clone().unwrap_or_else(|| Panel::new(exposed_since_ms));
     panel.fit(rules);
     let stage = stage(&standing.state);
     panel.enter(stage);
-    for counted in counts.iter().flat_map(|counts| &counts.counted) {
-        panel.absorb(rules, stage, counted);
-    }
-    Some(panel)
+    let counted = counts.iter().flat_map(|counts| &counts.counted);
+    let absorbed = counted.flat_map(|counted| panel.absorb(rules, stage, counted)).collect();
+    Some((panel, absorbed))
 }
 
 /// Where the rollout stands, as far as counts are concerned.

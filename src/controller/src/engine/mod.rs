@@ -23,7 +23,7 @@ pub use order::{Answer, Asked, Handle, Reload};
 pub use seen::{Observe, Part, Question};
 pub use task::{Engine, Inbox};
 
-use crate::store::{Record, StateFile, StoreError};
+use crate::store::{Journal, Record, StateFile, StoreError};
 
 /// Where an engine keeps its record.
 pub trait Keep: Send + Sync + 'static {
@@ -32,6 +32,9 @@ pub trait Keep: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] where it would not; what was kept before is then still kept.
     fn keep(&self, record: Record) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Where the intervals go that the evidence is made from.
+    fn journal(&self) -> &std::sync::Arc<Journal>;
 }
 
 impl Keep for std::sync::Arc<StateFile> {
@@ -50,6 +53,10 @@ impl Keep for std::sync::Arc<StateFile> {
         };
         // The write goes on, and ends in order, even when nobody waits for it any longer.
         tokio::task::spawn_blocking(write).await.unwrap_or(Err(failed))
+    }
+
+    fn journal(&self) -> &std::sync::Arc<Journal> {
+        StateFile::journal(self)
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::release::Release;
 use crate::status::Status;
+use crate::store::Journal;
 
 /// A person's command on its way to the engine.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub struct Handle {
     pub name: String,
     /// How it stands.
     pub status: watch::Receiver<Arc<Status>>,
+    /// The intervals that its evidence is made from.
+    pub journal: Arc<Journal>,
     pub(super) commands: mpsc::Sender<Asked>,
 }
 

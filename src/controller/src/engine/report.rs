@@ -10,8 +10,8 @@ use super::seen::Seen;
 use super::task::Running;
 use crate::release::Release;
 use crate::status::{
-    Clock, Condition, ConditionKind, Decision, Evidence, Gate, GateEvidence, Measured, Proxies,
-    RaisedAlert, SideCounts, Status, timestamp,
+    Clock, Condition, ConditionKind, Decision, Evidence, Gate, GateEvidence, GateTest, Measured,
+    Proxies, RaisedAlert, SideCounts, Status, timestamp,
 };
 use crate::store::Logged;
 
@@ -104,7 +104,7 @@ fn gates(state: &serin_rollout::State, findings: Option<&Findings>, rules: &Rule
     let found = |gate: &str| {
         let gates = &findings?.gates;
         let found = gates.iter().find(|one| one.gate == gate && one.cut_ms.is_some())?;
-        Some(evidence(found, rules.gate(gate)?))
+        Some(evidence(found, rules, rules.gate(gate)?))
     };
     let gate = |reading: &serin_rollout::GateReading| Gate {
         name: reading.gate.clone(),
@@ -116,14 +116,24 @@ fn gates(state: &serin_rollout::State, findings: Option<&Findings>, rules: &Rule
     state.gates.iter().map(gate).collect()
 }
 
-fn evidence(found: &Finding, rules: &GateRules) -> GateEvidence {
+fn evidence(found: &Finding, rules: &Rules, gate: &GateRules) -> GateEvidence {
     let counts = &found.counts;
+    let rule = rules.test(gate);
+    let test = GateTest {
+        margin: rule.margin,
+        worse: rule.worse,
+        alpha: rules.alpha,
+        floor: rule.floor,
+        phi: gate.phi,
+        set_aside: rule.set_aside,
+    };
     GateEvidence {
-        measure: match rules.measure {
+        measure: match gate.measure {
             Measure::Errors { .. } => Measured::ErrorRate,
             Measure::Slow => Measured::Latency,
             Measure::Conversions { .. } => Measured::Conversion,
         },
+        test,
         log_e: found.log_e,
         log_e_worst: found.log_e_worst,
         set_aside: found.set_aside.clone(),

@@ -20,7 +20,7 @@ use super::{Clock, Engine, Handle, Keep, Observe, Part, Question, Reload, Stop};
 use crate::publish::{Board, Published};
 use crate::release::Release;
 use crate::status::Status;
-use crate::store::{Folder, Record, StateFile, StoreError};
+use crate::store::{Folder, Journal, Record, StateFile, StoreError};
 use crate::telemetry::Telemetry;
 
 /// When the tests' clock starts, in milliseconds since 1970.
@@ -219,6 +219,10 @@ impl Keep for Kept {
                 self.file.save(&record)
             }
         }
+    }
+
+    fn journal(&self) -> &Arc<Journal> {
+        self.file.journal()
     }
 }
 

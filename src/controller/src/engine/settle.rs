@@ -53,9 +53,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
         now: Now,
     ) -> Result<(), StoreError> {
         let now_ms = now.wall_ms;
-        let Judged { outcome, panel, findings, observation } = judged;
+        let Judged { outcome, panel, absorbed, findings, observation } = judged;
         let before = &self.record.state;
         let down = takes_away(before.traffic, outcome.state.traffic);
+        let begins = self.record.panel.is_none() && panel.is_some();
         let mut next = self.record.clone();
         if before.traffic.weight.is_zero() {
             // Nobody is on the canary, so nobody is moved by another salt.
@@ -84,6 +85,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         if applied.is_err() {
             self.keep_watch(next);
         }
+        self.engine.keep.journal().note(begins, absorbed);
         let release = self.engine.release.key();
         for (alert, raised) in alerts {
             if raised {

@@ -87,7 +87,8 @@ impl<O: Observe, K: Keep> Engine<O, K> {
         let (reload, reloads) = mpsc::channel(1);
         let (status, seen) = watch::channel(Arc::new(report::unknown(&self.release, "starting")));
         let (namespace, name) = (self.release.namespace.clone(), self.release.name.clone());
-        let handle = Handle { namespace, name, status: seen, commands: ask };
+        let journal = Arc::clone(self.keep.journal());
+        let handle = Handle { namespace, name, status: seen, journal, commands: ask };
         (Inbox { commands, reloads, status }, handle, reload)
     }
 

@@ -7,6 +7,7 @@ mod body;
 mod connections;
 mod error;
 mod health;
+mod intervals;
 mod releases;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ fn router(app: App) -> Router {
         .route("/v1/assignment", get(assignment::document))
         .route("/v1/releases", get(releases::list))
         .route("/v1/releases/{namespace}/{name}", get(releases::one))
+        .route("/v1/releases/{namespace}/{name}/intervals", get(intervals::lines))
         .route("/v1/releases/{namespace}/{name}/{command}", post(releases::command))
         .route("/metrics", get(health::metrics))
         .route("/healthz", get(health::alive))

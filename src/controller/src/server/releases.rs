@@ -66,7 +66,7 @@ fn parse(command: &str) -> Option<Command> {
     }
 }
 
-fn find<'a>(app: &'a App, namespace: &str, name: &str) -> Result<&'a Handle, ApiError> {
+pub(super) fn find<'a>(app: &'a App, namespace: &str, name: &str) -> Result<&'a Handle, ApiError> {
     let wanted = |release: &&Handle| release.namespace == namespace && release.name == name;
     app.releases.iter().find(wanted).ok_or_else(|| {
         ApiError::not_found(format!("no release {namespace}/{name} is run by this controller"))

@@ -5,6 +5,7 @@
 //! goes on where it was. A file that cannot be understood is never overwritten.
 
 mod bounds;
+mod journal;
 mod lock;
 mod record;
 mod replace;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use bounds::Bounds;
+pub use journal::{Journal, JournalError};
 pub use lock::Holder;
 pub use record::{ActiveAlert, Live, Logged, Record};
 
@@ -62,7 +64,9 @@ impl Folder {
         }
         let path = self.0.join(format!("{namespace}.{name}.json"));
         let lock = Lock::take(&self.0.join(format!("{namespace}.{name}.lock")), &path)?;
-        Ok(StateFile { path, newest: Mutex::new(0), writing: Arc::default(), _lock: lock })
+        let intervals = self.0.join(format!("{namespace}.{name}.intervals.jsonl"));
+        let journal = Arc::new(Journal::new(intervals));
+        Ok(StateFile { path, journal, newest: Mutex::new(0), writing: Arc::default(), _lock: lock })
     }
 }
 
@@ -70,6 +74,7 @@ impl Folder {
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
+    journal: Arc<Journal>,
     /// The newest record written; a write that comes late (its disk hung) must not undo it.
     newest: Mutex<u64>,
     /// Held while a write is under way.
@@ -82,6 +87,12 @@ impl StateFile {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The intervals that the release's evidence is made from.
+    #[must_use]
+    pub const fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 
     /// Waits until no write is under way; the next one begins once this is given back.

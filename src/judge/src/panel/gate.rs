@@ -82,7 +82,7 @@ impl GateState {
         gate: &GateRules,
         moment: Moment,
         (to_ms, intervals): (u64, &[Interval]),
-    ) {
+    ) -> Look {
         for interval in intervals.iter().skip(self.streams.len()) {
             self.streams.push(Stream::new(&self.rule, interval.cohorts.len()));
         }
@@ -113,6 +113,7 @@ impl GateState {
             self.judged_in_step += 1;
         }
         self.cut_ms = to_ms;
+        look
     }
 
     /// The canary by itself, against what stable's rate was when there was one.

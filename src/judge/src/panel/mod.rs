@@ -4,6 +4,7 @@
 //! it does no I/O, knows no clock, and comes back from its stored form bit for bit, so that a
 //! decision can be computed again from what was counted.
 
+mod absorbed;
 mod alone;
 mod findings;
 mod gate;
@@ -18,10 +19,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use absorbed::{Absorbed, conformed};
 pub use findings::{Finding, Findings, Outcome, StreamFinding, Why};
 pub use rules::{Counted, GateRules, Measure, Rules, Stage};
 
-use crate::combine;
+use crate::{Look, combine};
 use gate::GateState;
 
 /// The evidence of one rollout.
@@ -111,10 +113,11 @@ impl Panel {
     }
 
     /// Takes in what was counted. Of each gate only what follows what was absorbed before counts,
-    /// so that giving the same twice changes nothing.
-    pub fn absorb(&mut self, rules: &Rules, stage: Stage, counted: &Counted) {
+    /// so that giving the same twice changes nothing. Says what was absorbed.
+    pub fn absorb(&mut self, rules: &Rules, stage: Stage, counted: &Counted) -> Vec<Absorbed> {
         self.fit(rules);
         self.enter(stage);
+        let mut absorbed = Vec::new();
         for gate in &rules.gates {
             let Some(intervals) = counted.gates.get(&gate.name) else { continue };
             let follows = counted.from_ms >= self.cut_ms(&gate.name)
@@ -127,17 +130,27 @@ impl Panel {
             let present = counted.from_ms >= stage.traffic_since_ms;
             let compared = if present { stage.compared } else { self.compared_before };
             let started_ms = self.started_ms;
-            self.gates
+            let kept = self
+                .gates
                 .entry(gate.name.clone())
-                .or_insert_with(|| GateState::new(rules, gate, started_ms))
-                .absorb(
-                    rules,
-                    gate,
-                    gate::Moment { started_ms, stage, present, compared },
-                    (counted.to_ms, intervals),
-                );
+                .or_insert_with(|| GateState::new(rules, gate, started_ms));
+            let number = kept.intervals();
+            let look = kept.absorb(
+                rules,
+                gate,
+                gate::Moment { started_ms, stage, present, compared },
+                (counted.to_ms, intervals),
+            );
+            absorbed.push(Absorbed {
+                gate: gate.name.clone(),
+                number,
+                to_ms: counted.to_ms,
+                skipped: look == Look::Skipped,
+                streams: intervals.clone(),
+            });
         }
         self.latch(rules);
+        absorbed
     }
 
     /// What all that was absorbed comes to.

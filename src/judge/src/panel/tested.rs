@@ -32,21 +32,11 @@ impl Tested {
             }
             *self = anew;
         }
-        let interval = self.conform(interval);
+        // What belongs to none of its cohorts counts in every sum, as a request without identity.
+        let mut interval = interval.clone();
+        interval.conform(self.cohorts);
         self.empty &= interval.total() == Counts::ZERO;
         self.by_cohort |= interval.cohorts.iter().any(|cohort| *cohort != Counts::ZERO);
         self.test.absorb(rule, &interval, phi, look);
-    }
-
-    /// The interval with as many cohorts as the test has: what belongs to none of them counts in
-    /// every sum, as a request without identity does.
-    fn conform(&self, interval: &Interval) -> Interval {
-        let mut conformed = interval.clone();
-        let kept = self.cohorts.min(interval.cohorts.len());
-        for extra in conformed.cohorts.drain(kept..) {
-            conformed.rest = conformed.rest.plus(extra);
-        }
-        conformed.cohorts.resize(self.cohorts, Counts::ZERO);
-        conformed
     }
 }

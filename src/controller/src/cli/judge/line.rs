@@ -14,6 +14,12 @@ struct Line {
     ns: Option<f64>,
     xs: Option<f64>,
     cohorts: Option<Vec<[f64; 4]>>,
+    /// Whether it counts as an empty one, as at the start of a rollout.
+    #[serde(default)]
+    skipped: bool,
+    /// For people.
+    #[serde(rename = "at")]
+    _at: Option<String>,
 }
 
 /// What the first line has fixed.
@@ -38,7 +44,11 @@ impl Stream {
     /// What does not fit, and the rule. The line then counts for nothing.
     pub(super) fn interval(&mut self, text: &[u8]) -> Result<Interval> {
         let line: Line = serde_json::from_slice(text).map_err(|error| placed(&error))?;
-        let interval = line.interval()?;
+        let mut interval = line.interval()?;
+        if line.skipped {
+            interval.cohorts.fill(Counts::ZERO);
+            interval.rest = Counts::ZERO;
+        }
         let cohorts = interval.cohorts.len();
         let Some(fixed) = &self.fixed else {
             self.fixed = Some(Fixed { gate: line.gate, cohorts });

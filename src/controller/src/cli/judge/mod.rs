@@ -37,6 +37,9 @@ Each is answered at once by a line with all evidence so far; what does not exist
                      reached 1/alpha once, with the floor met; hold: it is at least 10, or there
                      are no requests of both sides yet; else pass
 
+The lines of `serin explain --intervals` have two fields more: with \"skipped\": true an interval
+counts as an empty one; \"at\" is for people.
+
 A line that does not fit ends it with the line's number and exit code 2.
 
 Example:

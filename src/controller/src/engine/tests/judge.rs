@@ -4,12 +4,13 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
+use serin_judge::{Look, RatioTest, Rule};
 use serin_rollout::{Command, Phase, Reason, Verdict};
 use tokio::time::{Instant, sleep};
 
 use crate::engine::scripted::{Bench, Disk, HEALTHY, Metrics, clock, scratch};
 use crate::engine::{Answer, Clock};
-use crate::status::{GateEvidence, Status};
+use crate::status::{GateEvidence, GateTest, Status};
 
 /// A fifth of the canary's requests fail.
 const FAILING: Metrics = Metrics { failing: 0.2, ..HEALTHY };
@@ -37,6 +38,53 @@ async fn a_failing_canary_is_rolled_back_by_evidence_that_the_log_can_prove() {
     assert!(log_e >= 100_f64.ln(), "{log_e}");
     assert_eq!(inputs["observation"]["gates"][1]["verdict"], "fail");
     assert!(inputs["now"]["wallMs"].is_u64());
+
+    let intervals = usize::try_from(inputs["findings"]["intervals"].as_u64().unwrap()).unwrap();
+    let again = computed_again(&bench, &evidence(&status).test, intervals);
+    assert!((again - log_e).abs() < 1e-9, "{again} and {log_e}");
+}
+
+/// The evidence that is left without the worst cohort after so many intervals of the journal.
+fn computed_again(bench: &Bench, test: &GateTest, intervals: usize) -> f64 {
+    let absorbed = loop {
+        let absorbed = bench.handle.journal.read("answers").unwrap();
+        if absorbed.len() >= intervals {
+            break absorbed;
+        }
+        // Another thread writes it.
+        std::thread::yield_now();
+    };
+    let GateTest { worse, margin, floor, set_aside, phi, .. } = *test;
+    let rule = Rule { worse, margin, floor, set_aside };
+    let mut again: Option<RatioTest> = None;
+    for one in &absorbed[..intervals] {
+        let look = if one.skipped { Look::Skipped } else { Look::Judged };
+        let interval = &one.streams[0];
+        again
+            .get_or_insert_with(|| RatioTest::new(&rule, interval.cohorts.len()))
+            .absorb(&rule, interval, phi, look);
+    }
+    again.unwrap().log_e_worst().log_e
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_of_a_controller_that_is_killed_has_every_interval_once() {
+    let (_scratch, folder) = scratch();
+    let mut bench = Bench::start(&folder, &clock(), HEALTHY);
+    bench.until_weight("5%").await;
+    bench.handle.command(Command::Pause).await.unwrap();
+    for gap in [3_700, 12_300] {
+        sleep(Duration::from_millis(gap)).await;
+        bench.task.abort();
+        drop((&mut bench.task).await);
+        drop(bench);
+        bench = Bench::start(&folder, &clock(), HEALTHY);
+    }
+    let status = bench.until(|status| status.evidence.is_some_and(|all| all.intervals >= 30)).await;
+    let found = evidence(&status);
+    let intervals = usize::try_from(status.evidence.unwrap().intervals).unwrap();
+    let again = computed_again(&bench, &found.test, intervals);
+    assert!((again - found.log_e_worst).abs() < 1e-9, "{again} and {found:?}");
 }
 
 #[tokio::test(start_paused = true)]
