@@ -56,11 +56,28 @@ async fn a_release_goes_through_its_steps_and_back_without_prometheus() -> Resul
 
 #[tokio::test]
 async fn evidence_from_pages_sends_a_canary_back() -> Result<()> {
+    harm_is_seen("[{name: errors, kind: errorRate}]").await
+}
+
+#[tokio::test]
+async fn counts_of_envoys_own_clusters_send_a_canary_back() -> Result<()> {
+    harm_is_seen(
+        "[{name: errors, kind: errorRate, counts: {preset: envoy}}, \
+         {name: latency, kind: latency, bounds: [250ms], counts: {preset: envoy}}]",
+    )
+    .await
+}
+
+/// A canary that is fine passes every gate, by requests of both sides; failing, it goes back.
+async fn harm_is_seen(gates: &str) -> Result<()> {
     let steps = "[{weight: 20%, bake: 1h}, {weight: 100%, bake: 1h}]";
-    let gates = "[{name: errors, kind: errorRate}]";
     let mut site = Site::start(&[("steps", steps), ("gates", gates)]).await?;
     let api = site.controller.api();
-    let passes = |s: &Status| s.gates.iter().any(|gate| gate.verdict == "pass");
+    let passes = |s: &Status| {
+        let counted =
+            |detail: &str| detail.contains("canary 0 % of") && detail.contains("stable 0 %");
+        s.gates.iter().all(|gate| gate.verdict == "pass" && counted(&gate.detail))
+    };
     api.until(RELEASE, LIMIT, |s| s.step_clock.is_some() && passes(s)).await.context("a pass")?;
     // Too few of its checks in a row fail for that to be the reason.
     site.fail_canary(0.3);
