@@ -10,6 +10,7 @@ mod process;
 mod prometheus;
 mod repository;
 mod setup;
+mod slim;
 mod toolchain;
 mod wasm;
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::repository::Repository;
 use crate::setup;
+use crate::slim::slim;
 use crate::toolchain::{self, TARGET, Toolchain};
 
 const PACKAGE: &str = "serin-filter";
@@ -128,10 +129,11 @@ fn show_diagnostics(output: &str) -> usize {
     warnings
 }
 
-/// Copies the module if it differs: an unchanged file keeps its time, and what watches it rests.
+/// Writes what a proxy needs of the module if it differs: an unchanged file keeps its time, and what watches it rests.
 fn publish(built: &Path, place: &Path) -> Result<()> {
-    let bytes =
+    let linked =
         fs::read(built).with_context(|| format!("the build left no \"{}\"", built.display()))?;
+    let bytes = slim(&linked)?;
     if fs::read(place).is_ok_and(|known| known == bytes) {
         return Ok(());
     }

@@ -1,0 +1,37 @@
+//! The module as it is loaded: what a proxy finds in it, and what it needs of a proxy.
+
+use anyhow::{Result, ensure};
+use serin_tests::artifacts;
+use walrus::Module;
+
+/// Each callback that is there is called for every request, so one that does nothing is not.
+const CALLBACKS: [&str; 9] = [
+    "proxy_on_configure",
+    "proxy_on_context_create",
+    "proxy_on_delete",
+    "proxy_on_done",
+    "proxy_on_http_call_response",
+    "proxy_on_log",
+    "proxy_on_request_headers",
+    "proxy_on_tick",
+    "proxy_on_vm_start",
+];
+
+#[test]
+fn the_module_has_the_callbacks_that_it_uses_and_needs_a_proxy_only() -> Result<()> {
+    let module = Module::from_file(artifacts::module()?)?;
+    let mut callbacks: Vec<&str> = module.exports.iter().map(|it| it.name.as_str()).collect();
+    callbacks.retain(|name| name.starts_with("proxy_on_"));
+    callbacks.sort_unstable();
+    ensure!(callbacks == CALLBACKS, "{callbacks:?}");
+    for import in module.imports.iter() {
+        let of_a_proxy = import.module == "env" && import.name.starts_with("proxy_");
+        ensure!(
+            of_a_proxy || import.module == "wasi_snapshot_preview1",
+            "{} {}",
+            import.module,
+            import.name
+        );
+    }
+    Ok(())
+}
