@@ -69,7 +69,12 @@ pub fn pass(
 ) -> Judged {
     let (panel, absorbed) = absorb(terms.rules, standing, counts).unzip();
     let findings = panel.as_ref().map(|panel| panel.findings(terms.rules));
-    let read = readings::Read { terms, counts, now_ms: now.wall_ms };
+    let read = readings::Read {
+        terms,
+        counts,
+        traffic_since_ms: standing.state.traffic_since_ms,
+        now_ms: now.wall_ms,
+    };
     observation.gates.extend(read.all(findings.as_ref()));
     observation.detectable =
         findings.as_ref().and_then(|found| detectable(terms, &standing.state, found));

@@ -18,6 +18,8 @@ const SILENT_SCRAPES: u32 = 4;
 pub(super) struct Read<'a> {
     pub(super) terms: Terms<'a>,
     pub(super) counts: Option<&'a Counts>,
+    /// Since when the present traffic has been in force, in milliseconds since 1970.
+    pub(super) traffic_since_ms: u64,
     pub(super) now_ms: u64,
 }
 
@@ -72,6 +74,8 @@ impl Read<'_> {
             return reading(gate, Verdict::NoData, self.now_ms, detail);
         }
         let verdict = match finding.outcome {
+            // What is counted at this traffic comes with the next scrapes: none is missing yet.
+            Outcome::NoData(_) if self.is_fresh() => Verdict::Skipped,
             Outcome::Rollback(_) => Verdict::Fail,
             Outcome::Hold(Why::Skipped { .. }) => Verdict::Skipped,
             Outcome::Hold(_) => Verdict::Hold,
@@ -80,6 +84,12 @@ impl Read<'_> {
             Outcome::NoComparison => Verdict::NoComparison,
         };
         reading(gate, verdict, at_ms, detail)
+    }
+
+    /// Whether the traffic has been in force for so few scrapes that nothing need be counted yet.
+    fn is_fresh(&self) -> bool {
+        let age = Duration::from_millis(self.now_ms.saturating_sub(self.traffic_since_ms));
+        age < self.terms.scrape_interval * SILENT_SCRAPES
     }
 
     fn unread(&self, gate: &GateRules) -> Option<String> {

@@ -88,6 +88,16 @@ async fn the_journal_of_a_controller_that_is_killed_has_every_interval_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_scrapes_of_a_weight_are_no_lack_of_data() {
+    let (_scratch, folder) = scratch();
+    let mut bench = Bench::start(&folder, &clock(), HEALTHY);
+    let status = bench.until_weight("100%").await;
+    let reasons: Vec<Reason> = status.decisions.iter().map(|one| one.reason).collect();
+    assert!(reasons.contains(&Reason::Skipped), "{reasons:?}");
+    assert!(!reasons.contains(&Reason::NoData), "{reasons:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_broken_cohort_rolls_nothing_back_and_is_named() {
     let (_scratch, folder) = scratch();
     let broken = Metrics { broken_cohort: Some(7), ..HEALTHY };
