@@ -5,7 +5,7 @@ use serin_tests::artifacts;
 use walrus::Module;
 
 /// Each callback that is there is called for every request, so one that does nothing is not.
-const CALLBACKS: [&str; 9] = [
+const CALLBACKS: [&str; 10] = [
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_delete",
@@ -13,6 +13,7 @@ const CALLBACKS: [&str; 9] = [
     "proxy_on_http_call_response",
     "proxy_on_log",
     "proxy_on_request_headers",
+    "proxy_on_response_headers",
     "proxy_on_tick",
     "proxy_on_vm_start",
 ];

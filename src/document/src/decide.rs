@@ -7,8 +7,8 @@ use crate::{
     Anonymous, Compiled, CompiledRollout, Incoming, MAX_ID_BYTES, MarkName, Request, host,
 };
 
-/// What to do to a request, and why.
-#[derive(Clone, Copy, Debug)]
+/// What to do to a request and its response, and why.
+#[derive(Clone, Debug)]
 pub struct Decision<'a> {
     /// The rollout whose request it is.
     pub rollout: Option<RolloutRef<'a>>,
@@ -24,6 +24,9 @@ pub struct Decision<'a> {
     pub cohort: Option<Cohort>,
     /// The header that hands the cohort to the application, and what to do with it.
     pub cohort_header: Option<(&'a MarkName, Write<Cohort>)>,
+    /// The `set-cookie` headers to add to the response, as they are sent; none on the ordinary
+    /// path.
+    pub set_cookies: Vec<String>,
     removable: &'a [MarkName],
 }
 
@@ -159,6 +162,7 @@ impl Compiled {
                 reason: Reason::NoRollout,
                 cohort: None,
                 cohort_header: None,
+                set_cookies: Vec::new(),
                 removable: self.removable(),
             };
         };
@@ -183,6 +187,7 @@ impl Compiled {
             reason,
             cohort,
             cohort_header,
+            set_cookies: Vec::new(),
             removable: self.removable(),
         }
     }

@@ -7,6 +7,7 @@
 //!
 //! ```
 //! use std::borrow::Cow;
+//! use std::time::Duration;
 //! use serin_document::{Compiled, Environment, Request, Write, parse};
 //!
 //! struct Get;
@@ -19,6 +20,10 @@
 //!             _ => None,
 //!         }
 //!     }
+//!     // What the proxy knows is asked for only where a rollout needs it.
+//!     fn property(&self, _: &str) -> Option<Vec<u8>> { None }
+//!     fn random(&self) -> [u8; 16] { [0; 16] }
+//!     fn now(&self) -> Duration { Duration::ZERO }
 //! }
 //!
 //! # fn main() -> Result<(), serin_document::Refused> {

@@ -1,6 +1,7 @@
 //! What is read from a request: its target, headers, cookies and query parameters.
 
 use core::cell::OnceCell;
+use core::time::Duration;
 use std::borrow::Cow;
 
 use crate::path::{Target, cut};
@@ -10,11 +11,21 @@ use crate::{IdentitySource, percent};
 /// numbers and UUIDs: what is longer is a token or an attack, and would be hashed at its price.
 pub const MAX_ID_BYTES: usize = 256;
 
-/// A request's headers.
+/// A request, and what the proxy knows of it.
+///
+/// Headers are at hand; each of the others is a call to the proxy that costs more than a decision,
+/// so they are asked for only where a rollout is configured to need them.
 pub trait Request {
     /// The first value of a header by its lower-case name, `:authority` and `:path` too, as the
     /// raw bytes that were sent.
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
+    /// A property of the proxy by the parts of its path, with a zero byte between them, such as
+    /// `source\0address`; none where it is absent.
+    fn property(&self, path: &str) -> Option<Vec<u8>>;
+    /// Random bytes, fit for ids that nobody is to guess.
+    fn random(&self) -> [u8; 16];
+    /// The time of day, as the time since 1970 (UTC, without leap seconds).
+    fn now(&self) -> Duration;
 }
 
 /// A request of which path and cookies are asked for once at most.

@@ -16,12 +16,12 @@ use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, Metr
 
 use crate::headers::HeaderBlock;
 use crate::host::{
-    Answer, CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, RequestHeaders, Shared,
-    StreamEnd, Token, Version,
+    Answer, CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, RequestHeaders,
+    ResponseHeaders, Shared, StreamEnd, Token, Version,
 };
 use crate::plugin::Plugin;
 use crate::serving::Serving;
-use crate::stream::{self, Pending};
+use crate::stream::{self, Marked};
 use crate::vm::Vm;
 
 thread_local! {
@@ -71,7 +71,7 @@ impl RootContext for Root {
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
         let (serving, vm) = (Rc::clone(self.0.serving()), Rc::clone(self.0.vm()));
-        Some(Box::new(Stream { serving, vm, pending: None }))
+        Some(Box::new(Stream { serving, vm, marked: Marked::default() }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -82,20 +82,24 @@ impl RootContext for Root {
 struct Stream {
     serving: Rc<Serving>,
     vm: Rc<Vm>,
-    /// None before the request's headers, and where there is nothing to count.
-    pending: Option<Pending>,
+    marked: Marked,
 }
 
 impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        self.pending = stream::mark(&Request, &self.serving, self.vm.counts());
+        self.marked = stream::mark(&Request, &self.serving, self.vm.counts());
+        Action::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        stream::respond(&Response, &core::mem::take(&mut self.marked.set_cookies));
         Action::Continue
     }
 
     fn on_log(&mut self) {
-        if let Some(pending) = self.pending.take() {
+        if let Some(pending) = self.marked.pending.take() {
             stream::end(&Request, &self.serving, self.vm.counts(), &pending);
         }
     }
@@ -118,6 +122,29 @@ impl RequestHeaders for Request {
     fn remove(&self, name: &str) {
         // The SDK returns no error here.
         let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
+    }
+
+    fn property(&self, path: &str) -> Option<Vec<u8>> {
+        imports::property(path)
+    }
+
+    fn random(&self) -> [u8; 16] {
+        imports::random()
+    }
+
+    fn time_of_day(&self) -> Duration {
+        imports::time_of_day()
+    }
+}
+
+/// The response whose callback is running.
+struct Response;
+
+impl ResponseHeaders for Response {
+    fn add(&self, name: &str, value: &str) {
+        let value = value.as_bytes();
+        // The SDK returns no error here.
+        let _ = hostcalls::add_map_value_bytes(MapType::HttpResponseHeaders, name, value);
     }
 }
 
@@ -157,7 +184,7 @@ impl Host for Proxy {
     }
 
     fn random(&self) -> u64 {
-        imports::random()
+        u64::from_ne_bytes(imports::random())
     }
 
     fn set_tick_period(&self, period: Duration) {

@@ -1,5 +1,7 @@
 //! A proxy for tests: several VMs with one clock, one set of shared data and one set of metrics.
 
+mod stream;
+
 use core::cell::RefCell;
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -7,9 +9,10 @@ use std::rc::Rc;
 
 use crate::headers::HeaderBlock;
 use crate::host::{
-    CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, RequestHeaders, Shared,
-    StreamEnd, Token, Version,
+    CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, Shared, Token, Version,
 };
+
+pub(crate) use stream::{FakeEnd, FakeRequest, FakeResponse};
 
 /// A call that a VM has sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,104 +228,6 @@ impl Host for FakeVm {
 
     fn increment(&self, metric: MetricId, by: u64) {
         self.world.borrow_mut().metrics[metric.0 as usize].1 += by;
-    }
-}
-
-/// A request's headers that note what is done to them.
-#[derive(Default)]
-pub(crate) struct FakeRequest {
-    headers: RefCell<Vec<(String, Vec<u8>)>>,
-    writes: RefCell<Vec<String>>,
-}
-
-impl FakeRequest {
-    /// A request with these headers, and with the path `/` where they have none.
-    pub(crate) fn new(headers: &[(&str, &[u8])]) -> Self {
-        let has_path = headers.iter().any(|(name, _)| *name == ":path");
-        let path: &[(&str, &[u8])] = if has_path { &[] } else { &[(":path", b"/")] };
-        let all = path.iter().chain(headers);
-        let owned = all.map(|(name, value)| ((*name).to_owned(), value.to_vec()));
-        Self { headers: RefCell::new(owned.collect()), writes: RefCell::default() }
-    }
-
-    pub(crate) fn values(&self, name: &str) -> Vec<String> {
-        let headers = self.headers.borrow();
-        let found = headers.iter().filter(|(known, _)| known == name);
-        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
-    }
-
-    /// What was written, in order: `name=value`, `-name`.
-    pub(crate) fn writes(&self) -> Vec<String> {
-        self.writes.borrow().clone()
-    }
-}
-
-impl RequestHeaders for FakeRequest {
-    fn all(&self) -> HeaderBlock {
-        let headers = self.headers.borrow();
-        let pairs: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
-        block(&pairs)
-    }
-
-    fn set(&self, name: &str, value: &str) {
-        self.writes.borrow_mut().push(format!("{name}={value}"));
-        let mut headers = self.headers.borrow_mut();
-        headers.retain(|(known, _)| known != name);
-        headers.push((name.to_owned(), value.into()));
-    }
-
-    fn remove(&self, name: &str) {
-        self.writes.borrow_mut().push(format!("-{name}"));
-        self.headers.borrow_mut().retain(|(known, _)| known != name);
-    }
-}
-
-/// A stream that has ended, and notes what of it is read.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct FakeEnd {
-    pub(crate) flags: u64,
-    pub(crate) code: Option<u64>,
-    pub(crate) grpc_status: Option<u64>,
-    pub(crate) duration: Option<Duration>,
-    pub(crate) cluster: Option<&'static str>,
-    pub(crate) read: RefCell<Vec<&'static str>>,
-}
-
-impl FakeEnd {
-    /// What was read, in order.
-    pub(crate) fn read(&self) -> Vec<&'static str> {
-        self.read.borrow().clone()
-    }
-
-    fn note(&self, what: &'static str) {
-        self.read.borrow_mut().push(what);
-    }
-}
-
-impl StreamEnd for FakeEnd {
-    fn flags(&self) -> u64 {
-        self.note("flags");
-        self.flags
-    }
-
-    fn code(&self) -> Option<u64> {
-        self.note("code");
-        self.code
-    }
-
-    fn grpc_status(&self) -> Option<u64> {
-        self.note("grpc_status");
-        self.grpc_status
-    }
-
-    fn duration(&self) -> Option<Duration> {
-        self.note("duration");
-        self.duration
-    }
-
-    fn cluster(&self) -> Option<Vec<u8>> {
-        self.note("cluster");
-        self.cluster.map(Into::into)
     }
 }
 

@@ -6,8 +6,6 @@
 
 use std::borrow::Cow;
 
-use serin_document::Request;
-
 /// The bytes of a number in the block.
 const NUMBER: usize = 4;
 
@@ -25,6 +23,12 @@ impl HeaderBlock {
     /// The values of all headers of a name (in lower case), in their order.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.iter().filter(move |(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// The first value of a name (in lower case).
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.iter().find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value.into())
     }
 
     /// All headers in their order.
@@ -45,12 +49,6 @@ impl<'a> IntoIterator for &'a HeaderBlock {
 
     fn into_iter(self) -> Headers<'a> {
         self.iter()
-    }
-}
-
-impl Request for HeaderBlock {
-    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.iter().find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value.into())
     }
 }
 

@@ -207,12 +207,25 @@ pub trait StreamEnd {
     fn cluster(&self) -> Option<Vec<u8>>;
 }
 
-/// The headers of the request at hand.
+/// The request at hand, and what the proxy knows of it. Each is a call to the proxy.
 pub trait RequestHeaders {
-    /// All of them, read at once: that costs no more than one header read by itself.
+    /// All headers, read at once: that costs no more than one header read by itself.
     fn all(&self) -> HeaderBlock;
     /// Sets a header in place of all of that name.
     fn set(&self, name: &str, value: &str);
     /// Removes all headers of a name.
     fn remove(&self, name: &str);
+    /// A property by the parts of its path, with a zero byte between them; `None` where it is
+    /// absent.
+    fn property(&self, path: &str) -> Option<Vec<u8>>;
+    /// Random bytes, fit for ids that nobody is to guess.
+    fn random(&self) -> [u8; 16];
+    /// The time of day, as the time since 1970.
+    fn time_of_day(&self) -> Duration;
+}
+
+/// The headers of the response at hand.
+pub trait ResponseHeaders {
+    /// Adds a header beside those of the same name.
+    fn add(&self, name: &str, value: &str);
 }

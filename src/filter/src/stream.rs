@@ -1,4 +1,8 @@
-//! One request: decide, write or remove what the decision says, and count at the end.
+//! One request: decide, write or remove what the decision says, add to its response what the
+//! decision wants there, and count at the end.
+
+use core::time::Duration;
+use std::borrow::Cow;
 
 use serin_assignment::Variant;
 use serin_document::{Decision, Request, Write};
@@ -6,7 +10,7 @@ use serin_document::{Decision, Request, Write};
 use crate::class::{Protocol, classify};
 use crate::counts::{Counts, Slot};
 use crate::headers::HeaderBlock;
-use crate::host::{RequestHeaders, StreamEnd};
+use crate::host::{RequestHeaders, ResponseHeaders, StreamEnd};
 use crate::responses::Evidence;
 use crate::serving::Serving;
 
@@ -24,18 +28,38 @@ pub struct Pending {
     evidence: Option<(Evidence, Protocol)>,
 }
 
-/// Marks a request and counts it; what is to be counted at its end, if anything.
+/// What a stream keeps of its request's decision. Reading the request again later is no way: its
+/// headers are gone, and the call would panic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marked {
+    /// None where there is nothing to count.
+    pub pending: Option<Pending>,
+    /// The `set-cookie` headers for the response.
+    pub set_cookies: Vec<String>,
+}
+
+/// Marks a request and counts it.
 ///
 /// The calls to the proxy, each of which costs more than the decision: one that reads all
 /// headers, at most one that writes or removes the mark, one for the cohort where the application
-/// is told, and one for each forged header of another rollout. A header that already is as it
-/// should be costs none.
+/// is told, one for each forged header of another rollout, and one for each of the other things
+/// that the rollout is configured to ask for. A header that already is as it should be costs none.
 #[must_use]
-pub fn mark(headers: &impl RequestHeaders, serving: &Serving, counts: &Counts) -> Option<Pending> {
-    let block = headers.all();
-    let decision = serving.in_force().decide(&block);
-    write(headers, &block, &decision);
+pub fn mark(request: &impl RequestHeaders, serving: &Serving, counts: &Counts) -> Marked {
+    let block = request.all();
+    let mut decision = serving.in_force().decide(&Asked { block: &block, request });
+    write(request, &block, &decision);
     serving.asked();
+    let set_cookies = core::mem::take(&mut decision.set_cookies);
+    Marked { pending: pending(&block, &decision, serving, counts), set_cookies }
+}
+
+fn pending(
+    block: &HeaderBlock,
+    decision: &Decision<'_>,
+    serving: &Serving,
+    counts: &Counts,
+) -> Option<Pending> {
     let found = decision.rollout.as_ref().filter(|found| found.rollout.count())?;
     let slot = serving.slot(found.index)?;
     counts.add(slot, decision.variant, decision.reason);
@@ -46,6 +70,13 @@ pub fn mark(headers: &impl RequestHeaders, serving: &Serving, counts: &Counts) -
     });
     let counted = evidence.is_some() || found.rollout.clusters().is_some();
     counted.then_some(Pending { rollout: found.index, slot, variant, evidence })
+}
+
+/// Adds what a decision wants on the response: one call to the proxy for each.
+pub fn respond(headers: &impl ResponseHeaders, set_cookies: &[String]) {
+    for value in set_cookies {
+        headers.add("set-cookie", value);
+    }
 }
 
 /// Counts how a request has ended.
@@ -62,6 +93,30 @@ pub fn end(end: &impl StreamEnd, serving: &Serving, counts: &Counts, pending: &P
     if let Some(clusters) = rollout.clusters() {
         let served = end.cluster().and_then(|cluster| clusters.side(&cluster));
         counts.responses().add_served(slot, pending.variant, served);
+    }
+}
+
+/// A request of which the headers have been read, and the rest is asked for.
+struct Asked<'a, R> {
+    block: &'a HeaderBlock,
+    request: &'a R,
+}
+
+impl<R: RequestHeaders> Request for Asked<'_, R> {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.block.header(name)
+    }
+
+    fn property(&self, path: &str) -> Option<Vec<u8>> {
+        self.request.property(path)
+    }
+
+    fn random(&self) -> [u8; 16] {
+        self.request.random()
+    }
+
+    fn now(&self) -> Duration {
+        self.request.time_of_day()
     }
 }
 

@@ -1,14 +1,14 @@
 //! Takes out of the linked module what a proxy never has to call.
 //!
 //! The SDK exports a callback for everything that a proxy can tell a module. Each one that is there
-//! is called for every request, answered by nothing: bodies and response headers, for instance.
+//! is called for every request, answered by nothing: bodies and trailers, for instance.
 //! What is not exported is not called.
 
 use anyhow::{Context as _, Result, bail};
 use walrus::Module;
 
 /// All that the module exports.
-const EXPORTS: [&str; 13] = [
+const EXPORTS: [&str; 14] = [
     "_initialize",
     // By which the proxy makes room for what it hands over.
     "malloc",
@@ -21,6 +21,7 @@ const EXPORTS: [&str; 13] = [
     "proxy_on_http_call_response",
     "proxy_on_log",
     "proxy_on_request_headers",
+    "proxy_on_response_headers",
     "proxy_on_tick",
     "proxy_on_vm_start",
 ];

@@ -1,21 +1,31 @@
 //! Requests and documents for the tests.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use serin_assignment::{Salt, Weight, assign};
 use serin_document::{Compiled, Environment, LeftOut, Parsed, Request, parse};
 
-/// A request as a list of headers; the first of a name counts, as it does in Envoy.
+/// A request as a list of headers, the first of a name counts, as it does in Envoy; and what the
+/// proxy would answer about it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Headers(pub(crate) Vec<(String, Vec<u8>)>);
+pub(crate) struct Headers {
+    pub(crate) sent: Vec<(String, Vec<u8>)>,
+    /// By the parts of their paths with a zero byte between them.
+    pub(crate) properties: BTreeMap<String, Vec<u8>>,
+    pub(crate) random: [u8; 16],
+    pub(crate) now: Duration,
+}
 
 impl Headers {
     /// A request for `host` and `path` with more headers.
     pub(crate) fn new(host: &str, path: &str, more: &[(&str, &str)]) -> Self {
         let own = [(":authority", host), (":path", path)];
         let all = own.iter().chain(more);
-        Self(all.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect())
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
+        Self { sent: all.map(own).collect(), ..Self::default() }
     }
 
     /// A request for the rollout of [`rollout`].
@@ -24,14 +34,26 @@ impl Headers {
     }
 
     pub(crate) fn with(mut self, name: &str, value: &[u8]) -> Self {
-        self.0.push((name.to_owned(), value.to_vec()));
+        self.sent.push((name.to_owned(), value.to_vec()));
         self
     }
 }
 
 impl Request for Headers {
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| Cow::Borrowed(&**value))
+        self.sent.iter().find(|(own, _)| own == name).map(|(_, value)| Cow::Borrowed(&**value))
+    }
+
+    fn property(&self, path: &str) -> Option<Vec<u8>> {
+        self.properties.get(path).cloned()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        self.random
+    }
+
+    fn now(&self) -> Duration {
+        self.now
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "functions of the proxy can be called in no other way")]
 
 use core::ptr;
+use core::time::Duration;
 
 use proxy_wasm::types::{MapType, Status};
 
@@ -27,20 +28,31 @@ unsafe extern "C" {
 pub(super) fn monotonic_milliseconds() -> u64 {
     const MONOTONIC: u32 = 1;
     const NANOSECONDS_IN_A_MILLISECOND: u64 = 1_000_000;
-    let mut nanoseconds = 0;
-    // It fails for unknown clocks only, and hosts have this one.
-    // SAFETY: the pointer is to a live variable of the type that WASI states.
-    unsafe { clock_time_get(MONOTONIC, 0, &raw mut nanoseconds) };
-    nanoseconds / NANOSECONDS_IN_A_MILLISECOND
+    clock(MONOTONIC) / NANOSECONDS_IN_A_MILLISECOND
 }
 
-/// Random bits, different in each VM.
-pub(super) fn random() -> u64 {
-    let mut bytes = [0; size_of::<u64>()];
-    // It fails only for lengths far above this one.
+/// The time since 1970. The SDK's call has a system time, which needs more code around it.
+pub(super) fn time_of_day() -> Duration {
+    const REALTIME: u32 = 0;
+    Duration::from_nanos(clock(REALTIME))
+}
+
+/// Nanoseconds on one of WASI's clocks.
+fn clock(id: u32) -> u64 {
+    let mut nanoseconds = 0;
+    // It fails for unknown clocks only, and hosts have these.
+    // SAFETY: the pointer is to a live variable of the type that WASI states.
+    unsafe { clock_time_get(id, 0, &raw mut nanoseconds) };
+    nanoseconds
+}
+
+/// Random bytes, different in each VM.
+pub(super) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // It fails only for lengths far above ours.
     // SAFETY: the pointer is to a live array of that length.
     unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
-    u64::from_ne_bytes(bytes)
+    bytes
 }
 
 /// The request's headers as one block; empty where the proxy has none to give. The SDK's call

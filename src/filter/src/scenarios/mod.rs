@@ -10,11 +10,11 @@ mod sources;
 use core::time::Duration;
 use std::rc::Rc;
 
-use crate::fake::{FakeEnd, FakeRequest, FakeVm, Proxy, Sent};
+use crate::fake::{FakeEnd, FakeRequest, FakeResponse, FakeVm, Proxy, Sent};
 use crate::host::Answer;
 use crate::plugin::Plugin;
 use crate::serving::Serving;
-use crate::stream::{self, Pending};
+use crate::stream::{self, Marked};
 use crate::vm::Vm;
 
 const TICK: Duration = Duration::from_millis(100);
@@ -83,12 +83,12 @@ impl Worker {
     /// A request that is under way, until it is ended.
     fn begin(&self, request: &FakeRequest) -> Begun {
         let serving = Rc::clone(self.plugin.serving());
-        let pending = stream::mark(request, &serving, self.vm.counts());
-        Begun { serving, pending }
+        let marked = stream::mark(request, &serving, self.vm.counts());
+        Begun { serving, marked }
     }
 
     fn end(&self, begun: &Begun, end: &FakeEnd) {
-        if let Some(pending) = &begun.pending {
+        if let Some(pending) = &begun.marked.pending {
             stream::end(end, &begun.serving, self.vm.counts(), pending);
         }
     }
@@ -97,7 +97,16 @@ impl Worker {
 /// A request between its headers and its end.
 struct Begun {
     serving: Rc<Serving>,
-    pending: Option<Pending>,
+    marked: Marked,
+}
+
+impl Begun {
+    /// What is added to the response.
+    fn respond(&self) -> Vec<String> {
+        let response = FakeResponse::default();
+        stream::respond(&response, &self.marked.set_cookies);
+        response.added()
+    }
 }
 
 /// A proxy with several workers.

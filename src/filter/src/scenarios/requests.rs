@@ -139,6 +139,18 @@ fn assignments_are_counted_by_side_and_reason_once_a_second() {
 }
 
 #[test]
+fn the_ordinary_request_asks_the_proxy_for_its_headers_alone() {
+    let worker = worker(r#", "anonymous": "random", "testers": [{"cookie": "test"}]"#);
+    let shop = (":authority", b"shop.test".as_slice());
+    for headers in [&[shop, ("x-user-id", b"alice")][..], &[shop], &[]] {
+        let request = FakeRequest::new(headers);
+        let begun = worker.begin(&request);
+        assert_eq!(request.asked(), [""; 0], "{headers:?}");
+        assert_eq!(begun.respond(), [""; 0], "{headers:?}");
+    }
+}
+
+#[test]
 fn nothing_is_logged_for_requests() {
     let worker = worker("");
     writes(&worker, &[(":authority", b"shop.test"), ("x-user-id", b"\xff")]);

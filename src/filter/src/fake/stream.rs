@@ -1,0 +1,152 @@
+//! One stream of the fake proxy: its request, its response, its end.
+
+use core::cell::RefCell;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::block;
+use crate::headers::HeaderBlock;
+use crate::host::{RequestHeaders, ResponseHeaders, StreamEnd};
+
+/// A request that notes what is done to its headers and what else of it is asked for.
+#[derive(Default)]
+pub(crate) struct FakeRequest {
+    headers: RefCell<Vec<(String, Vec<u8>)>>,
+    writes: RefCell<Vec<String>>,
+    asked: RefCell<Vec<String>>,
+    /// By the parts of their paths with dots between them.
+    pub(crate) properties: BTreeMap<String, Vec<u8>>,
+    pub(crate) random: [u8; 16],
+    pub(crate) time_of_day: Duration,
+}
+
+impl FakeRequest {
+    /// A request with these headers, and with the path `/` where they have none.
+    pub(crate) fn new(headers: &[(&str, &[u8])]) -> Self {
+        let has_path = headers.iter().any(|(name, _)| *name == ":path");
+        let path: &[(&str, &[u8])] = if has_path { &[] } else { &[(":path", b"/")] };
+        let all = path.iter().chain(headers);
+        let owned = all.map(|(name, value)| ((*name).to_owned(), value.to_vec()));
+        Self { headers: RefCell::new(owned.collect()), ..Self::default() }
+    }
+
+    pub(crate) fn values(&self, name: &str) -> Vec<String> {
+        let headers = self.headers.borrow();
+        let found = headers.iter().filter(|(known, _)| known == name);
+        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    /// What was written, in order: `name=value`, `-name`.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        self.writes.borrow().clone()
+    }
+
+    /// What was asked of the proxy beside the headers, in order: a property's path, `random`,
+    /// `time-of-day`.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.borrow().clone()
+    }
+}
+
+impl RequestHeaders for FakeRequest {
+    fn all(&self) -> HeaderBlock {
+        let headers = self.headers.borrow();
+        let pairs: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
+        block(&pairs)
+    }
+
+    fn set(&self, name: &str, value: &str) {
+        self.writes.borrow_mut().push(format!("{name}={value}"));
+        let mut headers = self.headers.borrow_mut();
+        headers.retain(|(known, _)| known != name);
+        headers.push((name.to_owned(), value.into()));
+    }
+
+    fn remove(&self, name: &str) {
+        self.writes.borrow_mut().push(format!("-{name}"));
+        self.headers.borrow_mut().retain(|(known, _)| known != name);
+    }
+
+    fn property(&self, path: &str) -> Option<Vec<u8>> {
+        let path = path.replace('\0', ".");
+        let value = self.properties.get(&path).cloned();
+        self.asked.borrow_mut().push(path);
+        value
+    }
+
+    fn random(&self) -> [u8; 16] {
+        self.asked.borrow_mut().push("random".to_owned());
+        self.random
+    }
+
+    fn time_of_day(&self) -> Duration {
+        self.asked.borrow_mut().push("time-of-day".to_owned());
+        self.time_of_day
+    }
+}
+
+/// A response that notes what is added to it.
+#[derive(Default)]
+pub(crate) struct FakeResponse(RefCell<Vec<String>>);
+
+impl FakeResponse {
+    /// What was added, in order: `name: value`.
+    pub(crate) fn added(&self) -> Vec<String> {
+        self.0.borrow().clone()
+    }
+}
+
+impl ResponseHeaders for FakeResponse {
+    fn add(&self, name: &str, value: &str) {
+        self.0.borrow_mut().push(format!("{name}: {value}"));
+    }
+}
+
+/// A stream that has ended, and notes what of it is read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FakeEnd {
+    pub(crate) flags: u64,
+    pub(crate) code: Option<u64>,
+    pub(crate) grpc_status: Option<u64>,
+    pub(crate) duration: Option<Duration>,
+    pub(crate) cluster: Option<&'static str>,
+    pub(crate) read: RefCell<Vec<&'static str>>,
+}
+
+impl FakeEnd {
+    /// What was read, in order.
+    pub(crate) fn read(&self) -> Vec<&'static str> {
+        self.read.borrow().clone()
+    }
+
+    fn note(&self, what: &'static str) {
+        self.read.borrow_mut().push(what);
+    }
+}
+
+impl StreamEnd for FakeEnd {
+    fn flags(&self) -> u64 {
+        self.note("flags");
+        self.flags
+    }
+
+    fn code(&self) -> Option<u64> {
+        self.note("code");
+        self.code
+    }
+
+    fn grpc_status(&self) -> Option<u64> {
+        self.note("grpc_status");
+        self.grpc_status
+    }
+
+    fn duration(&self) -> Option<Duration> {
+        self.note("duration");
+        self.duration
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        self.note("cluster");
+        self.cluster.map(Into::into)
+    }
+}
