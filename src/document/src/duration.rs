@@ -1,13 +1,15 @@
-//! Durations as text: whole numbers with a unit, such as `250ms`, `25s`, `5m` or `1h30m`.
+//! Durations as text: whole numbers with a unit, such as `250ms`, `25s`, `5m`, `1h30m` or
+//! `7d`.
 
 use core::time::Duration;
 
 use crate::Invalid;
 
-const RULE: &str = "a duration is whole numbers with a unit (h, m, s, ms), largest first, such as 250ms, 25s, 5m or 1h30m";
+const RULE: &str = "a duration is whole numbers with a unit (d, h, m, s, ms), largest first, such as 250ms, 25s, 5m, 1h30m or 7d";
 
-/// The units in milliseconds, largest first.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+/// The units in milliseconds, largest first. A day has 24 hours.
+const UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Reads a duration.
 ///
@@ -71,7 +73,9 @@ mod tests {
             ("1h", 3_600_000),
             ("1h30m", 5_400_000),
             ("1h2m3s4ms", 3_723_004),
-            ("48h", 172_800_000),
+            ("2d", 172_800_000),
+            ("365d", 31_536_000_000),
+            ("1d1ms", 86_400_001),
         ] {
             let duration = Duration::from_millis(milliseconds);
             assert_eq!(parse(text), Ok(duration));
@@ -81,7 +85,9 @@ mod tests {
 
     #[test]
     fn other_ways_to_write_one_are_read() {
-        for (text, seconds) in [("90s", 90), ("0h1m", 60), ("007s", 7), ("60m", 3600)] {
+        for (text, seconds) in
+            [("90s", 90), ("0h1m", 60), ("007s", 7), ("60m", 3600), ("48h", 172_800)]
+        {
             assert_eq!(parse(text), Ok(Duration::from_secs(seconds)));
         }
     }
@@ -101,7 +107,8 @@ mod tests {
             "5s5s",
             "5s5m",
             "5ms1s",
-            "1d",
+            "1w",
+            "1h1d",
             "5m30",
             "٥s",
             "99999999999999999999s",

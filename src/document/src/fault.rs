@@ -52,6 +52,9 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The value of a field that is not there.
+    pub(crate) const MISSING: &str = "missing";
+
     pub(crate) fn new(field: impl Into<String>, value: &str, rule: impl Into<String>) -> Self {
         // A place may hold keys that somebody else chose: no line ends into the log.
         let field = field.into().escape_debug().to_string();
@@ -60,7 +63,7 @@ impl Fault {
     }
 
     pub(crate) fn missing(field: impl Into<String>, rule: impl Into<String>) -> Self {
-        Self::new(field, "missing", rule)
+        Self::new(field, Self::MISSING, rule)
     }
 }
 

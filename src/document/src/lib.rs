@@ -63,6 +63,7 @@ mod percent;
 pub mod plugin;
 mod request;
 mod revision;
+pub mod token;
 
 pub use clusters::Clusters;
 pub use compile::Compiled;
@@ -80,3 +81,4 @@ pub use parse::{MAX_DOCUMENT_BYTES, Parsed, parse};
 pub use path::PathPrefix;
 pub use request::{MAX_ID_BYTES, Request};
 pub use revision::Revision;
+pub use token::{Audience, KeyId, TesterKeys};

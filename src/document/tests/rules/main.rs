@@ -10,3 +10,4 @@ mod plugin;
 mod requests;
 mod round_trip;
 mod support;
+mod tokens;

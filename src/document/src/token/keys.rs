@@ -1,0 +1,188 @@
+//! The keys by which tokens are signed.
+//!
+//! One form everywhere, in a plugin's configuration, in the VM's environment and in a file:
+//! `[{"id": "2026-11", "key": "<base64 of at least 32 random bytes>"}]`. A key shows in no error and
+//! in no `Debug`.
+
+use core::fmt;
+use std::sync::Arc;
+
+use base64ct::{Base64, Encoding as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::checked::checked_text;
+use crate::json;
+use crate::node::{Node, Unknown};
+use crate::{Fault, Invalid};
+
+/// The fewest bytes of a key: those of the hash's result. Fewer would be easier to guess than it.
+const MIN_BYTES: usize = 32;
+/// The most bytes: many times what any of them could add.
+const MAX_BYTES: usize = 256;
+/// The most keys: the one that signs, and those whose tokens have not all ended yet.
+const MAX_KEYS: usize = 16;
+
+const LIST_RULE: &str = "the keys as a list, such as [{\"id\": \"2026-11\", \"key\": \"…\"}], as `serin token key` makes it";
+const KEY_RULE: &str = "a key is 32 to 256 random bytes as base64 with padding, as `serin token key` or `openssl rand -base64 32` makes one";
+
+/// Tells keys apart: 1 to 32 letters, digits, `.`, `_`, `-`, such as the month in which it was made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(Arc<str>);
+
+impl KeyId {
+    const RULE: &str = "a key's id is 1 to 32 letters, digits, '.', '_' and '-', such as 2026-11";
+
+    /// Checks an id.
+    ///
+    /// # Errors
+    /// [`Invalid`] where it is empty, too long or holds another character.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        if Self::fits(text) { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    }
+
+    pub(super) fn fits(text: &str) -> bool {
+        (1..=32).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    }
+}
+
+checked_text!(KeyId);
+
+/// One key.
+#[derive(Clone)]
+pub struct TesterKey {
+    id: KeyId,
+    secret: Arc<[u8]>,
+    /// Begun with the secret, which each signature else would begin anew.
+    mac: Hmac<Sha256>,
+}
+
+impl TesterKey {
+    /// A key of these bytes.
+    ///
+    /// # Errors
+    /// [`Invalid`], without the bytes, where they are fewer than 32 or more than 256.
+    pub fn new(id: KeyId, secret: &[u8]) -> Result<Self, Invalid> {
+        let invalid = || Invalid { value: HIDDEN.to_owned(), rule: KEY_RULE.into() };
+        if !(MIN_BYTES..=MAX_BYTES).contains(&secret.len()) {
+            return Err(invalid());
+        }
+        // This hash takes keys of every length, so the other arm is never taken.
+        let mac = Hmac::new_from_slice(secret).map_err(|_| invalid())?;
+        Ok(Self { id, secret: secret.into(), mac })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// The secret as text, for the file that it is kept in.
+    #[must_use]
+    pub fn secret_base64(&self) -> String {
+        Base64::encode_string(&self.secret)
+    }
+
+    pub(super) fn sign(&self, bytes: &[u8]) -> [u8; 32] {
+        self.mac.clone().chain_update(bytes).finalize().into_bytes().into()
+    }
+
+    /// Compares in a time that does not tell how much of the signature is right.
+    pub(super) fn verify(&self, bytes: &[u8], signature: &[u8; 32]) -> bool {
+        self.mac.clone().chain_update(bytes).verify_slice(signature).is_ok()
+    }
+}
+
+impl PartialEq for TesterKey {
+    /// Compares keys of one proxy with each other, never with what a request has sent.
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.secret == other.secret
+    }
+}
+
+impl Eq for TesterKey {}
+
+impl fmt::Debug for TesterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TesterKey(…)")
+    }
+}
+
+/// What stands in an error in the place of what may be a key.
+const HIDDEN: &str = "(not shown)";
+
+/// The keys of a proxy or a file, each with an id of its own. The first one signs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TesterKeys(Arc<[TesterKey]>);
+
+impl TesterKeys {
+    /// Reads keys as text; `at` says where they stand, for errors.
+    ///
+    /// # Errors
+    /// [`Fault`], never with a key in it.
+    pub fn read(text: &[u8], at: &str) -> Result<Self, Fault> {
+        // What JSON's own reader says may quote the text.
+        let json = json::read(text).map_err(|_| Fault::new(at, HIDDEN, LIST_RULE))?;
+        Self::from_node(Node::new(json, at.to_owned(), Unknown::Refuse))
+    }
+
+    /// Reads the keys of a plugin's configuration.
+    pub(crate) fn from_node(node: Node) -> Result<Self, Fault> {
+        list(node).map(Self).map_err(hide)
+    }
+
+    /// The keys in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &TesterKey> {
+        self.0.iter()
+    }
+
+    /// Whether there is none, so that nobody can opt in by a token.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The key with an id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&TesterKey> {
+        self.iter().find(|key| key.id.as_str() == id)
+    }
+}
+
+fn list(node: Node) -> Result<Arc<[TesterKey]>, Fault> {
+    let at = node.at().to_owned();
+    let keys = node.list(MAX_KEYS, "each is tried by its id for every token", key)?;
+    if keys.is_empty() {
+        return Err(Fault::new(at, "[]", LIST_RULE));
+    }
+    for (index, key) in keys.iter().enumerate() {
+        if keys.iter().take(index).any(|earlier| earlier.id == key.id) {
+            let rule = "an id names one key, and an earlier one has it";
+            return Err(Fault::new(format!("{at}[{index}].id"), key.id.as_str(), rule));
+        }
+    }
+    Ok(keys.into())
+}
+
+fn key(node: Node) -> Result<TesterKey, Fault> {
+    let mut fields = node.fields()?;
+    let id = fields.required("id", KeyId::RULE, Node::text::<KeyId>)?;
+    let key = fields.required("key", KEY_RULE, |node| {
+        node.text_by(|text| {
+            let bytes = Base64::decode_vec(text).unwrap_or_default();
+            TesterKey::new(id, &bytes)
+        })
+    })?;
+    fields.close("id, key")?;
+    Ok(key)
+}
+
+/// Whatever stands where a key would may be one in the wrong place.
+fn hide(mut fault: Fault) -> Fault {
+    if fault.value != Fault::MISSING && fault.value != "[]" {
+        HIDDEN.clone_into(&mut fault.value);
+    }
+    fault
+}
