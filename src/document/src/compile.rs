@@ -5,10 +5,10 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::limits::{Limits, check_written};
-use crate::lookup::Hosts;
+use crate::lookup::{Hosts, Owners};
 use crate::{
     CompiledRollout, Environment, Fault, HostPattern, Incoming, LeftOut, MarkName, Parsed,
-    Revision, Rollout, RolloutName,
+    Revision, Rollout, RolloutName, sharing,
 };
 
 /// A document in force: what decides about requests.
@@ -129,7 +129,7 @@ impl Compiled {
     fn add(&mut self, rollout: CompiledRollout, env: &Environment, limits: &mut Limits) {
         let hosts = hosts_in(rollout.rollout(), env.namespace.as_deref());
         let checked = self
-            .check_hosts(rollout.rollout(), &hosts)
+            .check_hosts(&rollout, &hosts)
             .and_then(|()| check_written(&rollout))
             .and_then(|()| limits.check(&rollout, hosts.len()));
         if let Err(fault) = checked {
@@ -145,21 +145,13 @@ impl Compiled {
         self.rollouts.push(rollout);
     }
 
-    /// One pair of host and prefix belongs to one rollout.
-    fn check_hosts(&self, rollout: &Rollout, hosts: &[HostPattern]) -> Result<(), Fault> {
+    /// A pair of host and prefix belongs to one rollout, or to several that share no user.
+    fn check_hosts(&self, rollout: &CompiledRollout, hosts: &[HostPattern]) -> Result<(), Fault> {
         for host in hosts {
-            for prefix in &rollout.paths {
-                if let Some(owner) =
-                    self.hosts.owner(host, prefix).and_then(|i| self.rollouts.get(i))
-                {
-                    return Err(Fault::new(
-                        "hosts",
-                        &format!("\"{host}\" with path \"{prefix}\""),
-                        format!(
-                            "a host with a path belongs to one rollout, this one to {}",
-                            owner.name()
-                        ),
-                    ));
+            for prefix in &rollout.rollout().paths {
+                let owners = self.hosts.owners(host, prefix).into_iter().flat_map(Owners::iter);
+                for owner in owners.filter_map(|index| self.rollouts.get(index)) {
+                    sharing::check(rollout, owner, host, prefix)?;
                 }
             }
         }

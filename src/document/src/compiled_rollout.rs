@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serin_assignment::Weight;
+use serin_assignment::{Bucket, Variant, Weight};
 
 use crate::{
     Clusters, Incoming, LatencyBounds, MarkName, Overrides, Revision, Rollout, RolloutName,
@@ -57,6 +57,12 @@ impl CompiledRollout {
     #[must_use]
     pub fn weight(&self) -> Weight {
         self.rollout.weight
+    }
+
+    /// The side of a user in that bucket; none for one outside the rollout's range.
+    #[must_use]
+    pub fn place(&self, bucket: Bucket) -> Option<Variant> {
+        self.rollout.buckets.place(bucket, self.rollout.weight)
     }
 
     /// Whether anybody may be sent to the canary.

@@ -7,8 +7,35 @@ use crate::{
     Anonymous, Compiled, CompiledRollout, Incoming, MAX_ID_BYTES, MarkName, Request, host,
 };
 
-/// What to do to a request and its response, and why.
+/// What to do to a request and its response: one decision, or one for each of the rollouts that share it.
 #[derive(Clone, Debug)]
+pub struct Decisions<'a> {
+    /// The only one on almost every request.
+    pub first: Decision<'a>,
+    /// Those of further rollouts of the same host and path, each with a mark of its own. Empty,
+    /// and so without memory of its own, where there is none.
+    pub others: Vec<Decision<'a>>,
+    /// The `set-cookie` headers to add to the response, as they are sent; none on the ordinary
+    /// path. Rollouts that share a request share its id, too, so they are not each one's own.
+    pub set_cookies: Vec<String>,
+    removable: &'a [MarkName],
+}
+
+impl<'a> Decisions<'a> {
+    /// All of them, in the document's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Decision<'a>> {
+        core::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Marks and cohorts of other rollouts, which have to go from this request: whoever sent them,
+    /// nothing here wrote them.
+    pub fn foreign(&self) -> impl Iterator<Item = &'a MarkName> {
+        self.removable.iter().filter(|header| !self.iter().any(|own| own.writes(header)))
+    }
+}
+
+/// What one rollout does to a request, and why.
+#[derive(Clone, Copy, Debug)]
 pub struct Decision<'a> {
     /// The rollout whose request it is.
     pub rollout: Option<RolloutRef<'a>>,
@@ -24,25 +51,19 @@ pub struct Decision<'a> {
     pub cohort: Option<Cohort>,
     /// The header that hands the cohort to the application, and what to do with it.
     pub cohort_header: Option<(&'a MarkName, Write<Cohort>)>,
-    /// The `set-cookie` headers to add to the response, as they are sent; none on the ordinary
-    /// path.
-    pub set_cookies: Vec<String>,
-    removable: &'a [MarkName],
 }
 
-impl<'a> Decision<'a> {
-    /// Marks and cohorts of other rollouts, which have to go from this request: whoever sent them,
-    /// nothing here wrote them.
-    pub fn foreign(&self) -> impl Iterator<Item = &'a MarkName> + use<'a> {
-        let own = [Some(self.mark), self.cohort_header.map(|(header, _)| header)];
-        self.removable.iter().filter(move |header| !own.contains(&Some(header)))
-    }
-
+impl Decision<'_> {
     /// Whether what becomes of the request tells the sides apart fairly: the hash placed it, or it
     /// was drawn at random. Testers and users without an id differ from the rest.
     #[must_use]
     pub const fn is_evidence(&self) -> bool {
         matches!(self.reason, Reason::Hash | Reason::Random)
+    }
+
+    /// Whether a header is this decision's to write, or to leave.
+    fn writes(&self, header: &MarkName) -> bool {
+        self.mark == header || self.cohort_header.is_some_and(|(cohort, _)| cohort == header)
     }
 }
 
@@ -85,6 +106,8 @@ pub enum Reason {
     Route,
     /// An id over [`MAX_ID_BYTES`], dealt with as if it had none.
     Oversized,
+    /// The hash of the id, or the draw, is outside the rollout's range of buckets: stable.
+    OtherRange,
     /// The canary serves nobody now: stable.
     NotServing,
     /// A proxy before this one has decided.
@@ -97,7 +120,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their numbers (`as usize`).
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Hash,
         Self::OptIn,
         Self::OptOut,
@@ -106,6 +129,7 @@ impl Reason {
         Self::NoRequestId,
         Self::Route,
         Self::Oversized,
+        Self::OtherRange,
         Self::NotServing,
         Self::Incoming,
         Self::Requires,
@@ -124,6 +148,7 @@ impl Reason {
             Self::NoRequestId => "no-request-id",
             Self::Route => "route",
             Self::Oversized => "oversized",
+            Self::OtherRange => "other-range",
             Self::NotServing => "not-serving",
             Self::Incoming => "incoming",
             Self::Requires => "requires",
@@ -147,59 +172,79 @@ impl Choice {
 
 impl Compiled {
     /// Decides about a request. The document can't make this fail, nor can the request.
-    pub fn decide<'a>(&'a self, request: &impl Request) -> Decision<'a> {
+    pub fn decide<'a>(&'a self, request: &impl Request) -> Decisions<'a> {
         let reader = Reader::new(request);
-        let Some(found) = self.find(&reader) else {
-            let write = match self.incoming() {
-                Incoming::Replace => Write::Remove,
-                Incoming::Keep => Write::Leave,
-            };
-            return Decision {
-                rollout: None,
-                mark: self.mark(),
-                write,
-                variant: None,
-                reason: Reason::NoRollout,
-                cohort: None,
-                cohort_header: None,
+        let removable = self.removable();
+        let Some((first, others)) = self.find(&reader) else {
+            return Decisions {
+                first: self.no_rollout(),
+                others: Vec::new(),
                 set_cookies: Vec::new(),
-                removable: self.removable(),
+                removable,
             };
         };
-        let Choice { variant, reason, cohort } = choose(found.rollout, &reader);
-        // One that was taken over is set, too: were it there twice, routes would go by neither.
-        let write = variant.map_or(Write::Remove, Write::Set);
-        let mark = found.rollout.mark();
-        let cohort_header = found.rollout.cohort_header().map(|header| {
-            let write = match (cohort, reason) {
-                (Some(cohort), _) => Write::Set(cohort),
-                // Who decided before knows the cohort, too.
-                (None, Reason::Incoming) => Write::Leave,
-                (None, _) => Write::Remove,
-            };
-            (header, write)
-        });
-        Decision {
-            rollout: Some(found),
-            mark,
-            write,
-            variant,
-            reason,
-            cohort,
-            cohort_header,
+        let others = others.iter().filter_map(|index| self.rollout(*index));
+        Decisions {
+            first: decide(first, &reader),
+            others: others.map(|other| decide(other, &reader)).collect(),
             set_cookies: Vec::new(),
-            removable: self.removable(),
+            removable,
         }
     }
 
-    fn find(&self, reader: &Reader<'_, impl Request>) -> Option<RolloutRef<'_>> {
+    fn no_rollout(&self) -> Decision<'_> {
+        let write = match self.incoming() {
+            Incoming::Replace => Write::Remove,
+            Incoming::Keep => Write::Leave,
+        };
+        Decision {
+            rollout: None,
+            mark: self.mark(),
+            write,
+            variant: None,
+            reason: Reason::NoRollout,
+            cohort: None,
+            cohort_header: None,
+        }
+    }
+
+    /// The first rollout of a request and the places of the others.
+    fn find(&self, reader: &Reader<'_, impl Request>) -> Option<(RolloutRef<'_>, &[usize])> {
         if self.rollouts().is_empty() {
             return None;
         }
         let authority = reader.header(":authority").unwrap_or_default();
         let paths = self.hosts().find(&host::normalise(&authority))?;
-        let index = paths.find(reader.target().path)?;
+        let owners = paths.find(reader.target().path)?;
+        Some((self.rollout(owners.first)?, &owners.others))
+    }
+
+    fn rollout(&self, index: usize) -> Option<RolloutRef<'_>> {
         self.rollouts().get(index).map(|rollout| RolloutRef { index, rollout })
+    }
+}
+
+fn decide<'a>(found: RolloutRef<'a>, reader: &Reader<'_, impl Request>) -> Decision<'a> {
+    let Choice { variant, reason, cohort } = choose(found.rollout, reader);
+    // One that was taken over is set, too: were it there twice, routes would go by neither.
+    let write = variant.map_or(Write::Remove, Write::Set);
+    let cohort_header = found.rollout.cohort_header().map(|header| {
+        let write = match (cohort, reason) {
+            (Some(cohort), _) => Write::Set(cohort),
+            // Who decided before knows the cohort, too.
+            (None, Reason::Incoming) => Write::Leave,
+            (None, _) => Write::Remove,
+        };
+        (header, write)
+    });
+    Decision {
+        rollout: Some(found),
+        mark: found.rollout.mark(),
+        write,
+        variant,
+        reason,
+        cohort,
+        cohort_header,
     }
 }
 
@@ -227,8 +272,10 @@ fn choose(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choic
         }
         Some(id) => {
             let placed = assign(&rollout.rollout().salt, &id);
-            let variant = Some(placed.variant(rollout.weight()));
-            Choice { variant, reason: Reason::Hash, cohort: Some(placed.cohort) }
+            match rollout.place(placed.bucket) {
+                None => Choice::plain(stable, Reason::OtherRange),
+                variant => Choice { variant, reason: Reason::Hash, cohort: Some(placed.cohort) },
+            }
         }
         None => anonymous(rollout, reader),
     }
@@ -251,10 +298,10 @@ fn anonymous(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Ch
         Anonymous::Stable => Choice::plain(Some(Variant::Stable), Reason::Anonymous),
         Anonymous::Route => Choice::plain(None, Reason::Route),
         Anonymous::Random => match draw_id(&reader.header("x-request-id").unwrap_or_default()) {
-            Some(id) => {
-                let drawn = assign(&rollout.rollout().salt, &id);
-                Choice::plain(Some(drawn.variant(rollout.weight())), Reason::Random)
-            }
+            Some(id) => match rollout.place(assign(&rollout.rollout().salt, &id).bucket) {
+                None => Choice::plain(Some(Variant::Stable), Reason::OtherRange),
+                drawn => Choice::plain(drawn, Reason::Random),
+            },
             None => Choice::plain(None, Reason::NoRequestId),
         },
     }

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serin_assignment::{Salt, Weight};
 
 use crate::{
-    Anonymous, Clusters, FormatVersion, Host, HostPattern, IdentitySource, Incoming, LatencyBounds,
-    MarkName, PathPrefix, Revision, RolloutName,
+    Anonymous, Buckets, Clusters, FormatVersion, Host, HostPattern, IdentitySource, Incoming,
+    LatencyBounds, MarkName, PathPrefix, Revision, RolloutName,
 };
 
 /// All rollouts that a proxy has to know, at one revision.
@@ -58,6 +58,9 @@ pub struct Rollout {
     pub salt: Salt,
     /// The canary's share of the users.
     pub weight: Weight,
+    /// The users from among whom the weight takes its share; those outside stay on stable.
+    #[serde(skip_serializing_if = "Buckets::is_all")]
+    pub buckets: Buckets,
     /// Whether anybody at all may be sent to the canary, testers included.
     pub canary_serves: bool,
     /// Where the user's id stands, in order: the first that isn't empty counts.

@@ -33,11 +33,12 @@
 //!     "identity": [{"header": "x-user-id"}]}]}"#)?;
 //! let compiled = Compiled::compile(parsed, None, &Environment::default());
 //! assert!(compiled.left_out().is_empty());
-//! assert_eq!(compiled.decide(&Get).write, Write::Set(serin_assignment::Variant::Canary));
+//! assert_eq!(compiled.decide(&Get).first.write, Write::Set(serin_assignment::Variant::Canary));
 //! # Ok(())
 //! # }
 //! ```
 
+mod buckets;
 mod checked;
 mod clusters;
 mod compile;
@@ -63,12 +64,14 @@ mod percent;
 pub mod plugin;
 mod request;
 mod revision;
+mod sharing;
 pub mod token;
 
+pub use buckets::Buckets;
 pub use clusters::Clusters;
 pub use compile::Compiled;
 pub use compiled_rollout::CompiledRollout;
-pub use decide::{Decision, Reason, RolloutRef, Write};
+pub use decide::{Decision, Decisions, Reason, RolloutRef, Write};
 pub use document::{Document, Rollout};
 pub use environment::{Environment, Overrides};
 pub use fault::{Fault, Invalid, LeftOut, Refused};

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 
 use crate::{HostPattern, PathPrefix};
 
-/// Hosts with their paths; each pair belongs to one entry, a rollout's index.
+/// Hosts with their paths; each pair belongs to one rollout, or to several that share it.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
     exact: HashMap<Box<[u8]>, Paths>,
@@ -17,16 +17,16 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     /// Whose pair this is, if it is somebody's.
-    pub(crate) fn owner(&self, host: &HostPattern, prefix: &PathPrefix) -> Option<usize> {
+    pub(crate) fn owners(&self, host: &HostPattern, prefix: &PathPrefix) -> Option<&Owners> {
         let paths = match host {
             HostPattern::Exact(host) => self.exact.get(host.as_str().as_bytes()),
             HostPattern::Below(suffix) => self.below.get(suffix.as_str().as_bytes()),
             HostPattern::Any => self.any.as_ref(),
         };
-        paths?.by_prefix.get(prefix.as_str().as_bytes()).copied()
+        paths?.by_prefix.get(prefix.as_str().as_bytes())
     }
 
-    /// Gives a pair to an entry.
+    /// Gives a pair to a rollout, beside those that have it already.
     pub(crate) fn insert(&mut self, host: &HostPattern, prefix: &PathPrefix, index: usize) {
         let paths = match host {
             HostPattern::Exact(host) => {
@@ -58,10 +58,31 @@ impl Hosts {
     }
 }
 
+/// The rollouts of a pair by their index, in the document's order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Owners {
+    pub(crate) first: usize,
+    /// Almost always empty, which takes no memory of its own.
+    pub(crate) others: Box<[usize]>,
+}
+
+impl Owners {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
+        core::iter::once(self.first).chain(self.others.iter().copied())
+    }
+
+    /// Adds one; a rollout may name a pair twice.
+    fn add(&mut self, index: usize) {
+        if !self.iter().any(|owner| owner == index) {
+            self.others = self.others.iter().copied().chain([index]).collect();
+        }
+    }
+}
+
 /// The paths of one host.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    by_prefix: HashMap<Box<[u8]>, usize>,
+    by_prefix: HashMap<Box<[u8]>, Owners>,
     /// The lengths of the prefixes, each once, the longest first.
     lengths: Vec<usize>,
 }
@@ -69,18 +90,21 @@ pub(crate) struct Paths {
 impl Paths {
     fn insert(&mut self, prefix: &PathPrefix, index: usize) {
         let bytes = prefix.as_str().as_bytes();
-        self.by_prefix.insert(bytes.into(), index);
+        self.by_prefix
+            .entry(bytes.into())
+            .and_modify(|owners| owners.add(index))
+            .or_insert_with(|| Owners { first: index, others: Box::default() });
         if let Err(place) = self.lengths.binary_search_by(|known| bytes.len().cmp(known)) {
             self.lengths.insert(place, bytes.len());
         }
     }
 
-    /// The entry of the longest prefix of a path.
-    pub(crate) fn find(&self, path: &[u8]) -> Option<usize> {
+    /// The rollouts of the longest prefix of a path.
+    pub(crate) fn find(&self, path: &[u8]) -> Option<&Owners> {
         self.lengths
             .iter()
             .filter(|length| ends_segment(path, **length))
-            .find_map(|length| self.by_prefix.get(path.get(..*length)?).copied())
+            .find_map(|length| self.by_prefix.get(path.get(..*length)?))
     }
 }
 

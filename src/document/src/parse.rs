@@ -7,9 +7,9 @@ use serin_assignment::{Salt, Weight};
 use crate::json::{self, Json};
 use crate::node::{Fields, Node, Unknown};
 use crate::{
-    Anonymous, CookieName, Document, Fault, FormatVersion, HeaderName, Host, IdentitySource,
-    Incoming, LeftOut, MarkName, ParameterName, PathPrefix, Refused, Revision, Rollout,
-    RolloutName, clusters, latency,
+    Anonymous, Buckets, CookieName, Document, Fault, FormatVersion, HeaderName, Host,
+    IdentitySource, Incoming, LeftOut, MarkName, ParameterName, PathPrefix, Refused, Revision,
+    Rollout, RolloutName, buckets, clusters, latency,
 };
 
 /// The largest document, in bytes: some 10,000 rollouts, and little beside what a VM may hold.
@@ -33,7 +33,7 @@ const TABLES: &str = "they multiply in every worker's tables";
 const PER_REQUEST: &str = "every request is searched for each";
 
 const DOCUMENT_FIELDS: &str = "formatVersion, revision, rollouts";
-const ROLLOUT_FIELDS: &str = "name, revision, hosts, bareHosts, paths, salt, weight, canaryServes, identity, anonymous, testers, incoming, count, mark, cohortHeader, clusters, latencyBounds, requires";
+const ROLLOUT_FIELDS: &str = "name, revision, hosts, bareHosts, paths, salt, weight, buckets, canaryServes, identity, anonymous, testers, incoming, count, mark, cohortHeader, clusters, latencyBounds, requires";
 
 /// A document with what had to be left out of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,6 +144,7 @@ fn rollout(node: Node, revisions: Revisions) -> Result<Rollout, Unread> {
 
 fn rollout_fields(mut fields: Fields, revisions: Revisions) -> Result<Rollout, Fault> {
     let hosts_at = fields.place("hosts");
+    let weight_at = fields.place("weight");
     let rollout = Rollout {
         name: fields.required(
             "name",
@@ -170,6 +171,7 @@ fn rollout_fields(mut fields: Fields, revisions: Revisions) -> Result<Rollout, F
             "the canary's share as text, such as \"5%\"",
             Node::text::<Weight>,
         )?,
+        buckets: fields.optional("buckets", buckets::read)?.unwrap_or(Buckets::ALL),
         canary_serves: fields.required(
             "canaryServes",
             "true or false: whether anybody may be sent to the canary",
@@ -193,6 +195,7 @@ fn rollout_fields(mut fields: Fields, revisions: Revisions) -> Result<Rollout, F
             .unwrap_or_default(),
     };
     fields.close(ROLLOUT_FIELDS)?;
+    buckets::check_weight(weight_at, rollout.weight, rollout.buckets)?;
     if rollout.hosts.is_empty() && rollout.bare_hosts.values().all(Vec::is_empty) {
         return Err(Fault::missing(
             hosts_at,

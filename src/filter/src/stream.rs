@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 
 use serin_assignment::Variant;
-use serin_document::{Decision, Request, Write};
+use serin_document::{Decision, Decisions, Request, Write};
 
 use crate::class::{Protocol, classify};
 use crate::counts::{Counts, Slot};
@@ -19,8 +19,17 @@ const COHORTS: [&str; 16] =
     ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];
 
 /// What is left to count of a request until its stream ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
+    /// The only one on almost every request.
+    first: Count,
+    /// Those of further rollouts that share the request.
+    others: Vec<Count>,
+}
+
+/// What is left to count of a request for one rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Count {
     /// The rollout's place in the document.
     rollout: usize,
     slot: Slot,
@@ -41,25 +50,31 @@ pub struct Marked {
 /// Marks a request and counts it.
 ///
 /// The calls to the proxy, each of which costs more than the decision: one that reads all
-/// headers, at most one that writes or removes the mark, one for the cohort where the application
-/// is told, one for each forged header of another rollout, and one for each of the other things
-/// that the rollout is configured to ask for. A header that already is as it should be costs none.
+/// headers, at most one for each rollout that writes or removes the mark, one for the cohort where
+/// the application is told, one for each forged header of another rollout, and one for each of the
+/// other things that a rollout is configured to ask for. A header that already is as it should be
+/// costs none.
 #[must_use]
 pub fn mark(request: &impl RequestHeaders, serving: &Serving, counts: &Counts) -> Marked {
     let block = request.all();
-    let mut decision = serving.in_force().decide(&Asked { block: &block, request });
-    write(request, &block, &decision);
+    let mut decisions = serving.in_force().decide(&Asked { block: &block, request });
+    write(request, &block, &decisions);
     serving.asked();
-    let set_cookies = core::mem::take(&mut decision.set_cookies);
-    Marked { pending: pending(&block, &decision, serving, counts), set_cookies }
+    let set_cookies = core::mem::take(&mut decisions.set_cookies);
+    let mut counted =
+        decisions.iter().filter_map(|decision| count(&block, serving, counts, decision));
+    // The others are counted too where nothing of the first is left for the end.
+    let pending = counted.next().map(|first| Pending { first, others: counted.collect() });
+    Marked { pending, set_cookies }
 }
 
-fn pending(
+/// Counts an assignment; what is left to count of it.
+fn count(
     block: &HeaderBlock,
-    decision: &Decision<'_>,
     serving: &Serving,
     counts: &Counts,
-) -> Option<Pending> {
+    decision: &Decision<'_>,
+) -> Option<Count> {
     let found = decision.rollout.as_ref().filter(|found| found.rollout.count())?;
     let slot = serving.slot(found.index)?;
     counts.add(slot, decision.variant, decision.reason);
@@ -69,7 +84,7 @@ fn pending(
         (Evidence { variant, cohort: decision.cohort }, protocol)
     });
     let counted = evidence.is_some() || found.rollout.clusters().is_some();
-    counted.then_some(Pending { rollout: found.index, slot, variant, evidence })
+    counted.then_some(Count { rollout: found.index, slot, variant, evidence })
 }
 
 /// Adds what a decision wants on the response: one call to the proxy for each.
@@ -81,18 +96,24 @@ pub fn respond(headers: &impl ResponseHeaders, set_cookies: &[String]) {
 
 /// Counts how a request has ended.
 ///
-/// The calls to the proxy: one to three for a request that is evidence, and one more where the
-/// document names the sides' clusters.
+/// The calls to the proxy for each rollout: one to three for a request that is evidence, and one
+/// more where the document names the sides' clusters.
 pub fn end(end: &impl StreamEnd, serving: &Serving, counts: &Counts, pending: &Pending) {
-    let Some(rollout) = serving.document().rollouts().get(pending.rollout) else { return };
-    let slot = pending.slot.responses;
-    if let Some((evidence, protocol)) = pending.evidence {
+    for count in core::iter::once(&pending.first).chain(&pending.others) {
+        end_one(end, serving, counts, count);
+    }
+}
+
+fn end_one(end: &impl StreamEnd, serving: &Serving, counts: &Counts, count: &Count) {
+    let Some(rollout) = serving.document().rollouts().get(count.rollout) else { return };
+    let slot = count.slot.responses;
+    if let Some((evidence, protocol)) = count.evidence {
         let class = classify(end, protocol, rollout.latency_bounds());
         counts.responses().add(slot, evidence, class);
     }
     if let Some(clusters) = rollout.clusters() {
         let served = end.cluster().and_then(|cluster| clusters.side(&cluster));
-        counts.responses().add_served(slot, pending.variant, served);
+        counts.responses().add_served(slot, count.variant, served);
     }
 }
 
@@ -120,15 +141,17 @@ impl<R: RequestHeaders> Request for Asked<'_, R> {
     }
 }
 
-fn write(headers: &impl RequestHeaders, block: &HeaderBlock, decision: &Decision<'_>) {
-    let mark = decision.mark.as_str();
-    write_one(headers, block, mark, decision.write, Variant::as_str);
-    if let Some((header, cohort)) = decision.cohort_header {
-        write_one(headers, block, header.as_str(), cohort, |cohort| {
-            COHORTS.get(usize::from(cohort.get())).copied().unwrap_or_default()
-        });
+fn write(headers: &impl RequestHeaders, block: &HeaderBlock, decisions: &Decisions<'_>) {
+    for decision in decisions.iter() {
+        let mark = decision.mark.as_str();
+        write_one(headers, block, mark, decision.write, Variant::as_str);
+        if let Some((header, cohort)) = decision.cohort_header {
+            write_one(headers, block, header.as_str(), cohort, |cohort| {
+                COHORTS.get(usize::from(cohort.get())).copied().unwrap_or_default()
+            });
+        }
     }
-    for foreign in decision.foreign() {
+    for foreign in decisions.foreign() {
         remove(headers, block, foreign.as_str());
     }
 }

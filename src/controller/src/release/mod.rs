@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use serin_assignment::Salt;
 use serin_document::plugin::ClusterName;
 use serin_document::{
-    Anonymous, Clusters, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix, Revision,
-    Rollout, RolloutName,
+    Anonymous, Buckets, Clusters, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix,
+    Revision, Rollout, RolloutName,
 };
 use serin_rollout::{Plan, Traffic, Version};
 
@@ -121,6 +121,7 @@ impl Release {
             paths: self.traffic.paths.clone(),
             salt: self.assignment.salt.clone(),
             weight: traffic.weight,
+            buckets: Buckets::ALL,
             canary_serves: traffic.canary_serves,
             identity: self.assignment.identity.clone(),
             anonymous: self.assignment.anonymous,

@@ -54,14 +54,14 @@ fn a_rollout_that_is_left_out_takes_no_hosts() {
     ]);
     assert_eq!(names(&compiled), ["a", "c"]);
     let decision = compiled.decide(&Headers::new("b.example", "/", &[]));
-    let found = decision.rollout.unwrap();
+    let found = decision.first.rollout.unwrap();
     assert_eq!((found.index, found.rollout.name().as_str()), (1, "c"));
 }
 
 #[test]
 fn a_pair_repeated_within_a_rollout_does_no_harm() {
     let compiled = compiled(json!({"hosts": ["a.example", "A.example."], "paths": ["/x", "/x/"]}));
-    assert!(compiled.decide(&Headers::new("a.example", "/x", &[])).rollout.is_some());
+    assert!(compiled.decide(&Headers::new("a.example", "/x", &[])).first.rollout.is_some());
 }
 
 #[test]
@@ -77,8 +77,12 @@ fn short_hosts_hold_in_their_namespace_only() {
         let compiled = Compiled::compile(parsed(&rollouts), None, &env);
         assert_eq!(compiled.left_out(), [], "no conflict between namespaces");
         let decision = compiled.decide(&Headers::new("web:8080", "/", &[]));
-        assert_eq!(decision.rollout.map(|r| r.rollout.name().as_str()), owner, "{namespace:?}");
-        assert!(compiled.decide(&Headers::new("web.shop", "/", &[])).rollout.is_some());
+        assert_eq!(
+            decision.first.rollout.map(|r| r.rollout.name().as_str()),
+            owner,
+            "{namespace:?}"
+        );
+        assert!(compiled.decide(&Headers::new("web.shop", "/", &[])).first.rollout.is_some());
     }
 }
 
@@ -253,23 +257,25 @@ fn before_the_first_answer_nothing_is_marked_and_forged_marks_go() {
     let empty = Compiled::empty(&Environment::default());
     assert_eq!(empty.revision(), None);
     let decision = empty.decide(&forged);
-    assert_eq!((decision.write, decision.reason), (Write::Remove, Reason::NoRollout));
-    assert_eq!(decision.mark.as_str(), "x-serin-variant");
+    let first = &decision.first;
+    assert_eq!((first.write, first.reason), (Write::Remove, Reason::NoRollout));
+    assert_eq!(first.mark.as_str(), "x-serin-variant");
     assert_eq!(decision.foreign().count(), 0);
 
     let keep = Compiled::empty(&env(Some(Incoming::Keep), None, Some("x-side")));
     let decision = keep.decide(&forged);
-    assert_eq!((decision.write, decision.mark.as_str()), (Write::Leave, "x-side"));
+    assert_eq!((decision.first.write, decision.first.mark.as_str()), (Write::Leave, "x-side"));
 }
 
 #[test]
 fn an_unmarked_document_still_removes_the_marks_of_its_rollouts() {
     let marked = compiled(json!({"mark": "x-side", "weight": "100%"}));
     let request = Headers::shop(&[("x-user-id", "alice")]);
-    assert_eq!(marked.decide(&request).write, Write::Set(Variant::Canary));
+    assert_eq!(marked.decide(&request).first.write, Write::Set(Variant::Canary));
     let unmarked = marked.unmarked();
     let decision = unmarked.decide(&request);
-    assert_eq!((decision.write, decision.reason), (Write::Remove, Reason::NoRollout));
+    let first = &decision.first;
+    assert_eq!((first.write, first.reason), (Write::Remove, Reason::NoRollout));
     assert_eq!(decision.foreign().map(MarkName::as_str).collect::<Vec<_>>(), ["x-side"]);
     assert_eq!(unmarked.revision(), marked.revision());
 }
@@ -294,7 +300,7 @@ fn marks_of_others_are_foreign_unless_all_who_use_them_keep_them() {
         ("elsewhere.example", "x-serin-variant", &["x-a", "x-b", "x-mixed"]),
     ] {
         let decision = compiled.decide(&Headers::new(host, "/", &[]));
-        assert_eq!(decision.mark.as_str(), own, "{host}");
+        assert_eq!(decision.first.mark.as_str(), own, "{host}");
         assert_eq!(decision.foreign().map(MarkName::as_str).collect::<Vec<_>>(), foreign, "{host}");
     }
 }

@@ -12,7 +12,7 @@ type Answer = (Write, Option<Variant>, Reason);
 
 fn decide(changes: Value, request: &Headers) -> Answer {
     let compiled = compiled(changes);
-    let decision = compiled.decide(request);
+    let decision = compiled.decide(request).first;
     let hashed = decision.reason == Reason::Hash;
     assert_eq!(decision.cohort.is_some(), hashed, "only a user's id has a cohort");
     assert_eq!(decision.is_evidence(), hashed || decision.reason == Reason::Random);
@@ -54,7 +54,7 @@ fn an_id_is_raw_bytes() {
 fn the_cohort_is_the_hashs() {
     let compiled = compiled(json!({}));
     let expected = assign(&Salt::new("checkout-2026-11").unwrap(), b"alice").cohort;
-    assert_eq!(compiled.decide(&user("alice")).cohort, Some(expected));
+    assert_eq!(compiled.decide(&user("alice")).first.cohort, Some(expected));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn the_cohort_is_handed_over_where_a_user_has_one_and_removed_elsewhere() {
     let header = json!({"cohortHeader": "X-Cohort", "anonymous": "random"});
     let cohort = |changes: Value, request: &Headers| {
         let compiled = compiled(changes);
-        compiled.decide(request).cohort_header.map(|(name, write)| (name.to_string(), write))
+        compiled.decide(request).first.cohort_header.map(|(name, write)| (name.to_string(), write))
     };
     let own = |write| Some(("x-cohort".to_owned(), write));
     let placed = assign(&Salt::new("checkout-2026-11").unwrap(), b"alice").cohort;
@@ -259,7 +259,7 @@ fn a_requirement_that_is_not_known_here_sends_everybody_to_stable() {
 fn without_a_rollout_the_mark_goes_or_stays_by_the_plugins_own_word() {
     let elsewhere = Headers::new("other.example.com", "/", &[("x-serin-variant", "canary")]);
     let plain = compiled(json!({"incoming": "keep"}));
-    let decision = plain.decide(&elsewhere);
+    let decision = plain.decide(&elsewhere).first;
     assert!(decision.rollout.is_none());
     assert_eq!((decision.write, decision.variant), (Write::Remove, None));
     assert_eq!(decision.reason, Reason::NoRollout);
@@ -267,10 +267,10 @@ fn without_a_rollout_the_mark_goes_or_stays_by_the_plugins_own_word() {
     let overrides = Overrides { incoming: Some(Incoming::Keep), ..Overrides::default() };
     let env = Environment { namespace: None, overrides };
     let keeping = Compiled::compile(parsed(&[rollout(json!({}))]), None, &env);
-    assert_eq!(keeping.decide(&elsewhere).write, Write::Leave);
+    assert_eq!(keeping.decide(&elsewhere).first.write, Write::Leave);
     let inside = user("bob").with("x-serin-variant", b"canary");
     assert_eq!(
-        keeping.decide(&inside).reason,
+        keeping.decide(&inside).first.reason,
         Reason::Incoming,
         "the override wins in rollouts too"
     );
@@ -279,7 +279,7 @@ fn without_a_rollout_the_mark_goes_or_stays_by_the_plugins_own_word() {
 #[test]
 fn the_mark_goes_into_the_rollouts_own_header() {
     let compiled = compiled(json!({"mark": "X-Side"}));
-    assert_eq!(compiled.decide(&user("alice")).mark.as_str(), "x-side");
+    assert_eq!(compiled.decide(&user("alice")).first.mark.as_str(), "x-side");
 }
 
 #[test]

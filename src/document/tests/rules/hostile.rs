@@ -103,8 +103,8 @@ fn long_hosts_and_paths_are_decided_too() {
     let long_path = "/a".repeat(30_000);
     let nowhere = "a.".repeat(30_000);
     let started = std::time::Instant::now();
-    assert!(compiled.decide(&Headers::new(&long_host, &long_path, &[])).rollout.is_some());
-    assert!(compiled.decide(&Headers::new(&nowhere, &long_path, &[])).rollout.is_none());
+    assert!(compiled.decide(&Headers::new(&long_host, &long_path, &[])).first.rollout.is_some());
+    assert!(compiled.decide(&Headers::new(&nowhere, &long_path, &[])).first.rollout.is_none());
     // Milliseconds, as only so much is looked at as the known names are long; minutes if every
     // label and segment were looked up with all that follows.
     assert!(started.elapsed().as_secs() < 5);
@@ -122,6 +122,7 @@ fn thousands_of_rollouts_are_read_and_found() {
     // Two of so many names may share a metric id, and the later one is left out then.
     assert_eq!(compiled.rollouts().len() + compiled.left_out().len(), 5_000);
     assert!(compiled.left_out().len() < 5);
-    let found = compiled.decide(&Headers::new("r4321.example.com", "/", &[])).rollout.unwrap();
+    let found =
+        compiled.decide(&Headers::new("r4321.example.com", "/", &[])).first.rollout.unwrap();
     assert_eq!(found.rollout.name().as_str(), "shop/r4321");
 }

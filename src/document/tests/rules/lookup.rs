@@ -92,7 +92,7 @@ proptest! {
         });
         let slow = Slow(held.collect());
         for (authority, target) in requests {
-            let found = compiled.decide(&Headers::new(&authority, &target, &[])).rollout;
+            let found = compiled.decide(&Headers::new(&authority, &target, &[])).first.rollout;
             let expected = slow.find(&authority, &target);
             prop_assert_eq!(found.map(|f| f.index), expected, "{} {}", authority, target);
         }
@@ -137,7 +137,7 @@ fn hosts_and_paths_are_found_by_the_stated_rules() {
         ("shop.example.org", "/", None),
         ("", "/", None),
     ] {
-        let found = compiled.decide(&Headers::new(authority, path, &[])).rollout;
+        let found = compiled.decide(&Headers::new(authority, path, &[])).first.rollout;
         assert_eq!(found.map(|f| f.rollout.name().as_str()), name, "{authority} {path}");
     }
 }
@@ -146,8 +146,11 @@ fn hosts_and_paths_are_found_by_the_stated_rules() {
 fn a_star_takes_requests_without_a_host_too() {
     let any = crate::support::compiled(json!({"hosts": ["*"]}));
     for authority in ["", "a", "a.b:1", "\u{fc}"] {
-        assert!(any.decide(&Headers::new(authority, "/", &[])).rollout.is_some(), "{authority}");
+        assert!(
+            any.decide(&Headers::new(authority, "/", &[])).first.rollout.is_some(),
+            "{authority}"
+        );
     }
     let without = Headers::default().with(":path", b"/");
-    assert!(any.decide(&without).rollout.is_some());
+    assert!(any.decide(&without).first.rollout.is_some());
 }

@@ -9,5 +9,6 @@ mod parse;
 mod plugin;
 mod requests;
 mod round_trip;
+mod sharing;
 mod support;
 mod tokens;

@@ -214,7 +214,7 @@ fn what_is_no_document_is_refused_by_name() {
 #[test]
 fn unknown_fields_of_a_newer_minor_version_are_ignored() {
     let more =
-        rollout(json!({"buckets": [0, 5], "identity": [{"header": "x-user-id", "case": 1}]}));
+        rollout(json!({"futureField": [0, 5], "identity": [{"header": "x-user-id", "case": 1}]}));
     let json = json!({"formatVersion": "1.7", "revision": 7, "rollouts": [more], "new": {"x": 1}});
     let newer = parse(json.to_string().as_bytes()).unwrap();
     assert_eq!(newer.left_out, []);

@@ -23,7 +23,7 @@ proptest! {
     ) {
         let request = Headers::shop(&[("x-request-id", &request_id), ("x-opt", opt)]).with("x-user-id", &id);
         let (low, high) = (at(low, anonymous), at(high, anonymous));
-        let (before, after) = (low.decide(&request), high.decide(&request));
+        let (before, after) = (low.decide(&request).first, high.decide(&request).first);
         prop_assert_eq!(before.reason, after.reason);
         prop_assert_eq!(before.cohort, after.cohort);
         match (before.variant, after.variant) {

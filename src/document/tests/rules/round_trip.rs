@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use serin_assignment::{Salt, Weight};
 use serin_document::plugin::ClusterName;
 use serin_document::{
-    Anonymous, Clusters, CookieName, Document, HeaderName, Host, HostPattern, IdentitySource,
-    Incoming, LatencyBounds, MarkName, ParameterName, PathPrefix, Revision, Rollout, RolloutName,
-    parse,
+    Anonymous, Buckets, Clusters, CookieName, Document, HeaderName, Host, HostPattern,
+    IdentitySource, Incoming, LatencyBounds, MarkName, ParameterName, PathPrefix, Revision,
+    Rollout, RolloutName, parse,
 };
 
 fn host() -> impl Strategy<Value = String> {
@@ -67,6 +67,16 @@ fn bounds() -> impl Strategy<Value = LatencyBounds> {
     })
 }
 
+/// A range of buckets, and a weight within it.
+fn share() -> impl Strategy<Value = (u16, Buckets)> {
+    let ends = (0..10_000_u16).prop_flat_map(|from| (Just(from), from + 1..=10_000));
+    let weight = |points| Weight::from_basis_points(points).unwrap();
+    ends.prop_flat_map(move |(from, to)| {
+        let buckets = Buckets::new(weight(from), weight(to)).unwrap();
+        (0..=to - from, prop_oneof![Just(Buckets::ALL), Just(buckets)])
+    })
+}
+
 prop_compose! {
     fn judged()(
         cohort_header in prop::option::of("x-[a-z0-9]{1,10}"),
@@ -83,7 +93,7 @@ prop_compose! {
         revision in 0..=Revision::MAX.get(),
         (hosts, bare_hosts, paths) in traffic(),
         salt in "[!-9;-~]{1,60}",
-        points in 0..=10_000_u16,
+        (points, buckets) in share(),
         (canary_serves, count) in any::<(bool, bool)>(),
         identity in prop::collection::vec(source(), 0..8),
         testers in prop::collection::vec(source(), 0..8),
@@ -101,6 +111,7 @@ prop_compose! {
             paths,
             salt: Salt::new(&salt).unwrap(),
             weight: Weight::from_basis_points(points).unwrap(),
+            buckets,
             canary_serves,
             identity,
             anonymous,

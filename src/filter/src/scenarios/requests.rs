@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{Worker, document_of, rollout};
-use crate::fake::{FakeRequest, Proxy};
+use crate::fake::{FakeEnd, FakeRequest, Proxy};
 
 fn worker(more: &str) -> Worker {
     let shop = rollout("shop", 5, "100%", more);
@@ -157,4 +157,48 @@ fn nothing_is_logged_for_requests() {
     writes(&worker, &[(":authority", b"\xff"), ("x-serin-variant", b"\xff")]);
     // A proxy of its own stands behind the worker, so its log is all there is.
     assert_eq!(worker.host.lines(), [""; 0]);
+}
+
+#[test]
+fn rollouts_that_share_requests_are_marked_and_counted_each_by_itself() {
+    let one = |name: &str, weight: &str, buckets: &str| {
+        let more = format!(r#", "mark": "x-{name}", "buckets": {buckets}"#);
+        rollout("shop", 5, weight, &more).replacen(
+            r#""name": "shop""#,
+            &format!(r#""name": "{name}""#),
+            1,
+        )
+    };
+    let proxy = Proxy::new();
+    let (left, right) =
+        (one("left", "50%", r#"["0%", "50%"]"#), one("right", "50%", r#"["50%", "100%"]"#));
+    let mut worker = Worker::start(&proxy, &document_of(5, &[&left, &right]));
+    let shop = (":authority", b"shop.test".as_slice());
+    for number in 0..40 {
+        let id = format!("user-{number}");
+        let request = FakeRequest::new(&[shop, ("x-user-id", id.as_bytes())]);
+        let begun = worker.begin(&request);
+        let mut marks = [request.values("x-left"), request.values("x-right")].concat();
+        marks.sort();
+        assert_eq!(marks, ["canary", "stable"], "{id} is in one of the two canaries");
+        worker.end(&begun, &FakeEnd { code: Some(500), ..FakeEnd::default() });
+    }
+    proxy.pass(Duration::from_secs(1));
+    worker.plugin.tick(&worker.host);
+    let counted = |metric: &str, tags: &[&str]| -> u64 {
+        let all = proxy.metrics(&[metric]);
+        let ours = all.iter().filter(|(name, _)| tags.iter().all(|tag| name.contains(tag)));
+        ours.map(|(_, count)| count).sum()
+    };
+    let canaries = ["left", "right"].map(|name| {
+        let rollout = format!("rollout=.={name};");
+        let hashed = counted("serin_assignments", &[&rollout, "canary", "reason=.=hash;"]);
+        let others = counted("serin_assignments", &[&rollout, "stable", "=other-range;"]);
+        assert_eq!(hashed + others, 40, "{name}");
+        let errors = counted("serin_responses", &[&rollout, "canary", "class=.=error;"]);
+        assert_eq!(errors, hashed, "who is outside the range is no evidence");
+        assert_eq!(counted("serin_responses", &[&rollout]), hashed);
+        hashed
+    });
+    assert_eq!(canaries.iter().sum::<u64>(), 40);
 }
