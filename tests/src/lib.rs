@@ -11,6 +11,7 @@ pub mod chance;
 pub mod clock;
 pub mod configuration;
 pub mod controller;
+pub mod delivery;
 pub mod documents;
 pub mod envoy;
 pub mod flaky;

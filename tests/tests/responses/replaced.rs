@@ -1,13 +1,12 @@
 //! A new configuration of the filter itself, while requests go on: the proxy gives each VM a new
 //! root context, and no count is lost by it or comes twice.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use futures_util::future::try_join_all;
-use serde_json::{Value, json};
 use serin_tests::configuration::Configuration;
+use serin_tests::delivery::Delivery;
 use serin_tests::documents::{Rollout, document};
 use serin_tests::envoy::Envoy;
 use serin_tests::scratch::Scratch;
@@ -26,10 +25,11 @@ const LANES: usize = 4;
 async fn a_new_configuration_loses_and_doubles_nothing() -> Result<()> {
     let scratch = Scratch::new()?;
     let app = WebApp::start("app", 0, Behaviour::healthy("v1")).await?;
-    let module = serin_tests::artifacts::module()?;
-    let file = deliver(&scratch, &module, 1)?;
+    let delivery = Delivery::new(&scratch)?;
+    let deliver = |revision| delivery.write(&document(revision, &[halves()]));
+    deliver(1)?;
     let configuration = Configuration::example("inline.yaml")?
-        .delivered(&file)?
+        .delivered(&delivery.file())?
         .port(STABLE, app.port())?
         .port(CANARY, app.port())?;
     let envoy = Envoy::start("envoy", &configuration, &scratch).await?;
@@ -50,7 +50,7 @@ async fn a_new_configuration_loses_and_doubles_nothing() -> Result<()> {
     }));
     let changes = async {
         for revision in 2..=1 + CHANGES {
-            deliver(&scratch, &module, revision)?;
+            deliver(revision)?;
             envoy.admin().applied(NAME, revision, APPLY_LIMIT).await?;
         }
         done.store(true, Ordering::Relaxed);
@@ -69,30 +69,6 @@ async fn a_new_configuration_loses_and_doubles_nothing() -> Result<()> {
     Ok(())
 }
 
-/// Writes the filter's configuration where Envoy watches for it, in one move.
-fn deliver(scratch: &Scratch, module: &Path, revision: u64) -> Result<std::path::PathBuf> {
-    let document = document(revision, &[Rollout::new(NAME, HOST).weight("50%")]);
-    let filter: Value = json!({
-        "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-        "config": {
-            "name": "serin",
-            "vm_config": {
-                "runtime": "envoy.wasm.runtime.v8",
-                "code": {"local": {"filename": module}},
-            },
-            "configuration": {
-                "@type": "type.googleapis.com/google.protobuf.StringValue",
-                "value": document.to_string(),
-            },
-        },
-    });
-    let resource = json!({"resources": [{
-        "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-        "name": "serin",
-        "typed_config": filter,
-    }]});
-    let part = scratch.write("filter.part", resource.to_string())?;
-    let file = scratch.path().join("filter.json");
-    std::fs::rename(part, &file).context("delivering")?;
-    Ok(file)
+fn halves() -> Rollout {
+    Rollout::new(NAME, HOST).weight("50%")
 }

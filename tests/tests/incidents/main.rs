@@ -1,0 +1,25 @@
+//! What happens when: the answers of `envoy/what-happens-when.md`, each seen on the real Envoy.
+
+mod crash;
+mod long_streams;
+mod missing_module;
+mod retries;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// Longer than anything here takes to come.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// Asks again and again until it holds.
+async fn until(holds: impl AsyncFn() -> Result<bool>) -> Result<Duration> {
+    let start = Instant::now();
+    while !holds().await? {
+        if start.elapsed() > LIMIT {
+            bail!("not within {LIMIT:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(start.elapsed())
+}
