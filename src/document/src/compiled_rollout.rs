@@ -6,10 +6,8 @@ use serin_assignment::{Bucket, Variant, Weight};
 
 use crate::{
     Clusters, Incoming, LatencyBounds, MarkName, Overrides, Revision, Rollout, RolloutName,
+    requirements,
 };
-
-/// What a rollout may require and this module does. Nothing yet.
-const KNOWN_REQUIREMENTS: [&str; 0] = [];
 
 /// One rollout in force.
 #[derive(Clone, Debug)]
@@ -24,13 +22,12 @@ pub struct CompiledRollout {
 
 impl CompiledRollout {
     pub(crate) fn new(rollout: Arc<Rollout>, overrides: &Overrides) -> Self {
-        let known = |name: &String| KNOWN_REQUIREMENTS.contains(&name.as_str());
         Self {
             metric_id: rollout.name.metric_id().into(),
             incoming: overrides.incoming.unwrap_or(rollout.incoming),
             count: overrides.count.unwrap_or(rollout.count),
             mark: overrides.mark.clone().unwrap_or_else(|| rollout.mark.clone()),
-            requires_unknown: !rollout.requires.iter().all(known),
+            requires_unknown: !rollout.requires.iter().all(|name| requirements::is_known(name)),
             rollout,
         }
     }

@@ -1,5 +1,7 @@
 //! What becomes of one request: the rules in their order.
 
+use core::cell::LazyCell;
+
 use serin_assignment::{Cohort, Variant, assign};
 
 use crate::request::Reader;
@@ -106,6 +108,14 @@ pub enum Reason {
     Route,
     /// An id over [`MAX_ID_BYTES`], dealt with as if it had none.
     Oversized,
+    /// A rule keeps the request out of the canary.
+    Excluded,
+    /// The request is not among those that may be in the canary.
+    Ineligible,
+    /// The user is on a list.
+    Listed,
+    /// The request belongs to a segment.
+    Segment,
     /// The hash of the id, or the draw, is outside the rollout's range of buckets: stable.
     OtherRange,
     /// The canary serves nobody now: stable.
@@ -120,7 +130,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their numbers (`as usize`).
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Hash,
         Self::OptIn,
         Self::OptOut,
@@ -129,6 +139,10 @@ impl Reason {
         Self::NoRequestId,
         Self::Route,
         Self::Oversized,
+        Self::Excluded,
+        Self::Ineligible,
+        Self::Listed,
+        Self::Segment,
         Self::OtherRange,
         Self::NotServing,
         Self::Incoming,
@@ -148,6 +162,10 @@ impl Reason {
             Self::NoRequestId => "no-request-id",
             Self::Route => "route",
             Self::Oversized => "oversized",
+            Self::Excluded => "excluded",
+            Self::Ineligible => "ineligible",
+            Self::Listed => "listed",
+            Self::Segment => "segment",
             Self::OtherRange => "other-range",
             Self::NotServing => "not-serving",
             Self::Incoming => "incoming",
@@ -259,25 +277,48 @@ fn choose(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choic
     if let Some(variant) = incoming(rollout, reader) {
         return Choice::plain(Some(variant), Reason::Incoming);
     }
+    let rules = &rollout.rollout().rules;
+    if let Some(reason) = rules.keep_out(reader) {
+        return Choice::plain(stable, reason);
+    }
     match tester(rollout, reader) {
         Some(Variant::Canary) => return Choice::plain(Some(Variant::Canary), Reason::OptIn),
         Some(Variant::Stable) => return Choice::plain(stable, Reason::OptOut),
         None => {}
     }
-    let identity = rollout.rollout().identity.iter();
-    match identity.filter_map(|source| reader.value(source)).find(|id| !id.is_empty()) {
-        Some(id) if id.len() > MAX_ID_BYTES => {
+    by_user(rollout, reader)
+}
+
+/// By who the user is: the lists, the segments, the hash.
+fn by_user(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choice {
+    let rules = &rollout.rollout().rules;
+    // Looked for once at most, and not at all where a segment decides.
+    let id = LazyCell::new(|| {
+        let identity = rollout.rollout().identity.iter();
+        identity.filter_map(|source| reader.value(source)).find(|id| !id.is_empty())
+    });
+    let is_short = |id: &&[u8]| id.len() <= MAX_ID_BYTES;
+    if let Some(variant) = rules.listed(|| id.as_deref().filter(is_short)) {
+        return Choice::plain(Some(variant), Reason::Listed);
+    }
+    if let Some(variant) = rules.segment(reader) {
+        return Choice::plain(Some(variant), Reason::Segment);
+    }
+    match id.as_deref() {
+        Some(id) if is_short(&id) => by_hash(rollout, id),
+        Some(_) => {
             let Choice { variant, .. } = anonymous(rollout, reader);
             Choice::plain(variant, Reason::Oversized)
         }
-        Some(id) => {
-            let placed = assign(&rollout.rollout().salt, &id);
-            match rollout.place(placed.bucket) {
-                None => Choice::plain(stable, Reason::OtherRange),
-                variant => Choice { variant, reason: Reason::Hash, cohort: Some(placed.cohort) },
-            }
-        }
         None => anonymous(rollout, reader),
+    }
+}
+
+fn by_hash(rollout: &CompiledRollout, id: &[u8]) -> Choice {
+    let placed = assign(&rollout.rollout().salt, id);
+    match rollout.place(placed.bucket) {
+        None => Choice::plain(Some(Variant::Stable), Reason::OtherRange),
+        variant => Choice { variant, reason: Reason::Hash, cohort: Some(placed.cohort) },
     }
 }
 

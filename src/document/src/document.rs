@@ -7,7 +7,7 @@ use serin_assignment::{Salt, Weight};
 
 use crate::{
     Anonymous, Buckets, Clusters, FormatVersion, Host, HostPattern, IdentitySource, Incoming,
-    LatencyBounds, MarkName, PathPrefix, Revision, RolloutName,
+    LatencyBounds, MarkName, PathPrefix, Revision, RolloutName, Rules,
 };
 
 /// All rollouts that a proxy has to know, at one revision.
@@ -67,6 +67,9 @@ pub struct Rollout {
     pub identity: Vec<IdentitySource>,
     /// What becomes of requests without an id.
     pub anonymous: Anonymous,
+    /// What decides before the hash does.
+    #[serde(flatten)]
+    pub rules: Rules,
     /// Where a tester says `canary` or `stable`, in order: the first that says either counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub testers: Vec<IdentitySource>,

@@ -15,10 +15,10 @@ const MAX_PAIRS: usize = 100_000;
 /// A request's mark and cohort are written here, so they can't say who sends it or what a tester
 /// wants: under `replace` anybody could forge it, under `keep` it has been read already.
 pub(crate) fn check_written(compiled: &CompiledRollout) -> Result<(), Fault> {
-    let Rollout { identity, testers, .. } = compiled.rollout().as_ref();
+    let Rollout { identity, testers, rules, .. } = compiled.rollout().as_ref();
     let is_read = |header: &MarkName| {
         let is_it = |source: &IdentitySource| matches!(source, IdentitySource::Header(name) if name.as_str() == header.as_str());
-        identity.iter().chain(testers).any(is_it)
+        identity.iter().chain(testers).chain(rules.sources()).any(is_it)
     };
     let written = [("mark", Some(compiled.mark())), ("cohortHeader", compiled.cohort_header())];
     match written
@@ -28,7 +28,7 @@ pub(crate) fn check_written(compiled: &CompiledRollout) -> Result<(), Fault> {
         Some((field, header)) => Err(Fault::new(
             field,
             &format!("\"{header}\""),
-            "this header is written here and is neither an id nor a tester's choice",
+            "this header is written here: it is no id, no tester's choice and nothing that a rule goes by",
         )),
         None => Ok(()),
     }

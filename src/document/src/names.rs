@@ -50,6 +50,29 @@ impl RolloutName {
     }
 }
 
+/// What people call a segment of users: 1 to 64 letters, digits, `.`, `_`, `-`, such as
+/// `employees`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SegmentName(Arc<str>);
+
+impl SegmentName {
+    const MAX_LEN: usize = 64;
+
+    pub(crate) const RULE: &str =
+        "a segment's name is 1 to 64 letters, digits, '.', '_' and '-', such as employees";
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`Invalid`] where it is empty, too long or holds another character.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        let fits = (1..=Self::MAX_LEN).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    }
+}
+
 /// 8 lower-case hexadecimal digits of `murmur3_x86_32(bytes, seed 0)`.
 pub(crate) fn short_hash(mut bytes: &[u8]) -> String {
     // Reading from memory cannot fail, so the other arm is never taken.
@@ -180,6 +203,7 @@ impl ParameterName {
 }
 
 checked_text!(RolloutName);
+checked_text!(SegmentName);
 checked_text!(HeaderName);
 checked_text!(MarkName);
 checked_text!(CookieName);

@@ -9,7 +9,7 @@ use crate::node::{Fields, Node, Unknown};
 use crate::{
     Anonymous, Buckets, CookieName, Document, Fault, FormatVersion, HeaderName, Host,
     IdentitySource, Incoming, LeftOut, MarkName, ParameterName, PathPrefix, Refused, Revision,
-    Rollout, RolloutName, buckets, clusters, latency,
+    Rollout, RolloutName, buckets, clusters, latency, rules,
 };
 
 /// The largest document, in bytes: some 10,000 rollouts, and little beside what a VM may hold.
@@ -33,7 +33,7 @@ const TABLES: &str = "they multiply in every worker's tables";
 const PER_REQUEST: &str = "every request is searched for each";
 
 const DOCUMENT_FIELDS: &str = "formatVersion, revision, rollouts";
-const ROLLOUT_FIELDS: &str = "name, revision, hosts, bareHosts, paths, salt, weight, buckets, canaryServes, identity, anonymous, testers, incoming, count, mark, cohortHeader, clusters, latencyBounds, requires";
+const ROLLOUT_FIELDS: &str = "name, revision, hosts, bareHosts, paths, salt, weight, buckets, canaryServes, identity, anonymous, testers, incoming, count, mark, cohortHeader, clusters, latencyBounds, requires, exclude, eligible, users, segments";
 
 /// A document with what had to be left out of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,6 +190,7 @@ fn rollout_fields(mut fields: Fields, revisions: Revisions) -> Result<Rollout, F
         cohort_header: fields.optional("cohortHeader", Node::text::<MarkName>)?,
         clusters: fields.optional("clusters", clusters::read)?,
         latency_bounds: fields.optional("latencyBounds", latency::read)?,
+        rules: rules::read(&mut fields)?,
         requires: fields
             .optional("requires", |n| n.list(MAX_REQUIRES, "no version has as many", Node::text))?
             .unwrap_or_default(),
@@ -222,20 +223,33 @@ fn sources(node: Node) -> Result<Vec<IdentitySource>, Fault> {
     node.list(MAX_SOURCES, PER_REQUEST, source)
 }
 
+/// The fields of which a source has one.
+pub(crate) const SOURCE_KINDS: &str = "header, cookie, query";
+
 fn source(node: Node) -> Result<IdentitySource, Fault> {
     let at = node.at().to_owned();
     let mut fields = node.fields()?;
+    let given = sources_in(&mut fields)?;
+    fields.close(SOURCE_KINDS)?;
+    let rule =
+        "a source is exactly one of {\"header\": name}, {\"cookie\": name}, {\"query\": name}";
+    one_of(&at, given, "no source", rule)
+}
+
+/// The sources that an object's fields name.
+pub(crate) fn sources_in(fields: &mut Fields) -> Result<Vec<IdentitySource>, Fault> {
     let header = fields.optional("header", Node::text::<HeaderName>)?.map(IdentitySource::Header);
     let cookie = fields.optional("cookie", Node::text::<CookieName>)?.map(IdentitySource::Cookie);
     let query = fields.optional("query", Node::text::<ParameterName>)?.map(IdentitySource::Query);
-    fields.close("header, cookie, query")?;
-    let mut given = [header, cookie, query].into_iter().flatten();
+    Ok([header, cookie, query].into_iter().flatten().collect())
+}
+
+/// The only one of what is given; `none` says what is missing where there is none.
+pub(crate) fn one_of<T>(at: &str, given: Vec<T>, none: &str, rule: &str) -> Result<T, Fault> {
+    let mut given = given.into_iter();
     match (given.next(), given.next()) {
-        (Some(source), None) => Ok(source),
-        (first, _) => Err(Fault::new(
-            at,
-            if first.is_none() { "none of the three" } else { "several" },
-            "a source is exactly one of {\"header\": name}, {\"cookie\": name}, {\"query\": name}",
-        )),
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(Fault::new(at, none, rule)),
+        (Some(_), Some(_)) => Err(Fault::new(at, "several", rule)),
     }
 }

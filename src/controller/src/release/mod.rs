@@ -19,7 +19,7 @@ use serin_assignment::Salt;
 use serin_document::plugin::ClusterName;
 use serin_document::{
     Anonymous, Buckets, Clusters, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix,
-    Revision, Rollout, RolloutName,
+    Revision, Rollout, RolloutName, Rules,
 };
 use serin_rollout::{Plan, Traffic, Version};
 
@@ -135,6 +135,7 @@ impl Release {
                 canary: vec![self.traffic.canary_cluster.clone()],
             }),
             latency_bounds: self.bounds_of_filter(chosen),
+            rules: Rules::default(),
             requires: Vec::new(),
         }
     }

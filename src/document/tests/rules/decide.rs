@@ -245,7 +245,7 @@ fn nobody_gets_a_canary_that_does_not_serve() {
 #[test]
 fn a_requirement_that_is_not_known_here_sends_everybody_to_stable() {
     let (mut changes, request) = eager();
-    changes["requires"] = json!(["buckets"]);
+    changes["requires"] = json!(["future"]);
     for serves in [true, false] {
         changes["canaryServes"] = json!(serves);
         for request in [&request, &Headers::shop(&[])] {

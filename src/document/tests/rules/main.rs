@@ -1,7 +1,9 @@
 //! The rules of the document, each by its public face.
 #![cfg(test)]
 
+mod before_the_hash;
 mod compile;
+mod conditions;
 mod decide;
 mod hostile;
 mod lookup;

@@ -72,7 +72,7 @@ fn broken() -> Vec<Broken> {
         (json!({"canaryServes": "true"}), "canaryServes", "\"true\"", "without quotes"),
         (json!({"identity": null}), "identity", "missing", "x-user-id"),
         (json!({"identity": {}}), "identity", "{}", "list"),
-        (json!({"identity": [{}]}), "identity[0]", "none of the three", "exactly one"),
+        (json!({"identity": [{}]}), "identity[0]", "no source", "exactly one"),
         (
             json!({"identity": [{"header": "a", "cookie": "b"}]}),
             "identity[0]",

@@ -4,13 +4,16 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use serin_assignment::{Salt, Weight};
 use serin_document::plugin::ClusterName;
 use serin_document::{
     Anonymous, Buckets, Clusters, CookieName, Document, HeaderName, Host, HostPattern,
     IdentitySource, Incoming, LatencyBounds, MarkName, ParameterName, PathPrefix, Revision,
-    Rollout, RolloutName, parse,
+    Rollout, RolloutName, Rules, UserHash, parse,
 };
+
+use crate::conditions::condition;
 
 fn host() -> impl Strategy<Value = String> {
     "[a-zA-Z0-9_-]{1,12}(\\.[a-z0-9-]{1,12}){0,3}\\.?"
@@ -67,6 +70,39 @@ fn bounds() -> impl Strategy<Value = LatencyBounds> {
     })
 }
 
+fn segment() -> impl Strategy<Value = Value> {
+    let variant = prop::sample::select(vec!["canary", "stable"]);
+    (condition(), variant).prop_map(|(when, variant)| json!({"when": when, "variant": variant}))
+}
+
+prop_compose! {
+    fn rules()(
+        exclude in prop::collection::vec(condition(), 0..3),
+        eligible in prop::option::of(condition()),
+        users in prop::collection::btree_set(any::<[u8; 4]>(), 0..8),
+        listed in any::<prop::sample::Index>(),
+        segments in prop::collection::btree_map("[a-z]{1,5}", segment(), 0..3),
+    ) -> Rules {
+        let mut rules = json!({"exclude": exclude});
+        if let Some(eligible) = eligible {
+            rules["eligible"] = eligible;
+        }
+        if !users.is_empty() {
+            let salt = Salt::new("team").unwrap();
+            let hashes = users.iter().map(|id| UserHash::of(&salt, id).to_string());
+            let hashes: Vec<String> = hashes.collect();
+            let (canary, stable) = hashes.split_at(listed.index(hashes.len() + 1));
+            rules["users"] = json!({"salt": "team", "canary": canary, "stable": stable});
+        }
+        let named = segments.into_iter().map(|(name, mut segment)| {
+            segment["name"] = json!(name);
+            segment
+        });
+        rules["segments"] = named.collect();
+        Rules::read(rules.to_string().as_bytes()).unwrap()
+    }
+}
+
 /// A range of buckets, and a weight within it.
 fn share() -> impl Strategy<Value = (u16, Buckets)> {
     let ends = (0..10_000_u16).prop_flat_map(|from| (Just(from), from + 1..=10_000));
@@ -101,7 +137,7 @@ prop_compose! {
         incoming in prop::sample::select(vec![Incoming::Replace, Incoming::Keep]),
         mark in "x-[a-z0-9]{1,10}",
         (cohort_header, clusters, latency_bounds) in judged(),
-        requires in prop::collection::vec("[a-z]{1,10}", 0..3),
+        (rules, requires) in (rules(), prop::collection::vec("[a-z]{1,10}", 0..3)),
     ) -> Rollout {
         Rollout {
             name: RolloutName::new(&name).unwrap(),
@@ -122,6 +158,7 @@ prop_compose! {
             cohort_header,
             clusters,
             latency_bounds,
+            rules,
             requires,
         }
     }

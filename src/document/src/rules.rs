@@ -1,0 +1,148 @@
+//! The rules that decide before the hash does: who is kept out, who may be in, who is where by
+//! name, and which segments are on one side as a whole.
+
+use serde::Serialize;
+use serin_assignment::Variant;
+
+use crate::condition::{self, Condition};
+use crate::node::{Fields, Node, Rule as _};
+use crate::request::Reader;
+use crate::{Fault, IdentitySource, Invalid, Reason, Request, SegmentName, UserLists, json, users};
+
+/// The conditions of `exclude`, and the segments.
+const MAX_RULES: usize = 32;
+/// All conditions of a rollout, those within others too.
+const MAX_CONDITIONS: usize = 256;
+
+const PER_REQUEST: &str = "every request is asked each";
+
+/// What decides before the hash. What a rule decides is no evidence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rules {
+    /// Requests that are marked stable, testers' too: health checks, crawlers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<Condition>,
+    /// Who may be in the canary at all; the others are marked stable, testers too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eligible: Option<Condition>,
+    /// Who is on which side by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub users: Option<UserLists>,
+    /// Groups of requests that are on one side as a whole; the first that fits counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Segment>,
+}
+
+/// A group of requests that is on one side as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Segment {
+    /// What people call it; unique within the rollout.
+    pub name: SegmentName,
+    /// Whose requests.
+    pub when: Condition,
+    /// Their side.
+    pub variant: Variant,
+}
+
+impl Rules {
+    /// The names of the fields.
+    pub const FIELDS: [&str; 4] = ["exclude", "eligible", "users", "segments"];
+
+    /// Reads rules by themselves, as JSON with the fields of [`Rules::FIELDS`].
+    ///
+    /// # Errors
+    /// [`Fault`] for the first field that breaks its rule.
+    pub fn read(json: &[u8]) -> Result<Self, Fault> {
+        let json = json::read(json).map_err(|refused| {
+            Fault::new("", "rules", Invalid::new("", refused.to_string()).rule())
+        })?;
+        let mut fields = Node::new(json, String::new(), crate::node::Unknown::Refuse).fields()?;
+        let rules = read(&mut fields)?;
+        fields.close(&Self::FIELDS.join(", "))?;
+        Ok(rules)
+    }
+
+    /// Why a request can't be in the canary, whoever asks for it.
+    pub(crate) fn keep_out(&self, reader: &Reader<'_, impl Request>) -> Option<Reason> {
+        if self.exclude.iter().any(|condition| condition.holds(reader)) {
+            return Some(Reason::Excluded);
+        }
+        let eligible = self.eligible.as_ref().is_none_or(|condition| condition.holds(reader));
+        (!eligible).then_some(Reason::Ineligible)
+    }
+
+    /// The side of a request whose user is listed. `id` is asked for only where there is a list.
+    pub(crate) fn listed<'i>(&self, id: impl FnOnce() -> Option<&'i [u8]>) -> Option<Variant> {
+        self.users.as_ref()?.find(id()?)
+    }
+
+    /// The side of a request that belongs to a segment.
+    pub(crate) fn segment(&self, reader: &Reader<'_, impl Request>) -> Option<Variant> {
+        self.segments.iter().find(|segment| segment.when.holds(reader)).map(|found| found.variant)
+    }
+
+    /// The sources that conditions read.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &IdentitySource> {
+        self.conditions().flat_map(Condition::sources)
+    }
+
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let segments = self.segments.iter().map(|segment| &segment.when);
+        self.exclude.iter().chain(&self.eligible).chain(segments)
+    }
+}
+
+/// Reads the rules among a rollout's fields.
+pub(crate) fn read(fields: &mut Fields) -> Result<Rules, Fault> {
+    let at = fields.place("segments");
+    let exclude = |node: Node| node.list(MAX_RULES, PER_REQUEST, condition::read);
+    let rules = Rules {
+        exclude: fields.optional("exclude", exclude)?.unwrap_or_default(),
+        eligible: fields.optional("eligible", condition::read)?,
+        users: fields.optional("users", users::read)?,
+        segments: fields.optional("segments", segments)?.unwrap_or_default(),
+    };
+    let conditions: usize = rules.conditions().map(Condition::size).sum();
+    if conditions > MAX_CONDITIONS {
+        let found = format!("{conditions} conditions");
+        let rule = format!(
+            "exclude, eligible and segments have at most {MAX_CONDITIONS} together: {PER_REQUEST}"
+        );
+        return Err(Fault::new(at, &found, rule));
+    }
+    Ok(rules)
+}
+
+fn segments(node: Node) -> Result<Vec<Segment>, Fault> {
+    let at = node.at().to_owned();
+    let segments = node.list(MAX_RULES, PER_REQUEST, segment)?;
+    for (index, segment) in segments.iter().enumerate() {
+        if segments.iter().take(index).any(|earlier| earlier.name == segment.name) {
+            let rule = "a name stands once among the segments, and an earlier one has it";
+            let value = format!("\"{}\"", segment.name);
+            return Err(Fault::new(format!("{at}[{index}].name"), &value, rule));
+        }
+    }
+    Ok(segments)
+}
+
+fn segment(node: Node) -> Result<Segment, Fault> {
+    let mut fields = node.fields()?;
+    let segment = Segment {
+        name: fields.required("name", SegmentName::RULE, Node::text)?,
+        when: fields.required(
+            "when",
+            "whose requests, such as {\"header\": \"x-country\", \"is\": \"de\"}",
+            condition::read,
+        )?,
+        variant: fields.required("variant", VARIANT_RULE, |node| {
+            let fault = node.fault(VARIANT_RULE);
+            let text: String = node.text()?;
+            Variant::from_bytes(text.as_bytes()).ok_or(fault)
+        })?,
+    };
+    fields.close("name, when, variant")?;
+    Ok(segment)
+}
+
+const VARIANT_RULE: &str = "a segment is on \"canary\" or \"stable\"";
