@@ -7,6 +7,7 @@ mod conditions;
 mod decide;
 mod hostile;
 mod lookup;
+mod oracle;
 mod parse;
 mod plugin;
 mod requests;

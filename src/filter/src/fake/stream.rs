@@ -25,9 +25,19 @@ impl FakeRequest {
     pub(crate) fn new(headers: &[(&str, &[u8])]) -> Self {
         let has_path = headers.iter().any(|(name, _)| *name == ":path");
         let path: &[(&str, &[u8])] = if has_path { &[] } else { &[(":path", b"/")] };
-        let all = path.iter().chain(headers);
-        let owned = all.map(|(name, value)| ((*name).to_owned(), value.to_vec()));
+        let all: Vec<(&str, &[u8])> = path.iter().chain(headers).copied().collect();
+        Self::exactly(&all)
+    }
+
+    /// A request with these headers and no other.
+    pub(crate) fn exactly(headers: &[(&str, &[u8])]) -> Self {
+        let owned = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec()));
         Self { headers: RefCell::new(owned.collect()), ..Self::default() }
+    }
+
+    /// All headers as they are now.
+    pub(crate) fn headers(&self) -> Vec<(String, Vec<u8>)> {
+        self.headers.borrow().clone()
     }
 
     pub(crate) fn values(&self, name: &str) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod hostile;
+mod oracle;
 mod proof;
 mod requests;
 mod responses;

@@ -23,8 +23,10 @@ const fn rule(member: &'static str, layer: u8, external: External) -> Rule {
     Rule { member, layer, external }
 }
 
-const TABLE: [Rule; 8] = [
+const TABLE: [Rule; 9] = [
     rule("serin-assignment", 0, External::Pure),
+    // Below all that it is compared with, so that it can take nothing from there.
+    rule("serin-oracle", 0, External::Anything),
     rule("serin-document", 1, External::Pure),
     rule("serin-rollout", 1, External::Pure),
     rule("serin-judge", 1, External::Pure),

@@ -1,0 +1,73 @@
+//! Decisions are those of a second implementation, which was written from README alone.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::Value;
+use serin_document::{Compiled, Environment, MarkName, Overrides, Request, parse};
+use serin_oracle::{Answer, Proxy, cases};
+
+/// The oracle's request, as the filter asks it.
+struct Asked<'a>(&'a serin_oracle::Request);
+
+impl Request for Asked<'_> {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.0.header(name).map(Cow::Owned)
+    }
+
+    fn property(&self, path: &str) -> Option<Vec<u8>> {
+        self.0.properties.get(&path.replace('\0', ".")).cloned()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        [0; 16]
+    }
+
+    fn now(&self) -> Duration {
+        self.0.now
+    }
+}
+
+fn compiled(document: &Value, proxy: &Proxy) -> Compiled {
+    let parsed = parse(document.to_string().as_bytes()).unwrap();
+    assert_eq!(parsed.left_out, []);
+    let overrides = Overrides {
+        incoming: proxy.incoming.map(|text| text.parse().unwrap()),
+        count: None,
+        mark: proxy.mark.map(|name| MarkName::new(name).unwrap()),
+    };
+    let env = Environment { namespace: proxy.namespace.clone(), overrides };
+    Compiled::compile(parsed, None, &env)
+}
+
+/// What was decided, in the oracle's words; the headers are the filter's matter.
+fn answer(compiled: &Compiled, request: &serin_oracle::Request) -> Answer {
+    let decision = compiled.decide(&Asked(request));
+    Answer {
+        rollout: decision.rollout.map(|found| found.rollout.name().to_string()),
+        side: decision.variant.map(serin_assignment::Variant::as_str),
+        reason: decision.reason.as_str(),
+        cohort: decision.cohort.map(|cohort| u32::from(cohort.get())),
+        evidence: decision.is_evidence(),
+        headers: Vec::new(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn decisions_are_those_of_the_oracle(
+        document in cases::document(),
+        proxy in cases::proxy(),
+        requests in prop::collection::vec(cases::request(), 1..6),
+    ) {
+        let compiled = compiled(&document, &proxy);
+        for request in requests {
+            let expected = serin_oracle::decide(&document, &proxy, &request);
+            let expected = Answer { headers: Vec::new(), ..expected };
+            prop_assert_eq!(answer(&compiled, &request), expected, "{:?}", request);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What is sent upstream is what a second implementation says, which was written from README alone.
+
+use proptest::prelude::*;
+use serin_oracle::cases;
+
+use crate::fake::{FakeRequest, Proxy as FakeProxy};
+use crate::plugin::Plugin;
+use crate::stream;
+use crate::vm::Vm;
+use std::rc::Rc;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn the_headers_are_those_of_the_oracle(
+        document in cases::document(),
+        proxy in cases::proxy(),
+        requests in prop::collection::vec(cases::request(), 1..6),
+    ) {
+        let world = FakeProxy::new();
+        let host = world.vm();
+        if let Some(namespace) = &proxy.namespace {
+            world.set_property("xds.node.metadata.NAMESPACE", namespace);
+        }
+        let mut configuration = document.clone();
+        for (field, value) in [("incoming", proxy.incoming), ("mark", proxy.mark)] {
+            if let Some(value) = value {
+                configuration[field] = value.into();
+            }
+        }
+        let vm = Rc::new(Vm::new(&host));
+        let mut plugin = Plugin::new(Rc::clone(&vm), 1);
+        prop_assert!(plugin.configure(&host, configuration.to_string().as_bytes()));
+        for request in requests {
+            let headers: Vec<(&str, &[u8])> =
+                request.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+            let sent = FakeRequest::exactly(&headers);
+            let _ = stream::mark(&sent, plugin.serving(), vm.counts());
+            let expected = serin_oracle::decide(&document, &proxy, &request).headers;
+            prop_assert_eq!(sorted(sent.headers()), sorted(expected), "{:?}", request);
+        }
+    }
+}
+
+fn sorted(mut headers: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
+    headers.sort();
+    headers
+}

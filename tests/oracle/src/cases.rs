@@ -1,0 +1,208 @@
+//! Documents and requests that are likely to meet: few names, each used often, and every option.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::{Map, Value, json};
+
+use crate::{Proxy, Request};
+
+const HOSTS: [&str; 7] =
+    ["shop.test", "a.shop.test", "b.a.shop.test", "*.shop.test", "*.a.shop.test", "*", "192.0.2.7"];
+const PATHS: [&str; 5] = ["/", "/a", "/a/b", "/a/", "/b"];
+const MARKS: [&str; 2] = ["x-serin-variant", "x-side"];
+const COHORTS: [&str; 2] = ["x-cohort", "x-sixteenth"];
+const WEIGHTS: [&str; 7] = ["0%", "0.01%", "12.5%", "50%", "50.01%", "99.9%", "100%"];
+const SALTS: [&str; 3] = ["a", "shop/checkout/5d4f8c", "!~"];
+
+fn source() -> BoxedStrategy<Value> {
+    let header =
+        select(vec!["x-user-id", "X-User-Id", "x-other"]).prop_map(|n| json!({"header": n}));
+    let cookie = select(vec!["uid", "Uid"]).prop_map(|n| json!({"cookie": n}));
+    let query = select(vec!["user", "u s"]).prop_map(|n| json!({"query": n}));
+    prop_oneof![header, cookie, query].boxed()
+}
+
+fn tester() -> BoxedStrategy<Value> {
+    select(vec![json!({"header": "x-opt"}), json!({"cookie": "opt"}), json!({"query": "opt"})])
+        .boxed()
+}
+
+fn rollout() -> impl Strategy<Value = Value> {
+    let place = (
+        subsequence(HOSTS.to_vec(), 1..=3),
+        option::of(subsequence(PATHS.to_vec(), 1..=2)),
+        option::of(Just(json!({"shop": ["web"], "other": ["web", "api"]}))),
+    );
+    let weight = (select(SALTS.to_vec()), select(WEIGHTS.to_vec()), prop::bool::weighted(0.9));
+    let who = (
+        vec(source(), 0..4),
+        option::of(select(vec!["stable", "random", "route"])),
+        vec(tester(), 0..3),
+    );
+    let how = (
+        option::of(select(vec!["replace", "keep"])),
+        option::of(select(MARKS.to_vec())),
+        option::of(select(COHORTS.to_vec())),
+        prop::bool::weighted(0.05),
+    );
+    (place, weight, who, how).prop_map(|(place, weight, who, how)| {
+        let mut fields = Map::new();
+        let mut put = |name: &str, value: Option<Value>| {
+            fields.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        put("hosts", Some(json!(place.0)));
+        put("paths", place.1.map(|paths| json!(paths)));
+        put("bareHosts", place.2);
+        put("salt", Some(json!(weight.0)));
+        put("weight", Some(json!(weight.1)));
+        put("canaryServes", Some(json!(weight.2)));
+        put("identity", Some(json!(who.0)));
+        put("anonymous", who.1.map(|text| json!(text)));
+        put("testers", Some(json!(who.2)));
+        put("incoming", how.0.map(|text| json!(text)));
+        put("mark", how.1.map(|text| json!(text)));
+        put("cohortHeader", how.2.map(|text| json!(text)));
+        put("requires", how.3.then(|| json!(["what nobody knows"])));
+        Value::Object(fields)
+    })
+}
+
+/// A document of up to five rollouts.
+pub fn document() -> impl Strategy<Value = Value> {
+    vec(rollout(), 1..6).prop_map(|mut rollouts| {
+        for (number, rollout) in rollouts.iter_mut().enumerate() {
+            if let Some(fields) = rollout.as_object_mut() {
+                fields.insert("name".to_owned(), json!(format!("shop/r{number}")));
+                fields.insert("revision".to_owned(), json!(number));
+            }
+        }
+        json!({"formatVersion": "1.0", "revision": 7, "rollouts": rollouts})
+    })
+}
+
+/// Where a proxy runs and what its own configuration says.
+pub fn proxy() -> impl Strategy<Value = Proxy> {
+    (
+        option::of(select(vec!["shop", "other", "third"])),
+        option::weighted(0.2, select(vec!["replace", "keep"])),
+        option::weighted(0.2, select(MARKS.to_vec())),
+    )
+        .prop_map(|(namespace, incoming, mark)| Proxy {
+            namespace: namespace.map(str::to_owned),
+            incoming,
+            mark,
+        })
+}
+
+fn authority() -> impl Strategy<Value = Vec<u8>> {
+    let usual = select(vec![
+        "shop.test",
+        "Shop.TEST:8080",
+        "a.shop.test.",
+        "b.a.shop.test",
+        "c.b.a.shop.test:1",
+        "x.shop.test",
+        ".shop.test",
+        "..shop.test",
+        "other.test",
+        "web",
+        "api",
+        "192.0.2.7:80",
+        "192.0.2.7",
+        "[::1]:8080",
+        "[::1]",
+        ":80",
+        "shop.test:",
+        "shop.test.:1",
+        "shop.test:x",
+        "",
+    ]);
+    prop_oneof![
+        8 => usual.prop_map(|text| text.as_bytes().to_vec()),
+        1 => "[a.:*\\[\\]0-9]{0,20}".prop_map(String::into_bytes),
+        1 => vec(any::<u8>(), 0..20),
+    ]
+}
+
+fn path() -> impl Strategy<Value = Vec<u8>> {
+    let start = select(vec![
+        "/", "/a", "/a/b", "/a/b/c", "/ab", "/a//b", "/b/", "//", "", "*", "a", "/%61", "/a#x",
+    ]);
+    let pair = (
+        select(vec!["user", "%75ser", "opt", "u%20s", "u s", "u+s", "x", "", "User"]),
+        select(vec!["=", "==", "", "=%"]),
+        id(),
+    )
+        .prop_map(|(name, equals, value)| [name.as_bytes(), equals.as_bytes(), &value].concat());
+    let query = vec((select(vec!["?", "&", "&&", "#", ";"]), pair), 0..4);
+    prop_oneof![
+        9 => (start, query).prop_map(|(start, query)| {
+            let mut path = start.as_bytes().to_vec();
+            for (separator, pair) in query {
+                path.extend_from_slice(separator.as_bytes());
+                path.extend(pair);
+            }
+            path
+        }),
+        1 => vec(any::<u8>(), 0..40),
+    ]
+}
+
+fn id() -> impl Strategy<Value = Vec<u8>> {
+    let long = (255..258_usize).prop_map(|length| vec![b'x'; length]);
+    prop_oneof![
+        8 => "[a-z0-9]{1,12}".prop_map(String::into_bytes),
+        1 => Just(b"canary".to_vec()),
+        1 => Just(b"stable".to_vec()),
+        1 => Just(Vec::new()),
+        1 => long,
+        1 => vec(any::<u8>(), 0..20),
+    ]
+}
+
+fn cookie() -> impl Strategy<Value = Vec<u8>> {
+    let pair = (
+        select(vec!["uid", "Uid", " uid", "\tuid", "uid ", "opt", "x", ""]),
+        select(vec!["=", "==", "", " = "]),
+        id(),
+    )
+        .prop_map(|(name, equals, value)| [name.as_bytes(), equals.as_bytes(), &value].concat());
+    vec((select(vec![";", "; ", ";;", ",", " ;"]), pair), 0..5).prop_map(|pairs| {
+        let mut cookie = Vec::new();
+        for (separator, pair) in pairs {
+            cookie.extend(pair);
+            cookie.extend_from_slice(separator.as_bytes());
+        }
+        cookie
+    })
+}
+
+fn header() -> impl Strategy<Value = (String, Vec<u8>)> {
+    let side = || {
+        let usual = select(vec!["canary", "stable", "Canary", "canary ", "", "x"]);
+        usual.prop_map(|text| text.as_bytes().to_vec())
+    };
+    let written = select([MARKS, COHORTS].concat());
+    let named = |name: &'static str| move |value: Vec<u8>| (name.to_owned(), value);
+    prop_oneof![
+        4 => id().prop_map(named("x-user-id")),
+        1 => id().prop_map(named("x-other")),
+        3 => cookie().prop_map(named("cookie")),
+        2 => side().prop_map(named("x-opt")),
+        3 => (written, prop_oneof![side(), Just(b"7".to_vec())])
+            .prop_map(|(name, value)| (name.to_owned(), value)),
+        2 => "[a-f0-9-]{0,40}".prop_map(|text| ("x-request-id".to_owned(), text.into_bytes())),
+    ]
+}
+
+/// A request, well-formed or not.
+pub fn request() -> impl Strategy<Value = Request> {
+    (option::weighted(0.95, authority()), option::weighted(0.95, path()), vec(header(), 0..8))
+        .prop_map(|(authority, path, headers)| {
+            let own = [(":authority", authority), (":path", path)];
+            let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            Request { headers: own.chain(headers).collect(), ..Request::default() }
+        })
+}
