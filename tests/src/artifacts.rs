@@ -1,5 +1,6 @@
 //! Where the things under test lie, and which command makes a missing one.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,32 @@ impl Setup {
         }
         Ok(setup)
     }
+}
+
+/// The binaries of earlier Envoy releases by version, as `cargo xtask releases` found them.
+///
+/// # Errors
+/// Where it was not run.
+pub fn releases() -> Result<BTreeMap<String, PathBuf>> {
+    let file = made("target/releases.json", "cargo xtask releases")?;
+    let text = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("reading {}", file.display()))
+}
+
+/// The names of the example configurations in `envoy/`, sorted.
+///
+/// # Errors
+/// Where the folder can't be read.
+pub fn examples() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(root()?.join("envoy"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// The repository's root.

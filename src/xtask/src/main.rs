@@ -8,6 +8,7 @@ mod layers;
 mod lint;
 mod process;
 mod prometheus;
+mod releases;
 mod repository;
 mod setup;
 mod slim;
@@ -24,6 +25,7 @@ const USAGE: &str = "\
 Usage: cargo xtask <step>
 
   setup       fetch Envoy, Prometheus and the Wasm standard library; write target/setup.json
+  releases    fetch the Envoy releases of the last year; write target/releases.json
   wasm        build the filter to target/serin.wasm
   layers      check that dependencies point down only
   lint        formatting, clippy, layers, licences and sources
@@ -45,6 +47,7 @@ fn run(steps: &[String]) -> Result<()> {
     let repository = Repository::find()?;
     match steps.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["setup"] => setup::run(&repository).map(drop),
+        ["releases"] => releases::run(&repository),
         ["wasm"] => wasm::run(&repository),
         ["layers"] => layers::run(&repository),
         ["lint"] => lint::run(&repository),

@@ -63,7 +63,7 @@ pub(crate) fn run(repository: &Repository) -> Result<Setup> {
         .with_context(|| format!("unable to write \"{}\"", file.display()))?;
     println!(
         "setup: Envoy {} at {}, Prometheus at {}, Wasm standard library by {}",
-        envoy::VERSION,
+        envoy::CURRENT.version,
         setup.envoy.display(),
         setup.prometheus.display(),
         setup.wasm.name(),
@@ -76,5 +76,5 @@ fn made_for() -> Vec<String> {
         let value = std::env::var_os(name).unwrap_or_default();
         format!("{name}={}", value.to_string_lossy())
     });
-    std::iter::once(format!("envoy {}", envoy::VERSION)).chain(variables).collect()
+    std::iter::once(format!("envoy {}", envoy::CURRENT.version)).chain(variables).collect()
 }
