@@ -69,9 +69,33 @@ fn rollout() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A document of up to five rollouts.
+/// A rollout, or two that share its requests.
+fn rollouts() -> impl Strategy<Value = Vec<Value>> {
+    let cuts = option::weighted(0.3, (0..5_000_u32, 5_000..=10_000_u32));
+    let percent = |points: u32| json!(format!("{}.{:02}%", points / 100, points % 100));
+    (rollout(), cuts).prop_map(move |(rollout, cuts)| {
+        let Some((from, cut)) = cuts else { return vec![rollout] };
+        let part = |from: u32, to: u32, mark: &str| {
+            let mut part = rollout.clone();
+            if let Some(fields) = part.as_object_mut() {
+                fields.insert("buckets".to_owned(), json!([percent(from), percent(to)]));
+                fields.insert("mark".to_owned(), json!(mark));
+                fields.insert("weight".to_owned(), percent((to - from) * 2 / 3));
+                fields.remove("cohortHeader");
+            }
+            part
+        };
+        if cut == 10_000 {
+            return vec![part(from, cut, "x-side")];
+        }
+        vec![part(from, cut, "x-side"), part(cut, 10_000, "x-serin-variant")]
+    })
+}
+
+/// A document of up to ten rollouts.
 pub fn document() -> impl Strategy<Value = Value> {
-    vec(rollout(), 1..6).prop_map(|mut rollouts| {
+    vec(rollouts(), 1..6).prop_map(|rollouts| {
+        let mut rollouts = rollouts.concat();
         for (number, rollout) in rollouts.iter_mut().enumerate() {
             if let Some(fields) = rollout.as_object_mut() {
                 fields.insert("name".to_owned(), json!(format!("shop/r{number}")));

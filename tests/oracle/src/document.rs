@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::Request;
+use crate::written::{cohort, mark};
+use crate::{Proxy, Request};
 
 /// A list of a rollout or a plugin; an absent one is empty.
 pub(crate) fn list<'a>(object: &'a Value, field: &str) -> &'a [Value] {
@@ -35,8 +36,20 @@ fn paths(rollout: &Value) -> Vec<String> {
     if paths.is_empty() { vec![String::new()] } else { paths }
 }
 
-/// The rollouts in force: one that claims a host and prefix which an earlier one has is left out.
-pub(crate) fn in_force<'a>(document: &'a Value, namespace: Option<&str>) -> Vec<&'a Value> {
+/// A rollout's buckets: from the first number up to the second.
+pub(crate) fn buckets(rollout: &Value) -> (u64, u64) {
+    let ends = list(rollout, "buckets").iter().filter_map(Value::as_str);
+    let ends: Vec<u64> = ends.map(|end| u64::from(basis_points(end))).collect();
+    match ends.as_slice() {
+        [from, to] => (*from, *to),
+        _ => (0, 10_000),
+    }
+}
+
+/// The rollouts in force: one that claims a host and prefix which an earlier one has is left out,
+/// unless the two may share it.
+pub(crate) fn in_force<'a>(document: &'a Value, proxy: &Proxy) -> Vec<&'a Value> {
+    let namespace = proxy.namespace.as_deref();
     let mut kept: Vec<&Value> = Vec::new();
     for rollout in list(document, "rollouts") {
         let taken = kept.iter().any(|earlier| {
@@ -44,7 +57,7 @@ pub(crate) fn in_force<'a>(document: &'a Value, namespace: Option<&str>) -> Vec<
                 .iter()
                 .any(|host| hosts(earlier, namespace).contains(host));
             let same_path = paths(rollout).iter().any(|path| paths(earlier).contains(path));
-            same_host && same_path
+            same_host && same_path && !may_share(rollout, earlier, proxy)
         });
         if !taken {
             kept.push(rollout);
@@ -53,29 +66,44 @@ pub(crate) fn in_force<'a>(document: &'a Value, namespace: Option<&str>) -> Vec<
     kept
 }
 
-/// The rollout of a request: by the exact host, else the longest wildcard; then by the longest
+/// Nobody can be in both canaries, and each says by headers of its own what it decided.
+fn may_share(one: &Value, other: &Value, proxy: &Proxy) -> bool {
+    let (buckets, others) = (buckets(one), buckets(other));
+    let disjoint = buckets.1 <= others.0 || others.1 <= buckets.0;
+    let same_users =
+        one.get("salt") == other.get("salt") && list(one, "identity") == list(other, "identity");
+    let own_headers = mark(one, proxy) != mark(other, proxy)
+        && (cohort(one).is_none() || cohort(one) != cohort(other));
+    disjoint && same_users && own_headers
+}
+
+/// The rollouts of a request: by the exact host, else the longest wildcard; then by the longest
 /// path prefix.
 pub(crate) fn find<'a>(
     rollouts: &[&'a Value],
     namespace: Option<&str>,
     request: &Request,
-) -> Option<&'a Value> {
+) -> Vec<&'a Value> {
     let (host, path) = (request.host(), request.path());
-    let pairs = rollouts.iter().flat_map(|rollout| {
-        let paths = paths(rollout);
-        hosts(rollout, namespace)
-            .into_iter()
-            .flat_map(move |host| paths.clone().into_iter().map(move |path| (host.clone(), path)))
-            .map(|(host, path)| (*rollout, host, path))
+    let all_hosts = rollouts.iter().flat_map(|rollout| hosts(rollout, namespace));
+    let Some(best_host) = all_hosts.filter_map(|pattern| rank(&pattern, &host)).max() else {
+        return Vec::new();
+    };
+    let of_host: Vec<(&Value, String)> = rollouts
+        .iter()
+        .filter(|rollout| {
+            hosts(rollout, namespace).iter().any(|pattern| rank(pattern, &host) == Some(best_host))
+        })
+        .flat_map(|rollout| paths(rollout).into_iter().map(move |prefix| (*rollout, prefix)))
+        .filter(|(_, prefix)| is_below(&path, prefix))
+        .collect();
+    let longest = of_host.iter().map(|(_, prefix)| prefix.len()).max();
+    let best = rollouts.iter().filter(|rollout| {
+        of_host
+            .iter()
+            .any(|(other, prefix)| std::ptr::eq(**rollout, *other) && Some(prefix.len()) == longest)
     });
-    let of_host: Vec<_> =
-        pairs.filter_map(|pair| Some((rank(&pair.1, &host)?, pair.0, pair.2))).collect();
-    let best_host = of_host.iter().map(|(rank, ..)| *rank).max()?;
-    of_host
-        .into_iter()
-        .filter(|(rank, _, prefix)| *rank == best_host && is_below(&path, prefix))
-        .max_by_key(|(_, _, prefix)| prefix.len())
-        .map(|(_, rollout, _)| rollout)
+    best.copied().collect()
 }
 
 /// How closely a pattern names a host; none where it doesn't.

@@ -11,6 +11,7 @@ mod document;
 pub mod murmur3;
 mod request;
 mod rules;
+mod written;
 
 use serde_json::Value;
 
@@ -30,6 +31,16 @@ pub struct Proxy {
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
+    /// What each of its rollouts decides, in the document's order; one without a rollout where
+    /// there is none.
+    pub decisions: Vec<Decision>,
+    /// What is sent upstream.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// What one rollout decides about a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
     /// The rollout whose request it is.
     pub rollout: Option<String>,
     /// `canary` or `stable`; none where it is not marked.
@@ -40,27 +51,25 @@ pub struct Answer {
     pub cohort: Option<u32>,
     /// Whether it counts as evidence.
     pub evidence: bool,
-    /// What is sent upstream.
-    pub headers: Vec<(String, Vec<u8>)>,
 }
 
 /// Decides about a request by a document, whose rollouts break no rule but perhaps claim what an
 /// earlier one has.
 #[must_use]
 pub fn decide(document: &Value, proxy: &Proxy, request: &Request) -> Answer {
-    let namespace = proxy.namespace.as_deref();
-    let rollouts = document::in_force(document, namespace);
-    let found = document::find(&rollouts, namespace, request);
-    let choice = match found {
-        Some(rollout) => rules::choose(rollout, proxy, request),
-        None => rules::Choice::unmarked("no-rollout"),
-    };
-    Answer {
-        rollout: found.map(|rollout| document::text(rollout, "name", "").to_owned()),
-        side: choice.side,
-        reason: choice.reason,
-        cohort: choice.cohort,
-        evidence: matches!(choice.reason, "hash" | "random"),
-        headers: rules::written(&rollouts, found, proxy, &choice, request),
+    let rollouts = document::in_force(document, proxy);
+    let found = document::find(&rollouts, proxy.namespace.as_deref(), request);
+    let mut decisions: Vec<Decision> =
+        found.iter().map(|rollout| rules::decide(rollout, proxy, request)).collect();
+    let headers = written::headers(&rollouts, &found, proxy, &decisions, request);
+    if found.is_empty() {
+        decisions.push(Decision {
+            rollout: None,
+            side: None,
+            reason: "no-rollout",
+            cohort: None,
+            evidence: false,
+        });
     }
+    Answer { decisions, headers }
 }

@@ -1,17 +1,16 @@
-//! The questions that every request of a rollout goes through, and the headers written after them.
+//! The questions that every request of a rollout goes through.
 
 use serde_json::Value;
 
-use crate::document::{basis_points, list, text};
-use crate::{Proxy, Request, murmur3};
-
-const DEFAULT_MARK: &str = "x-serin-variant";
+use crate::document::{basis_points, buckets, list, text};
+use crate::written::{incoming, mark};
+use crate::{Decision, Proxy, Request, murmur3};
 
 /// An answer.
-pub(crate) struct Choice {
-    pub(crate) side: Option<&'static str>,
-    pub(crate) reason: &'static str,
-    pub(crate) cohort: Option<u32>,
+struct Choice {
+    side: Option<&'static str>,
+    reason: &'static str,
+    cohort: Option<u32>,
 }
 
 impl Choice {
@@ -19,13 +18,25 @@ impl Choice {
         Self { side: Some(side), reason, cohort: None }
     }
 
-    pub(crate) fn unmarked(reason: &'static str) -> Self {
+    fn unmarked(reason: &'static str) -> Self {
         Self { side: None, reason, cohort: None }
     }
 }
 
+/// What a rollout decides about one of its requests.
+pub(crate) fn decide(rollout: &Value, proxy: &Proxy, request: &Request) -> Decision {
+    let Choice { side, reason, cohort } = choose(rollout, proxy, request);
+    Decision {
+        rollout: Some(text(rollout, "name", "").to_owned()),
+        side,
+        reason,
+        cohort,
+        evidence: matches!(reason, "hash" | "random"),
+    }
+}
+
 /// The questions in their order; the first that applies decides.
-pub(crate) fn choose(rollout: &Value, proxy: &Proxy, request: &Request) -> Choice {
+fn choose(rollout: &Value, proxy: &Proxy, request: &Request) -> Choice {
     if !list(rollout, "requires").is_empty() {
         return Choice::marked("stable", "requires");
     }
@@ -49,8 +60,9 @@ pub(crate) fn choose(rollout: &Value, proxy: &Proxy, request: &Request) -> Choic
         Some(id) if id.len() > 256 => Choice { reason: "oversized", ..anonymous(rollout, request) },
         Some(id) => {
             let hash = hash(rollout, &id);
-            let side = by_weight(rollout, hash);
-            Choice { side: Some(side), reason: "hash", cohort: Some(hash & 15) }
+            let placed = placed(rollout, hash, "hash");
+            let cohort = (placed.reason == "hash").then_some(hash & 15);
+            Choice { cohort, ..placed }
         }
         None => anonymous(rollout, request),
     }
@@ -65,7 +77,7 @@ fn anonymous(rollout: &Value, request: &Request) -> Choice {
                 return Choice::unmarked("no-request-id");
             }
             id.remove(14);
-            Choice::marked(by_weight(rollout, hash(rollout, &id)), "random")
+            placed(rollout, hash(rollout, &id), "random")
         }
         "route" => Choice::unmarked("route"),
         _ => Choice::marked("stable", "anonymous"),
@@ -76,10 +88,18 @@ fn hash(rollout: &Value, id: &[u8]) -> u32 {
     murmur3::x86_32(&[text(rollout, "salt", "").as_bytes(), b":", id].concat())
 }
 
-fn by_weight(rollout: &Value, hash: u32) -> &'static str {
+/// Counted from the start of the rollout's own buckets; who is outside of them is on stable.
+fn placed(rollout: &Value, hash: u32, reason: &'static str) -> Choice {
     let bucket = (u64::from(hash) * 10_000) >> 32;
+    let (from, to) = buckets(rollout);
     let weight = u64::from(basis_points(text(rollout, "weight", "0%")));
-    if bucket < weight { "canary" } else { "stable" }
+    if bucket < from || bucket >= to {
+        Choice::marked("stable", "other-range")
+    } else if bucket < from + weight {
+        Choice::marked("canary", reason)
+    } else {
+        Choice::marked("stable", reason)
+    }
 }
 
 /// What stands at a source.
@@ -96,57 +116,4 @@ fn value(source: &Value, request: &Request) -> Option<Vec<u8>> {
 
 fn side(value: &[u8]) -> Option<&'static str> {
     ["canary", "stable"].into_iter().find(|side| side.as_bytes() == value)
-}
-
-fn mark<'a>(rollout: &'a Value, proxy: &Proxy) -> &'a str {
-    proxy.mark.unwrap_or_else(|| text(rollout, "mark", DEFAULT_MARK))
-}
-
-fn incoming<'a>(rollout: &'a Value, proxy: &Proxy) -> &'a str {
-    proxy.incoming.unwrap_or_else(|| text(rollout, "incoming", "replace"))
-}
-
-/// The request's headers as they go upstream: the mark and the cohort say what was decided, and
-/// nothing is left of what a client forged.
-pub(crate) fn written(
-    rollouts: &[&Value],
-    found: Option<&Value>,
-    proxy: &Proxy,
-    choice: &Choice,
-    request: &Request,
-) -> Vec<(String, Vec<u8>)> {
-    let own_mark = found.map_or(proxy.mark.unwrap_or(DEFAULT_MARK), |found| mark(found, proxy));
-    let own_cohort = found.and_then(|found| found.get("cohortHeader")).and_then(Value::as_str);
-    let mut set: Vec<(&str, Option<String>)> = Vec::new();
-    match found {
-        Some(_) => set.push((own_mark, choice.side.map(str::to_owned))),
-        None if proxy.incoming.unwrap_or("replace") == "replace" => set.push((own_mark, None)),
-        None => {}
-    }
-    if let Some(header) = own_cohort
-        && choice.reason != "incoming"
-    {
-        set.push((header, choice.cohort.map(|cohort| cohort.to_string())));
-    }
-    // Marks and cohorts of other rollouts, unless they may come from a proxy before this one.
-    let mut foreign: Vec<&str> = Vec::new();
-    for rollout in rollouts.iter().filter(|rollout| incoming(rollout, proxy) == "replace") {
-        foreign.push(mark(rollout, proxy));
-        foreign.extend(rollout.get("cohortHeader").and_then(Value::as_str));
-    }
-    if proxy.incoming.unwrap_or("replace") == "replace" {
-        foreign.push(proxy.mark.unwrap_or(DEFAULT_MARK));
-    }
-    for header in foreign {
-        if header != own_mark && Some(header) != own_cohort {
-            set.push((header, None));
-        }
-    }
-
-    let mut headers = request.headers.clone();
-    for (name, value) in set {
-        headers.retain(|(known, _)| known != name);
-        headers.extend(value.map(|value| (name.to_owned(), value.into_bytes())));
-    }
-    headers
 }
