@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wasm test demo demo-keep lint advisories bench bench-judge bench-detect clean
+.PHONY: help setup releases build wasm test test-releases demo demo-keep lint advisories bench bench-judge bench-detect clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -12,10 +12,13 @@ first-time = @ls $(1) >/dev/null 2>&1 || echo "building $(2): minutes the first 
 DEMO := cargo run --quiet --release --package serin-tests --bin demo
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Fetch Envoy, Prometheus and the Wasm standard library (once; into the user's cache)
 	@cargo xtask setup
+
+releases: ## Fetch the Envoy releases of the last year (once; into the user's cache)
+	@cargo xtask releases
 
 build: ## Build the controller: target/release/serin
 	$(call first-time,target/release/serin,the controller)
@@ -24,9 +27,12 @@ build: ## Build the controller: target/release/serin
 wasm: ## Build the filter: target/serin.wasm
 	@cargo xtask wasm
 
-test: setup build wasm ## Run all tests, those on the real Envoy and Prometheus among them
+test: setup releases build wasm ## Run all tests, those on the real Envoy and Prometheus among them
 	$(call first-time,target/debug/deps/serin_tests-*,the tests)
 	@cargo test --quiet --workspace
+
+test-releases: setup releases wasm ## Run the module and the examples on the Envoy releases of the last year
+	@cargo test --quiet --package serin-tests --test releases
 
 demo: setup build wasm ## Roll canaries out on a real Envoy, and watch what the judge makes of them
 	$(call first-time,target/release/demo,the demo)

@@ -58,7 +58,7 @@ impl Envoy {
             .clone()
             .port(of_example.listener, listener)?
             .port(of_example.admin, admin)?;
-        let file = scratch.write(&format!("{name}.yaml"), configuration.text)?;
+        let file = scratch.write(&format!("{name}.yaml"), &configuration.text)?;
         let args = [
             "--config-path",
             &file.to_string_lossy(),
