@@ -209,6 +209,7 @@ fn release() -> Value {
             },
             "steps": [{"weight": "5%", "bake": "1m"}],
             "evidence": {"alpha": "0.01"},
+            "tripwire": {"lasts": "1m"},
             "gates": [{"name": "errors", "kind": "errorRate", "counts": {"preset": "filter"}}],
             "policy": {"noDataAlertAfter": "2m"},
         },

@@ -1,12 +1,13 @@
 //! One rollout of a document in force.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serin_assignment::{Bucket, Variant, Weight};
 
 use crate::{
     Clusters, Incoming, LatencyBounds, MarkName, Overrides, Revision, Rollout, RolloutName,
-    requirements,
+    Tripwire, requirements,
 };
 
 /// One rollout in force.
@@ -18,6 +19,17 @@ pub struct CompiledRollout {
     count: bool,
     mark: MarkName,
     requires_unknown: bool,
+    tripped: Switch,
+}
+
+/// Off at first. A copy keeps its own.
+#[derive(Debug, Default)]
+struct Switch(AtomicBool);
+
+impl Clone for Switch {
+    fn clone(&self) -> Self {
+        Self(AtomicBool::new(self.0.load(Ordering::Relaxed)))
+    }
 }
 
 impl CompiledRollout {
@@ -28,6 +40,7 @@ impl CompiledRollout {
             count: overrides.count.unwrap_or(rollout.count),
             mark: overrides.mark.clone().unwrap_or_else(|| rollout.mark.clone()),
             requires_unknown: !rollout.requires.iter().all(|name| requirements::is_known(name)),
+            tripped: Switch::default(),
             rollout,
         }
     }
@@ -102,6 +115,23 @@ impl CompiledRollout {
     #[must_use]
     pub fn latency_bounds(&self) -> Option<&LatencyBounds> {
         self.rollout.latency_bounds.as_ref()
+    }
+
+    /// When this proxy takes everyone off the canary by itself.
+    #[must_use]
+    pub fn tripwire(&self) -> Option<&Tripwire> {
+        self.rollout.tripwire.as_ref()
+    }
+
+    /// Whether the tripwire has tripped at this proxy, so that all its requests go to stable.
+    #[must_use]
+    pub fn is_tripped(&self) -> bool {
+        self.tripped.0.load(Ordering::Relaxed)
+    }
+
+    /// Turns that on or off: the one thing about a rollout in force that the document doesn't say.
+    pub fn set_tripped(&self, tripped: bool) {
+        self.tripped.0.store(tripped, Ordering::Relaxed);
     }
 
     /// Whether it requires what this module doesn't know, so that all its requests go to stable.

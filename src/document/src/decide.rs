@@ -120,6 +120,8 @@ pub enum Reason {
     OtherRange,
     /// The canary serves nobody now: stable.
     NotServing,
+    /// This proxy's tripwire has tripped: stable.
+    Tripped,
     /// A proxy before this one has decided.
     Incoming,
     /// The rollout requires what this module doesn't know: stable.
@@ -130,7 +132,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their numbers (`as usize`).
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Hash,
         Self::OptIn,
         Self::OptOut,
@@ -145,6 +147,7 @@ impl Reason {
         Self::Segment,
         Self::OtherRange,
         Self::NotServing,
+        Self::Tripped,
         Self::Incoming,
         Self::Requires,
         Self::NoRollout,
@@ -168,6 +171,7 @@ impl Reason {
             Self::Segment => "segment",
             Self::OtherRange => "other-range",
             Self::NotServing => "not-serving",
+            Self::Tripped => "tripped",
             Self::Incoming => "incoming",
             Self::Requires => "requires",
             Self::NoRollout => "no-rollout",
@@ -273,6 +277,9 @@ fn choose(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choic
     }
     if !rollout.canary_serves() {
         return Choice::plain(stable, Reason::NotServing);
+    }
+    if rollout.is_tripped() {
+        return Choice::plain(stable, Reason::Tripped);
     }
     if let Some(variant) = incoming(rollout, reader) {
         return Choice::plain(Some(variant), Reason::Incoming);

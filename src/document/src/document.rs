@@ -7,7 +7,7 @@ use serin_assignment::{Salt, Weight};
 
 use crate::{
     Anonymous, Buckets, Clusters, FormatVersion, Host, HostPattern, IdentitySource, Incoming,
-    LatencyBounds, MarkName, PathPrefix, Revision, RolloutName, Rules,
+    LatencyBounds, MarkName, PathPrefix, Revision, RolloutName, Rules, Tripwire,
 };
 
 /// All rollouts that a proxy has to know, at one revision.
@@ -89,6 +89,9 @@ pub struct Rollout {
     /// The bounds beyond which an answer counts as slow; none where slow ones are not told apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_bounds: Option<LatencyBounds>,
+    /// When a proxy takes everyone off the canary by itself; none where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tripwire: Option<Tripwire>,
     /// What a reader has to understand to send anybody to the canary. One that doesn't know an
     /// entry marks every request of this rollout stable.
     #[serde(skip_serializing_if = "Vec::is_empty")]

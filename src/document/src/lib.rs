@@ -69,6 +69,7 @@ mod revision;
 mod rules;
 mod sharing;
 pub mod token;
+mod tripwire;
 mod users;
 
 pub use buckets::Buckets;
@@ -91,4 +92,5 @@ pub use request::{MAX_ID_BYTES, Request};
 pub use revision::Revision;
 pub use rules::{Rules, Segment};
 pub use token::{Audience, KeyId, TesterKeys};
+pub use tripwire::{FalseTrips, Tripwire};
 pub use users::{UserHash, UserLists};

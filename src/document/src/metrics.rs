@@ -23,6 +23,9 @@ pub const EVIDENCE_CAPPED: &str = "serin_evidence_capped";
 pub const REVISION: &str = "serin_rollout_revision";
 /// Gauge: the weight in basis points at that revision; by [`ID`] and [`ROLLOUT`].
 pub const WEIGHT: &str = "serin_rollout_weight";
+/// Gauge: 1 while a rollout's tripwire has sent everyone to stable at this proxy, else 0; by [`ID`]
+/// and [`ROLLOUT`], where the rollout has a tripwire.
+pub const TRIPPED: &str = "serin_tripped";
 /// Gauge: the revision of the document in force; by [`SOURCE`].
 pub const DOCUMENT_REVISION: &str = "serin_document_revision";
 /// Gauge: 0 no answer yet, 1 fresh, 2 stale; by [`SOURCE`].

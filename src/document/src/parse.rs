@@ -9,7 +9,7 @@ use crate::node::{Fields, Node, Unknown};
 use crate::{
     Anonymous, Buckets, CookieName, Document, Fault, FormatVersion, HeaderName, Host,
     IdentitySource, Incoming, LeftOut, MarkName, ParameterName, PathPrefix, Refused, Revision,
-    Rollout, RolloutName, buckets, clusters, latency, rules,
+    Rollout, RolloutName, buckets, clusters, latency, rules, tripwire,
 };
 
 /// The largest document, in bytes: some 10,000 rollouts, and little beside what a VM may hold.
@@ -33,7 +33,7 @@ const TABLES: &str = "they multiply in every worker's tables";
 const PER_REQUEST: &str = "every request is searched for each";
 
 const DOCUMENT_FIELDS: &str = "formatVersion, revision, rollouts";
-const ROLLOUT_FIELDS: &str = "name, revision, hosts, bareHosts, paths, salt, weight, buckets, canaryServes, identity, anonymous, testers, incoming, count, mark, cohortHeader, clusters, latencyBounds, requires, exclude, eligible, users, segments";
+const ROLLOUT_FIELDS: &str = "name, revision, hosts, bareHosts, paths, salt, weight, buckets, canaryServes, identity, anonymous, testers, incoming, count, mark, cohortHeader, clusters, latencyBounds, tripwire, requires, exclude, eligible, users, segments";
 
 /// A document with what had to be left out of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -191,6 +191,7 @@ fn rollout_fields(mut fields: Fields, revisions: Revisions) -> Result<Rollout, F
         clusters: fields.optional("clusters", clusters::read)?,
         latency_bounds: fields.optional("latencyBounds", latency::read)?,
         rules: rules::read(&mut fields)?,
+        tripwire: fields.optional("tripwire", tripwire::read)?,
         requires: fields
             .optional("requires", |n| n.list(MAX_REQUIRES, "no version has as many", Node::text))?
             .unwrap_or_default(),

@@ -19,7 +19,7 @@ use serin_assignment::Salt;
 use serin_document::plugin::ClusterName;
 use serin_document::{
     Anonymous, Buckets, Clusters, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix,
-    Revision, Rollout, RolloutName, Rules,
+    Revision, Rollout, RolloutName, Rules, Tripwire,
 };
 use serin_rollout::{Plan, Traffic, Version};
 
@@ -53,6 +53,8 @@ pub struct Release {
     pub metrics: MetricsSettings,
     /// How the evidence of ratio gates is judged.
     pub evidence: Evidence,
+    /// When a proxy takes everyone off the canary by itself; none where none does.
+    pub tripwire: Option<Tripwire>,
     /// The steps and what follows them.
     pub plan: Plan,
     /// What must hold at each step, in the order of `plan.gates`.
@@ -136,6 +138,7 @@ impl Release {
             }),
             latency_bounds: self.bounds_of_filter(chosen),
             rules: Rules::default(),
+            tripwire: self.tripwire,
             requires: Vec::new(),
         }
     }

@@ -37,6 +37,8 @@ pub(super) struct Spec {
     /// How the evidence of ratio gates is judged.
     #[serde(default)]
     pub(super) evidence: Evidence,
+    /// With it, each proxy takes everyone off the canary by itself when it sees gross harm.
+    pub(super) tripwire: Option<Tripwire>,
     /// The weights to go through, rising.
     pub(super) steps: Vec<Step>,
     /// What must hold at each step; none is allowed, and warned of.
@@ -274,6 +276,20 @@ pub(super) struct Evidence {
     pub(super) skip: Option<String>,
     /// How many cohorts are left out of the evidence: 0, 1 or 2.
     pub(super) set_aside: Option<u8>,
+}
+
+/// When a proxy takes everyone off the canary by itself; each has a default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Tripwire {
+    /// The chance that an identical canary trips it at one proxy in a whole rollout, at most.
+    pub(super) alpha: Option<String>,
+    /// The canary's own rate below which nothing trips it.
+    pub(super) floor: Option<String>,
+    /// Beyond what an answer is slow; only errors trip it where it is absent.
+    pub(super) slow: Option<String>,
+    /// How long a trip lasts that nothing else ends.
+    pub(super) lasts: Option<String>,
 }
 
 /// Waiting times and what follows them; each has a default.

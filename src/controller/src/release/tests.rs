@@ -84,10 +84,34 @@ fn the_document_takes_what_a_release_says() {
     assert_eq!(clusters.canary[0].as_str(), "shop-canary");
     let bounds = rollout.latency_bounds.clone().unwrap();
     assert_eq!(bounds.as_slice(), [Duration::from_millis(250), Duration::from_secs(1)]);
+    assert_eq!(rollout.tripwire, None);
     let document = serin_document::Document::new(rollout.revision, vec![rollout.clone()]);
     let parsed = serin_document::parse(document.to_json().as_bytes()).unwrap();
     assert_eq!(parsed.document.rollouts, [rollout]);
     assert!(parsed.left_out.is_empty());
+}
+
+#[test]
+fn a_tripwire_is_off_until_it_is_named_and_each_field_has_a_default() {
+    let tripwire =
+        |text: &str| release("  steps:", &format!("  tripwire: {text}\n  steps:")).tripwire;
+    assert_eq!(tripwire("{}"), Some(Tripwire::default()));
+    let stated = tripwire("{alpha: 0.001, floor: 5%, slow: 2s, lasts: 1m}").unwrap();
+    assert_eq!((stated.alpha.to_string(), stated.floor.to_string()), ("0.001".into(), "5%".into()));
+    assert_eq!(stated.slow, Some(Duration::from_secs(2)));
+    assert_eq!(stated.lasts, Duration::from_mins(1));
+    let traffic = Traffic { weight: "5%".parse().unwrap(), canary_serves: true, revision: 1 };
+    let with = release("  steps:", "  tripwire: {}\n  steps:");
+    assert_eq!(with.rollout(&traffic, &BTreeMap::new()).tripwire, with.tripwire);
+    for (field, told) in [
+        ("alpha: 0.5", "spec.tripwire.alpha: \"0.5\": a tripwire's alpha"),
+        ("floor: 60%", "spec.tripwire.floor: \"60%\": a tripwire's floor"),
+        ("slow: 2h", "spec.tripwire.slow: \"2h\": from 1ms to 1h"),
+        ("lasts: 10ms", "spec.tripwire.lasts: \"10ms\": from 1s to"),
+    ] {
+        let error = fault("  steps:", &format!("  tripwire: {{{field}}}\n  steps:"));
+        assert!(error.contains(told), "{error}");
+    }
 }
 
 #[test]

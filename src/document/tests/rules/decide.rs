@@ -291,3 +291,23 @@ fn reasons_are_numbered_in_order_and_named_apart() {
     assert_eq!(names.len(), Reason::ALL.len());
     assert!(names.iter().all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
 }
+
+#[test]
+fn while_its_tripwire_is_tripped_everyone_is_on_stable_and_is_no_evidence() {
+    let fields = json!({"weight": "100%", "testers": [{"header": "x-test"}], "tripwire": {}});
+    let compiled = compiled(fields);
+    let tester = Headers::shop(&[("x-test", "canary")]);
+    let answer = |request: &Headers| {
+        let decision = compiled.decide(request).first;
+        assert_eq!(decision.is_evidence(), decision.reason == Reason::Hash);
+        (decision.write, decision.variant, decision.reason)
+    };
+    for tripped in [false, true, false] {
+        compiled.rollouts()[0].set_tripped(tripped);
+        let expected = |reason| {
+            if tripped { marked(Stable, Reason::Tripped) } else { marked(Canary, reason) }
+        };
+        assert_eq!(answer(&user("alice")), expected(Reason::Hash));
+        assert_eq!(answer(&tester), expected(Reason::OptIn));
+    }
+}

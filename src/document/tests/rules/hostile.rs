@@ -14,7 +14,7 @@ fn full_document() -> String {
                 "hosts": ["shop.example.com", "*.example.com", "*"], "paths": ["/a", "/b/c"],
                 "bareHosts": {"shop": ["web"]}, "identity": [{"header": "h"}, {"cookie": "c"}, {"query": "q"}],
                 "testers": [{"query": "t"}], "anonymous": "random", "incoming": "keep",
-                "count": false, "mark": "x-m", "cohortHeader": "x-c", "latencyBounds": ["250ms", "1s"],
+                "count": false, "mark": "x-m", "cohortHeader": "x-c", "latencyBounds": ["250ms", "1s"], "tripwire": {"alpha": "0.001", "slow": "2s"},
                 "clusters": {"stable": ["s"], "canary": ["c"]}, "requires": ["x"],
             })),
             rollout(json!({"name": "b", "hosts": ["b.example.com"]})),

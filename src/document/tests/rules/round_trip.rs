@@ -10,7 +10,7 @@ use serin_document::plugin::ClusterName;
 use serin_document::{
     Anonymous, Buckets, Clusters, CookieName, Document, HeaderName, Host, HostPattern,
     IdentitySource, Incoming, LatencyBounds, MarkName, ParameterName, PathPrefix, Revision,
-    Rollout, RolloutName, Rules, UserHash, parse,
+    Rollout, RolloutName, Rules, Tripwire, UserHash, parse,
 };
 
 use crate::conditions::condition;
@@ -114,12 +114,30 @@ fn share() -> impl Strategy<Value = (u16, Buckets)> {
 }
 
 prop_compose! {
+    fn tripwire()(
+        alpha in 1..=10_000_000_u32,
+        floor in 10..=5_000_u16,
+        slow in prop::option::of(1..=3_600_000_u64),
+        lasts in 1_000..=86_400_000_u64,
+    ) -> Tripwire {
+        Tripwire {
+            alpha: format!("0.{alpha:09}").parse().unwrap(),
+            floor: Weight::from_basis_points(floor).unwrap(),
+            slow: slow.map(Duration::from_millis),
+            lasts: Duration::from_millis(lasts),
+        }
+    }
+}
+
+prop_compose! {
     fn judged()(
         cohort_header in prop::option::of("x-[a-z0-9]{1,10}"),
         clusters in prop::option::of(clusters()),
         latency_bounds in prop::option::of(bounds()),
-    ) -> (Option<MarkName>, Option<Clusters>, Option<LatencyBounds>) {
-        (cohort_header.map(|name| MarkName::new(&name).unwrap()), clusters, latency_bounds)
+        tripwire in prop::option::of(tripwire()),
+    ) -> (Option<MarkName>, Option<Clusters>, Option<LatencyBounds>, Option<Tripwire>) {
+        let cohort_header = cohort_header.map(|name| MarkName::new(&name).unwrap());
+        (cohort_header, clusters, latency_bounds, tripwire)
     }
 }
 
@@ -136,7 +154,7 @@ prop_compose! {
         anonymous in prop::sample::select(vec![Anonymous::Stable, Anonymous::Random, Anonymous::Route]),
         incoming in prop::sample::select(vec![Incoming::Replace, Incoming::Keep]),
         mark in "x-[a-z0-9]{1,10}",
-        (cohort_header, clusters, latency_bounds) in judged(),
+        (cohort_header, clusters, latency_bounds, tripwire) in judged(),
         (rules, requires) in (rules(), prop::collection::vec("[a-z]{1,10}", 0..3)),
     ) -> Rollout {
         Rollout {
@@ -159,6 +177,7 @@ prop_compose! {
             clusters,
             latency_bounds,
             rules,
+            tripwire,
             requires,
         }
     }

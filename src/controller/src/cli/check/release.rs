@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use serde_json::json;
-use serin_document::{IdentitySource, duration};
+use serin_document::{IdentitySource, Tripwire, duration};
 use serin_rollout::{Approval, Length, OnSuccess, Step};
 
 use super::{Meaning, gates};
@@ -88,6 +88,9 @@ fn text(release: &Release) -> String {
     if let Some(evidence) = gates::evidence(release) {
         line("evidence", evidence);
     }
+    if let Some(tripwire) = &release.tripwire {
+        line("tripwire", told(tripwire));
+    }
     text
 }
 
@@ -144,7 +147,16 @@ fn json(release: &Release) -> serde_json::Value {
         "onSuccess": on_success(release.plan.on_success),
         "gates": gates::json(release),
         "evidence": gates::evidence_json(release),
+        "tripwire": release.tripwire,
     })
+}
+
+/// `alpha 0.0001, floor 2%, slow beyond 2s, lasts 15m`
+fn told(tripwire: &Tripwire) -> String {
+    let Tripwire { alpha, floor, slow, lasts } = tripwire;
+    let slow = slow.map(|slow| format!(", slow beyond {}", duration::format(slow)));
+    let (slow, lasts) = (slow.unwrap_or_default(), duration::format(*lasts));
+    format!("alpha {alpha}, floor {floor}{slow}, lasts {lasts}")
 }
 
 /// The pages that are read, as people write them.

@@ -13,6 +13,7 @@ mod plan;
 mod prometheus;
 mod ratio;
 mod traffic;
+mod tripwire;
 
 use core::fmt::Display;
 use core::str::FromStr;
@@ -74,6 +75,10 @@ fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
         metrics::fit(metrics, gates, &at.field("gates"), faults);
     }
     let evidence = evidence::read(&spec.evidence, &at.field("evidence"), faults);
+    let tripwire = match &spec.tripwire {
+        None => Some(None),
+        Some(spec) => tripwire::read(spec, &at.field("tripwire"), faults).map(Some),
+    };
     let on_success = plan::on_success(spec.on_success.as_deref(), &at.field("onSuccess"), faults);
     let policy = plan::policy(&spec.policy, &at.field("policy"), faults);
 
@@ -97,6 +102,7 @@ fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
         assignment: assignment?,
         metrics: metrics?,
         evidence: evidence?,
+        tripwire: tripwire?,
         plan,
         gates,
         sign_offs,
