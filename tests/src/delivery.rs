@@ -67,6 +67,14 @@ impl Delivery {
     /// # Errors
     /// Where the file cannot be written.
     pub fn write(&self, plugin: &Value) -> Result<()> {
+        self.write_text(&plugin.to_string())
+    }
+
+    /// The same with a configuration that may be no JSON.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write_text(&self, plugin: &str) -> Result<()> {
         let filter = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
             "config": {
@@ -78,7 +86,7 @@ impl Delivery {
                 },
                 "configuration": {
                     "@type": "type.googleapis.com/google.protobuf.StringValue",
-                    "value": plugin.to_string(),
+                    "value": plugin,
                 },
             },
         });

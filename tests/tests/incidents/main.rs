@@ -3,6 +3,8 @@
 mod crash;
 mod long_streams;
 mod missing_module;
+mod page;
+mod refused;
 mod retries;
 
 use std::time::{Duration, Instant};
