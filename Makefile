@@ -24,7 +24,7 @@ build: ## Build the controller: target/release/serin
 	$(call first-time,target/release/serin,the controller)
 	@cargo build --quiet --release --package serin-controller
 
-wasm: ## Build the filter: target/serin.wasm
+wasm: ## Build the filter: target/serin.wasm, and with tripwires: target/serin-tripwire.wasm
 	@cargo xtask wasm
 
 test: setup releases build wasm ## Run all tests, those on the real Envoy and Prometheus among them

@@ -86,6 +86,14 @@ pub fn module() -> Result<PathBuf> {
     made("target/serin.wasm", "make wasm")
 }
 
+/// The filter's module with tripwires.
+///
+/// # Errors
+/// Where it was not built.
+pub fn module_with_tripwires() -> Result<PathBuf> {
+    made("target/serin-tripwire.wasm", "make wasm")
+}
+
 /// The controller's binary.
 ///
 /// # Errors

@@ -125,7 +125,6 @@ impl Serialize for FalseTrips {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a field over so")]
 fn as_text<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&duration::format(*time))
 }

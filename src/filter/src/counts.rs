@@ -13,6 +13,7 @@ use serin_document::{CompiledRollout, Reason, metrics};
 use crate::host::Host;
 use crate::metrics::{Metrics, Purpose};
 use crate::responses::{self, Responses};
+use crate::tripwire::Tallies;
 
 /// The sides that are told apart: canary, stable, and neither.
 const SIDES: [Option<Variant>; 3] = [Some(Variant::Canary), Some(Variant::Stable), None];
@@ -34,6 +35,7 @@ pub struct Counts {
     rollouts: RefCell<Vec<RolloutCounts>>,
     places: RefCell<HashMap<String, usize>>,
     responses: Responses,
+    tallies: Tallies,
 }
 
 #[derive(Debug)]
@@ -53,6 +55,11 @@ impl Counts {
     /// The place of a rollout's counts.
     pub fn slot(&self, rollout: &CompiledRollout) -> Slot {
         Slot { assignments: self.place(rollout), responses: self.responses.slot(rollout) }
+    }
+
+    /// What is counted for tripwires.
+    pub const fn tallies(&self) -> &Tallies {
+        &self.tallies
     }
 
     /// The place of a rollout's assignments; the same for the same name.

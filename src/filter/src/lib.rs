@@ -30,5 +30,7 @@ pub mod serving;
 pub mod shared;
 pub mod source;
 pub mod stream;
+#[cfg_attr(not(feature = "tripwire"), path = "tripwire/absent.rs")]
+pub mod tripwire;
 pub mod verdict;
 pub mod vm;

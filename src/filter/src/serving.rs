@@ -6,6 +6,7 @@ use std::rc::Rc;
 use serin_document::Compiled;
 
 use crate::counts::{Counts, Slot};
+use crate::tripwire::Tally;
 
 /// What a plugin's requests are decided by. It never changes; a newer document makes a new one,
 /// and a request that has begun keeps the one it began with.
@@ -17,6 +18,8 @@ pub struct Serving {
     unmarked: Option<Compiled>,
     /// Where each of the document's rollouts is counted.
     slots: Vec<Slot>,
+    /// Where each is counted for its tripwire; empty where none has one.
+    tallies: Vec<Option<Rc<Tally>>>,
     asked: Cell<bool>,
 }
 
@@ -26,6 +29,7 @@ impl Serving {
     pub fn new(document: Rc<Compiled>, unmarked: bool, counts: &Counts) -> Self {
         Self {
             slots: document.rollouts().iter().map(|rollout| counts.slot(rollout)).collect(),
+            tallies: tallies(&document, counts),
             unmarked: unmarked.then(|| document.unmarked()),
             document,
             asked: Cell::new(false),
@@ -56,6 +60,12 @@ impl Serving {
         self.slots.get(index).copied()
     }
 
+    /// Where the rollout at a place of the document is counted for its tripwire.
+    #[must_use]
+    pub fn tally(&self, index: usize) -> Option<&Tally> {
+        self.tallies.get(index)?.as_deref()
+    }
+
     /// Notes that a request was decided.
     pub fn asked(&self) {
         self.asked.set(true);
@@ -65,4 +75,10 @@ impl Serving {
     pub fn take_asked(&self) -> bool {
         self.asked.take()
     }
+}
+
+fn tallies(document: &Compiled, counts: &Counts) -> Vec<Option<Rc<Tally>>> {
+    let all: Vec<_> =
+        document.rollouts().iter().map(|rollout| counts.tallies().of(rollout)).collect();
+    if all.iter().all(Option::is_none) { Vec::new() } else { all }
 }

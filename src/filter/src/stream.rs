@@ -96,8 +96,9 @@ pub fn respond(headers: &impl ResponseHeaders, set_cookies: &[String]) {
 
 /// Counts how a request has ended.
 ///
-/// The calls to the proxy for each rollout: one to three for a request that is evidence, and one
-/// more where the document names the sides' clusters.
+/// The calls to the proxy for each rollout: one to three for a request that is evidence, one more
+/// where the document names the sides' clusters, and one where a tripwire has a bound for slow
+/// answers.
 pub fn end(end: &impl StreamEnd, serving: &Serving, counts: &Counts, pending: &Pending) {
     for count in core::iter::once(&pending.first).chain(&pending.others) {
         end_one(end, serving, counts, count);
@@ -110,6 +111,11 @@ fn end_one(end: &impl StreamEnd, serving: &Serving, counts: &Counts, count: &Cou
     if let Some((evidence, protocol)) = count.evidence {
         let class = classify(end, protocol, rollout.latency_bounds());
         counts.responses().add(slot, evidence, class);
+        if let Some(tally) = serving.tally(count.rollout) {
+            let bound = rollout.tripwire().and_then(|tripwire| tripwire.slow);
+            let is_over = |bound| end.duration().is_some_and(|took| took > bound);
+            tally.add(evidence, class, || bound.is_some_and(is_over));
+        }
     }
     if let Some(clusters) = rollout.clusters() {
         let served = end.cluster().and_then(|cluster| clusters.side(&cluster));

@@ -18,6 +18,7 @@ use crate::metrics::{Metrics, Purpose};
 use crate::serving::Serving;
 use crate::shared::row::{Live, Row, ScopeRow, SourceState};
 use crate::shared::table::{Entry, SILENCE, Table};
+use crate::tripwire::Wire;
 
 /// How often a VM says that it is alive and adds its counts to the proxy's.
 const BEAT: Duration = Duration::from_secs(1);
@@ -64,6 +65,9 @@ pub struct Vm {
 struct State {
     metrics: Metrics,
     gauges: Gauges,
+    wire: Wire,
+    /// What is in force has changed since the tripwires were last fitted to it.
+    unfitted: bool,
     /// By root context.
     roots: BTreeMap<u32, Root>,
     /// By plugin: the last good configuration, and the root context that was configured last.
@@ -111,6 +115,9 @@ impl Vm {
             let plugin = plugin.to_owned();
             state.roots.insert(root, Root { plugin, in_force, asked: None });
         }
+        // A new configuration or document begins as the one before has ended.
+        state.wire.turn(servings(&state.roots));
+        state.unfitted = true;
         state.dirty = true;
     }
 
@@ -137,8 +144,10 @@ impl Vm {
             let others = state.roots.iter().filter(|(_, other)| other.plugin == removed.plugin);
             *newest = others.map(|(id, _)| *id).max().unwrap_or(root);
         }
+        state.unfitted = true;
         state.dirty = true;
         if state.roots.is_empty() {
+            state.wire.leave(host, &mut state.metrics);
             self.counts.flush(host, &mut state.metrics);
             Table::change(host, |table| table.without(self.id));
         }
@@ -172,6 +181,7 @@ impl Vm {
         if beat || state.dirty {
             state.dirty = !self.share(host, now, state);
         }
+        state.watch(host, &self.counts, now, beat);
         let table = Table::read(host);
         if table.speaker(now) == Some(self.id) {
             let live: Vec<Entry> = table.live(now).collect();
@@ -209,6 +219,23 @@ impl State {
         }
     }
 
+    /// Adds what was counted for tripwires to what the VMs share, and does what that says.
+    fn watch(&mut self, host: &impl Host, counts: &Counts, now: Moment, beat: bool) {
+        let Self { wire, metrics, roots, plugins, unfitted, .. } = self;
+        if core::mem::take(unfitted) {
+            let is_newest = |root: &u32| plugins.values().any(|(newest, _)| newest == root);
+            let newest = roots.iter().filter(|(root, _)| is_newest(root));
+            wire.fit(
+                host,
+                metrics,
+                counts.tallies(),
+                newest.map(|(_, root)| &root.in_force.serving),
+            );
+            wire.turn(servings(roots));
+        }
+        wire.tick(host, metrics, now, beat, servings(roots));
+    }
+
     /// What this VM has in force.
     ///
     /// A root context counts while it is the one of its plugin that was configured last, or while
@@ -226,6 +253,11 @@ impl State {
         }
         row
     }
+}
+
+/// What decides about requests in each root context, replaced ones included: they still may.
+fn servings(roots: &BTreeMap<u32, Root>) -> impl Iterator<Item = &Rc<Serving>> {
+    roots.values().map(|root| &root.in_force.serving)
 }
 
 impl InForce {

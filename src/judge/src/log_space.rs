@@ -31,6 +31,18 @@ pub(crate) fn as_real(count: u64) -> f64 {
     real
 }
 
+/// A real as the count of intervals that it came from; none where it is none.
+pub(crate) fn as_count(real: f64) -> Option<u64> {
+    const BEYOND_EXACT: f64 = 9_007_199_254_740_992.0;
+    let fits = (0.0..BEYOND_EXACT).contains(&real) && real.fract() == 0.0;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number from 0 to 2^53"
+    )]
+    fits.then_some(real as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

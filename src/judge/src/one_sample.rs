@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::alternatives::UP;
 use crate::bits::exact;
+use crate::log_space::{as_count, as_real};
 use crate::restarts::{Stakes, log_stake};
 use crate::{Counts, Look, Share};
 
@@ -56,6 +57,17 @@ impl OneSample {
     #[must_use]
     pub fn log_e(&self) -> f64 {
         self.stakes.log_e(self.intervals)
+    }
+
+    /// The state as numbers, always as many for the same rate.
+    pub fn numbers(&self) -> impl Iterator<Item = f64> + '_ {
+        [as_real(self.intervals)].into_iter().chain(self.stakes.numbers())
+    }
+
+    /// Takes a state from its numbers; none where they run out or cannot be one.
+    pub fn fill(&mut self, numbers: &mut impl Iterator<Item = f64>) -> Option<()> {
+        self.intervals = as_count(numbers.next()?)?;
+        self.stakes.fill(numbers)
     }
 
     /// How many intervals it has taken in, skipped and empty ones included.

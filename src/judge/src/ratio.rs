@@ -1,6 +1,7 @@
 //! The ratio test: is the canary's rate of an event further from stable's than the margin allows?
 
 mod left_out;
+mod numbers;
 mod stored;
 
 pub use left_out::SetAsideEvidence;

@@ -38,6 +38,19 @@ impl Stakes {
         self.0.len()
     }
 
+    /// Its numbers, one for each alternative.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = f64> + '_ {
+        self.0.iter().map(|held| held.get())
+    }
+
+    /// Takes as many numbers as it has alternatives; none where they run out.
+    pub(crate) fn fill(&mut self, numbers: &mut impl Iterator<Item = f64>) -> Option<()> {
+        for held in &mut self.0 {
+            *held = Bits::new(numbers.next()?);
+        }
+        Some(())
+    }
+
     /// `S_g <- (S_g + pi_t) exp(gain_g)`.
     pub(crate) fn absorb(&mut self, log_stake: f64, gains: impl Iterator<Item = f64>) {
         for (held, gain) in self.0.iter_mut().zip(gains) {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::process;
 use crate::repository::Repository;
 use crate::toolchain::Toolchain;
-use crate::wasm::{self, Warnings};
+use crate::wasm::{self, Flavour, Warnings};
 use crate::{deny, layers, setup};
 
 /// Runs the checks, the quick ones first.
@@ -32,10 +32,12 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
 fn module(repository: &Repository) -> Result<()> {
     let toolchain = setup::run(repository)?.wasm;
     match toolchain {
-        Toolchain::Rustup { .. } => process::run(
-            wasm::cargo(repository, &toolchain, "clippy")?
-                .args(["--quiet", "--", "--deny", "warnings"]),
-        ),
+        Toolchain::Rustup { .. } => Flavour::ALL.into_iter().try_for_each(|flavour| {
+            process::run(
+                wasm::cargo(repository, &toolchain, flavour, "clippy")?
+                    .args(["--quiet", "--", "--deny", "warnings"]),
+            )
+        }),
         // Debian's compiler comes without clippy.
         Toolchain::Debian { .. } => wasm::build(repository, Warnings::Deny),
     }

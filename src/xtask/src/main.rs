@@ -26,7 +26,7 @@ Usage: cargo xtask <step>
 
   setup       fetch Envoy, Prometheus and the Wasm standard library; write target/setup.json
   releases    fetch the Envoy releases of the last year; write target/releases.json
-  wasm        build the filter to target/serin.wasm
+  wasm        build the filter to target/serin.wasm, with tripwires to target/serin-tripwire.wasm
   layers      check that dependencies point down only
   lint        formatting, clippy, layers, licences and sources
   advisories  check the dependencies against the advisory database (needs the network)

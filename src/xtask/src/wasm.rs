@@ -1,4 +1,4 @@
-//! Builds the filter to `target/serin.wasm`.
+//! Builds the filter to `target/serin.wasm`, and with tripwires to `target/serin-tripwire.wasm`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,29 @@ use crate::toolchain::{self, TARGET, Toolchain};
 const PACKAGE: &str = "serin-filter";
 const PROFILE: &str = "wasm";
 
-/// Builds the module, and replaces the file only when its bytes differ.
+/// What the module is built with, and the file that it is built to.
+const MODULES: [(Flavour, &str); 2] =
+    [(Flavour::Plain, "serin.wasm"), (Flavour::Tripwire, "serin-tripwire.wasm")];
+
+/// What the module is built with: features that others should not pay for make another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    Plain,
+    Tripwire,
+}
+
+impl Flavour {
+    pub(crate) const ALL: [Self; 2] = [Self::Plain, Self::Tripwire];
+
+    const fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &["--no-default-features"],
+            Self::Tripwire => &["--no-default-features", "--features", "tripwire"],
+        }
+    }
+}
+
+/// Builds the modules, and replaces a file only when its bytes differ.
 pub(crate) fn run(repository: &Repository) -> Result<()> {
     build(repository, Warnings::Show)
 }
@@ -35,7 +57,21 @@ pub(crate) fn build(repository: &Repository, warnings: Warnings) -> Result<()> {
     if !folder.exists() {
         println!("wasm: first build, takes about a minute");
     }
-    let mut cargo = cargo(repository, &toolchain, "build")?;
+    for (flavour, name) in MODULES {
+        build_one(repository, &toolchain, flavour, warnings)?;
+        let built = folder.join(TARGET).join(PROFILE).join("serin_filter.wasm");
+        publish(&built, &repository.target(name))?;
+    }
+    Ok(())
+}
+
+fn build_one(
+    repository: &Repository,
+    toolchain: &Toolchain,
+    flavour: Flavour,
+    warnings: Warnings,
+) -> Result<()> {
+    let mut cargo = cargo(repository, toolchain, flavour, "build")?;
     cargo.args(["--quiet", "--message-format", "json"]);
     let output = cargo
         .stdin(Stdio::null())
@@ -49,18 +85,19 @@ pub(crate) fn build(repository: &Repository, warnings: Warnings) -> Result<()> {
     if warnings == Warnings::Deny && count > 0 {
         bail!("warnings in the build of {PACKAGE} for {TARGET}: {count}, see above");
     }
-    let built = folder.join(TARGET).join(PROFILE).join("serin_filter.wasm");
-    publish(&built, &repository.target("serin.wasm"))
+    Ok(())
 }
 
 /// A cargo command on the filter for the Wasm target, with the toolchain's environment.
 pub(crate) fn cargo(
     repository: &Repository,
     toolchain: &Toolchain,
+    flavour: Flavour,
     subcommand: &str,
 ) -> Result<Command> {
     let mut cargo = repository.cargo();
     cargo.arg(subcommand).args(["--package", PACKAGE, "--profile", PROFILE, "--target", TARGET]);
+    cargo.args(flavour.features());
     cargo.arg("--target-dir").arg(target_folder(repository, toolchain));
     // Flags that are meant for the host, a faster linker for instance, would break this build.
     cargo.env_remove("RUSTFLAGS");
@@ -141,7 +178,8 @@ fn publish(built: &Path, place: &Path) -> Result<()> {
     fs::write(&scratch, &bytes)?;
     fs::rename(&scratch, place)
         .with_context(|| format!("unable to write \"{}\"", place.display()))?;
-    println!("wasm: target/serin.wasm, {} kB", bytes.len().div_ceil(1000));
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    println!("wasm: target/{name}, {} kB", bytes.len().div_ceil(1000));
     Ok(())
 }
 

@@ -7,6 +7,8 @@ mod proof;
 mod requests;
 mod responses;
 mod sources;
+#[cfg(feature = "tripwire")]
+mod tripwire;
 
 use core::time::Duration;
 use std::rc::Rc;

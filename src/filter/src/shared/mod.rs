@@ -8,6 +8,8 @@
 //! | `serin.1.vms` | who is alive ([`table`]) | every VM, once a second |
 //! | `serin.1.vm.<id>` | what that VM has in force ([`row`]) | that VM, on changes |
 //! | `serin.1.verdict.<plugin>` | the last verdict on a configuration that was reported ([`verdict`](crate::verdict)) | the first VM to report it |
+//! | `serin.1.trips` | which rollouts have tripped (`tripwire::trips`) | who trips one, or ends it |
+//! | `serin.1.watch.<rollout>` | the evidence of its tripwire (`tripwire::watch`) | every VM that has counted any |
 //!
 //! Proxies may put all plugins into one space of keys (Istio does), hence the prefix; a module of
 //! another version may run beside this one, hence the layout's number in it; and several sources
