@@ -27,14 +27,22 @@ pub(crate) const fn grid(worse: Worse) -> &'static [f64; ALTERNATIVES] {
 /// `g^xc ((w rho0 + 1 - w) / (w rho0 g + 1 - w))^x` (Lindon & Malek, arXiv 2011.03567). Under every
 /// ratio on the accepted side its mean is at most 1.
 pub(crate) fn gains(worse: Worse, margin: Margin, counts: &Counts) -> [f64; ALTERNATIVES] {
-    let Some(w) = counts.canary_share() else { return [0.0; ALTERNATIVES] };
-    let at_margin = w * margin.get();
-    // The canary's share of the events at the margin.
-    let theta = at_margin / (at_margin + 1.0 - w);
+    if counts.canary_share().is_none() {
+        return [0.0; ALTERNATIVES];
+    }
+    // The sides' shares of the events at the margin, each by itself: 1 less the other one would
+    // lose what is left of a share that is tiny.
+    let (canary, stable) = (counts.canary_requests() * margin.get(), counts.stable_requests());
+    let (theta, rest) = (canary / (canary + stable), stable / (canary + stable));
     grid(worse).map(|g| {
-        // ln [(w rho0 g + 1 - w) / (w rho0 + 1 - w)], exact where w is tiny.
-        let both_sides = (theta * (g - 1.0)).ln_1p();
-        counts.canary_events() * g.ln() - counts.events() * both_sides
+        // ln [(w rho0 g + 1 - w) / (w rho0 + 1 - w)] is ln (1 + theta (g - 1)), which is
+        // ln g + ln (1 + (1 - theta) (1/g - 1)): the one is exact where theta is tiny, the other
+        // where it is all but 1.
+        if theta <= 0.5 {
+            counts.canary_events() * g.ln() - counts.events() * (theta * (g - 1.0)).ln_1p()
+        } else {
+            -counts.stable_events() * g.ln() - counts.events() * (rest * (g.recip() - 1.0)).ln_1p()
+        }
     })
 }
 
@@ -48,6 +56,23 @@ mod tests {
             let counts = Counts::try_new(counts.0, counts.1, counts.2, counts.3).unwrap();
             let gains = gains(Worse::Higher, Margin::default_for(Worse::Higher), &counts);
             assert!(gains.iter().all(|gain| gain.to_bits() == 0), "{gains:?}");
+        }
+    }
+
+    #[test]
+    fn loses_no_digit_at_extreme_shares() {
+        let margin = Margin::default_for(Worse::Higher);
+        // All requests are events. Worked with 60 digits: n of a side's against 3 of the other's.
+        let n = 4_116_063_136_819_613.0;
+        for (counts, expected) in [
+            ((n, n, 3.0, 3.0), [-0.092_419_216, -2.646_495_555]),
+            ((3.0, 3.0, n, n), [-0.113_035_330, -8.371_686_263]),
+        ] {
+            let counts = Counts::try_new(counts.0, counts.1, counts.2, counts.3).unwrap();
+            let gains = gains(Worse::Higher, margin, &counts);
+            for (found, expected) in [gains[0], gains[4]].into_iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+            }
         }
     }
 

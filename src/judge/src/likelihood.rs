@@ -63,14 +63,21 @@ impl Likelihood {
     /// Takes an interval. One without requests on a side says nothing.
     pub fn absorb(&mut self, counts: &Counts) {
         let Some(w) = counts.canary_share() else { return };
-        let (canary_events, events) = (counts.canary_events(), counts.events());
+        let (canary_events, stable_events) = (counts.canary_events(), counts.stable_events());
+        let events = counts.events();
         if events <= 0.0 {
             return;
         }
         self.events += events;
+        let rest = counts.stable_requests() / (counts.canary_requests() + counts.stable_requests());
         for (index, value) in self.values.iter_mut().enumerate() {
             let log_ratio = log_ratio(index);
-            *value += canary_events * log_ratio - events * (w * log_ratio.exp_m1()).ln_1p();
+            // Twice the same, by the side whose share may be tiny: 1 less the other would lose it.
+            *value += if w <= 0.5 {
+                canary_events * log_ratio - events * (w * log_ratio.exp_m1()).ln_1p()
+            } else {
+                -stable_events * log_ratio - events * (rest * (-log_ratio).exp_m1()).ln_1p()
+            };
         }
     }
 

@@ -156,6 +156,17 @@ fn nothing_is_seen_where_nothing_happens() {
     }
 }
 
+/// As many events as requests on both sides: the ratio is 1, whichever side has all but a few.
+#[test]
+fn a_side_of_a_few_requests_beside_very_many_keeps_its_ratio() {
+    let (few, many) = (3.0, 4_116_063_136_819_613.0);
+    for (nc, ns) in [(few, many), (many, few)] {
+        let mut likelihood = Likelihood::default();
+        likelihood.absorb(&Counts::try_new(nc, nc, ns, ns).unwrap());
+        close(likelihood.ratio().unwrap(), 1.0);
+    }
+}
+
 /// In the median the time is H/J, so that two times stand to each other as their heights do.
 #[test]
 fn late_harm_takes_longer_by_the_fitted_height() {
