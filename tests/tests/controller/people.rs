@@ -78,7 +78,7 @@ fn explained(shop: &Shop, sentence: &str) -> Result<()> {
     // 1/alpha is 100.
     ensure!(log_e >= 100_f64.ln(), "{log_e}");
     ensure!(harm.pointer("/inputs/state/traffic/weight").is_some_and(|weight| weight == "60%"));
-    let intervals = harm.pointer("/inputs/findings/intervals").and_then(Value::as_u64);
+    let intervals = harm.pointer("/inputs/findings/gates/0/intervals").and_then(Value::as_u64);
     let intervals = usize::try_from(intervals.context("no number of intervals")?)?;
     let again = computed_again(&text, &server, intervals).context("computed again")?;
     ensure!((again - log_e).abs() < 1e-9, "{again} and {log_e}");

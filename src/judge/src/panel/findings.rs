@@ -13,7 +13,7 @@ pub struct Findings {
     /// The evidence that decides, as a natural logarithm: the weighted mean of the gates' evidence,
     /// each with its worst cohorts set aside and capped where its floor is not met.
     pub log_e: f64,
-    /// How many intervals have been absorbed since the rollout's start.
+    /// How many intervals have been absorbed since the rollout's start, by the gate that has most.
     pub intervals: u64,
     /// Whether the canary is to be rolled back. Once so, it stays so.
     pub rollback: bool,
@@ -30,6 +30,9 @@ pub struct Finding {
     pub gate: String,
     /// Its part in the mean, 0 to 1.
     pub weight: f64,
+    /// How many intervals its test has absorbed, skipped ones included: fewer than another gate's
+    /// where this one could not be read for a while, or began anew under other rules.
+    pub intervals: u64,
     /// The end of the last interval that was absorbed, in milliseconds since 1970; `None` before
     /// the first one.
     pub cut_ms: Option<u64>,

@@ -25,6 +25,7 @@ pub(super) fn finding(panel: &Panel, rules: &Rules, gate: &GateRules, log_e_wors
     Finding {
         gate: gate.name.clone(),
         weight: gate.weight,
+        intervals: state.intervals(),
         cut_ms: Some(state.cut_ms),
         log_e: state.mean(Stream::log_e),
         log_e_worst: state.log_e_worst(),
@@ -50,6 +51,7 @@ fn nothing(gate: &GateRules, outcome: Outcome) -> Finding {
     Finding {
         gate: gate.name.clone(),
         weight: gate.weight,
+        intervals: 0,
         cut_ms: None,
         log_e: 0.0,
         log_e_worst: 0.0,

@@ -39,7 +39,8 @@ async fn a_failing_canary_is_rolled_back_by_evidence_that_the_log_can_prove() {
     assert_eq!(inputs["observation"]["gates"][1]["verdict"], "fail");
     assert!(inputs["now"]["wallMs"].is_u64());
 
-    let intervals = usize::try_from(inputs["findings"]["intervals"].as_u64().unwrap()).unwrap();
+    let intervals = inputs["findings"]["gates"][0]["intervals"].as_u64().unwrap();
+    let intervals = usize::try_from(intervals).unwrap();
     let again = computed_again(&bench, &evidence(&status).test, intervals);
     assert!((again - log_e).abs() < 1e-9, "{again} and {log_e}");
 }

@@ -101,6 +101,10 @@ fn gates_may_be_cut_at_different_times() {
         (panel.cut_ms("slow"), panel.cut_ms("errors")),
         (START + 2 * SCRAPE, START + 2 * SCRAPE)
     );
+    // Whoever computes a gate's evidence again needs its own number of intervals.
+    let found = panel.findings(&rules);
+    let intervals: Vec<_> = found.gates.iter().map(|gate| gate.intervals).collect();
+    assert_eq!((found.intervals, intervals), (2, vec![1, 2, 1]));
 }
 
 #[test]
