@@ -183,21 +183,21 @@ pub enum Served {
 }
 
 /// A duration in whole milliseconds.
-mod millis {
+pub(crate) mod millis {
     use core::time::Duration;
 
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     use crate::clock;
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         duration: &Duration,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(clock::millis(*duration))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_millis)

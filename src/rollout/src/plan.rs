@@ -2,12 +2,16 @@
 
 use core::time::Duration;
 
+use serde::Serialize;
 use serin_assignment::Weight;
 
 use crate::Steps;
+use crate::observation::millis;
 
-/// A rollout as its owner planned it.
-#[derive(Clone, Debug, PartialEq)]
+/// A rollout as its owner planned it. It is written beside each decision, with durations in whole
+/// milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// The weights to go through.
     pub steps: Steps,
@@ -20,7 +24,8 @@ pub struct Plan {
 }
 
 /// One weight and what must hold before the next one.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Step {
     /// The canary's share during this step.
     pub weight: Weight,
@@ -33,16 +38,19 @@ pub struct Step {
 }
 
 /// How long a step lasts.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Length {
     /// So much time under observation.
-    Bake(Duration),
+    #[serde(rename = "bakeMs")]
+    Bake(#[serde(with = "millis")] Duration),
     /// Until a canary whose rate is `ratio` times stable's would have been seen with a chance of
     /// 90 %, or until the time is over; then the log says that it could not be seen.
     Detect {
         /// Above 1 for errors and slow requests, below 1 for conversions.
         ratio: f64,
         /// The longest time under observation.
+        #[serde(rename = "atMostMs", with = "millis")]
         at_most: Duration,
     },
 }
@@ -59,7 +67,8 @@ impl Length {
 }
 
 /// Who lets a step end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Approval {
     /// The gates alone.
     #[default]
@@ -69,7 +78,8 @@ pub enum Approval {
 }
 
 /// What follows the last step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum OnSuccess {
     /// The canary keeps the last step's weight (100 % as a rule): it serves from now on.
     #[default]
@@ -79,31 +89,39 @@ pub enum OnSuccess {
 }
 
 /// Waiting times and what follows them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// Gates without data or with broken metrics for this long raise an alert.
+    #[serde(rename = "noDataAlertAfterMs", with = "millis")]
     pub no_data_alert_after: Duration,
     /// What else follows gates that stay without data.
     pub on_no_data: OnNoData,
     /// The canary without a ready endpoint for this long loses its weight.
+    #[serde(rename = "notReadyAfterMs", with = "millis")]
     pub not_ready_after: Duration,
     /// A weight that no proof shows to be live for this long raises an alert.
+    #[serde(rename = "notLiveAlertAfterMs", with = "millis")]
     pub not_live_alert_after: Duration,
     /// A rollback that has not emptied the canary for this long raises an alert.
+    #[serde(rename = "rollbackAlertAfterMs", with = "millis")]
     pub rollback_alert_after: Duration,
     /// The longest stretch between two passes that counts as time under observation.
+    #[serde(rename = "longestGapMs", with = "millis")]
     pub longest_gap: Duration,
 }
 
 /// What else follows gates that stay without data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum OnNoData {
     /// Hold the weight until data is back.
     #[default]
     Hold,
     /// Roll back once any gate has had no data, or its metrics have been broken, for this long
     /// while the canary had weight; the time until the first samples of a step counts as well.
-    RollBackAfter(Duration),
+    #[serde(rename = "rollBackAfterMs")]
+    RollBackAfter(#[serde(with = "millis")] Duration),
 }
 
 impl Default for Policy {

@@ -2,6 +2,7 @@
 
 use core::iter;
 
+use serde::{Serialize, Serializer};
 use serin_assignment::Weight;
 
 use crate::{Approval, Length, Step};
@@ -11,6 +12,12 @@ use crate::{Approval, Length, Step};
 pub struct Steps {
     first: Step,
     later: Vec<Step>,
+}
+
+impl Serialize for Steps {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
 }
 
 impl Steps {

@@ -20,7 +20,7 @@ pub(super) struct Args {
     #[command(flatten)]
     target: Target,
     /// How to print. JSON has all that each decision follows from: the state before it, what was
-    /// observed, the time, and what the evidence said.
+    /// observed, the time, what the evidence said, and the plan and the gates' rules.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
     /// Print the intervals that this gate's evidence is made from instead, as lines for `serin

@@ -12,15 +12,21 @@ use serin_rollout::{Length, Now, Observation, Outcome, Plan, State, decide};
 
 use super::readings;
 
-/// What a pass goes by; nothing in it changes.
-#[derive(Clone, Copy, Debug)]
+/// What a pass goes by; nothing in it changes. It is written beside each decision.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Terms<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// How the ratio gates are judged.
     pub rules: &'a Rules,
     /// How often the sources of the counts are scraped.
+    #[serde(rename = "scrapeIntervalMs", serialize_with = "millis")]
     pub scrape_interval: Duration,
+}
+
+fn millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Where a release stands: what is stored of it together.

@@ -88,7 +88,7 @@ impl<O, K> Running<O, K> {
         judged::detectable(self.terms(), &self.record.state, findings)
     }
 
-    fn terms(&self) -> Terms<'_> {
+    pub(super) fn terms(&self) -> Terms<'_> {
         Terms {
             plan: &self.engine.release.plan,
             rules: &self.rules,

@@ -8,7 +8,7 @@ use serin_rollout::{Action, Now, Observation, Reason, State, Traffic};
 use tokio::time::{Instant, timeout};
 
 use super::Keep;
-use super::judged::Judged;
+use super::judged::{Judged, Terms};
 use super::seen::Observe;
 use super::task::Running;
 use crate::store::{Bounds, Live, Record, StoreError};
@@ -68,7 +68,8 @@ impl<O: Observe, K: Keep> Running<O, K> {
         next.state = outcome.state;
         next.panel = panel;
         let (observation, findings) = (&observation, findings.as_ref());
-        let inputs = Inputs { state: before, observation, now, findings };
+        let terms = self.terms();
+        let inputs = Inputs { state: before, observation, now, findings, terms };
         let news =
             next.log(outcome.decision.clone(), now_ms, || serde_json::to_value(&inputs).ok());
         let mut alerts = Vec::new();
@@ -225,6 +226,8 @@ struct Inputs<'a> {
     observation: &'a Observation,
     now: Now,
     findings: Option<&'a Findings>,
+    #[serde(flatten)]
+    terms: Terms<'a>,
 }
 
 const fn patience(anyway: bool) -> Duration {

@@ -3,16 +3,18 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Alpha, Dispersion, Interval, Margin, Rule, SetAside, Share, Worse};
 
-/// How a release's ratio gates are judged.
-#[derive(Clone, Debug, PartialEq)]
+/// How a release's ratio gates are judged. It is written beside each decision.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Rules {
     /// The chance that an identical canary is ever rolled back, at most; one for the whole rollout.
     pub alpha: Alpha,
     /// How long after the rollout's start nothing is judged: caches are cold and pools are empty.
+    #[serde(rename = "skipMs", serialize_with = "millis")]
     pub skip: Duration,
     /// How many cohorts are left out of the evidence that decides.
     pub set_aside: SetAside,
@@ -21,7 +23,8 @@ pub struct Rules {
 }
 
 /// How one ratio gate is judged.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct GateRules {
     /// Its name, unique within the release.
     pub name: String,
@@ -36,7 +39,8 @@ pub struct GateRules {
 }
 
 /// What a ratio gate measures.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Measure {
     /// Failed requests; more of them is worse.
     Errors {
@@ -50,8 +54,14 @@ pub enum Measure {
     /// Business events over opportunities; fewer of them is worse.
     Conversions {
         /// How long after its opportunity an event may come.
+        #[serde(rename = "lagMs", serialize_with = "millis")]
         lag: Duration,
     },
+}
+
+/// A duration in whole milliseconds.
+fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Measure {

@@ -38,6 +38,13 @@ async fn a_failing_canary_is_rolled_back_by_evidence_that_the_log_can_prove() {
     assert!(log_e >= 100_f64.ln(), "{log_e}");
     assert_eq!(inputs["observation"]["gates"][1]["verdict"], "fail");
     assert!(inputs["now"]["wallMs"].is_u64());
+    // The terms too: the release file may be another one by the time that somebody looks.
+    let rules = &inputs["rules"];
+    assert_eq!((&rules["alpha"], &rules["setAside"]), (&0.01.into(), &"one".into()));
+    assert_eq!(rules["gates"][0]["margin"], 1.1);
+    assert_eq!(inputs["plan"]["steps"][0]["weight"], "5%");
+    assert!(inputs["plan"]["steps"][0]["length"]["bakeMs"].is_u64(), "{}", inputs["plan"]);
+    assert!(inputs["scrapeIntervalMs"].is_u64());
 
     let intervals = inputs["findings"]["gates"][0]["intervals"].as_u64().unwrap();
     let intervals = usize::try_from(intervals).unwrap();
