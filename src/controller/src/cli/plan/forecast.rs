@@ -258,7 +258,7 @@ impl Place<'_> {
         let intervals = self.before_seconds / self.question.scrape_interval.as_secs_f64();
         let before = (intervals > 0.0).then_some(intervals);
         // The mean over the bounds must get there; it may be one alone that does.
-        let alpha = Alpha::try_new(gate.alpha.get() / users::real(gate.rates.len())).ok()?;
+        let alpha = Alpha::try_new(gate.alpha.get() / users::real(gate.bounds)).ok()?;
         let look = self.question.scrape_interval.as_secs_f64();
         let time = |chance| {
             let limit = (gate.margin, gate.worse());

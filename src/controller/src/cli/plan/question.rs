@@ -56,8 +56,11 @@ pub(super) struct Watched {
     pub(super) dispersion: Dispersion,
     /// Requests, or other opportunities for its event, a second; both sides together.
     pub(super) per_second: f64,
-    /// The share of them with the event on stable; several where it is judged by several bounds.
+    /// The share of them with the event on stable; several where it is judged by several bounds
+    /// and all are known.
     pub(super) rates: Vec<Share>,
+    /// How many bounds it is judged by, whose mean counts; 1 where by none.
+    pub(super) bounds: usize,
     /// Whether its counts come by cohort, so that some can be set aside.
     pub(super) cohorts: bool,
     /// The time after every change of the weight that it does not judge.
@@ -158,6 +161,11 @@ fn watched(
     // The weighted mean over the gates must reach 1/alpha: alone, a gate has its part of alpha.
     let alpha = Alpha::try_new(alpha.get() * gate.weight).ok()?;
     let cohorts = matches!(ratio.counts, Counts::Filter | Counts::Custom { .. });
+    let bounds = match &ratio.measure {
+        crate::gates::Measure::Latency { bounds: Bounds::Given(bounds) } => bounds.len(),
+        crate::gates::Measure::Latency { bounds: Bounds::FromStable } => SLOWER_THAN_BOUNDS.len(),
+        _ => 1,
+    };
     Some(Watched {
         name: gate.name.clone(),
         measure: gate.measure,
@@ -166,6 +174,7 @@ fn watched(
         dispersion: gate.phi,
         per_second,
         rates,
+        bounds,
         cohorts,
         settle,
     })

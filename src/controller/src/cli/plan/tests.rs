@@ -21,6 +21,7 @@ fn errors() -> Watched {
         dispersion: Dispersion::try_new(1.0).unwrap(),
         per_second: 40.0,
         rates: vec![Share::try_new(0.005).unwrap()],
+        bounds: 1,
         cohorts: false,
         settle: Duration::ZERO,
     }
@@ -83,6 +84,17 @@ fn the_skip_comes_on_top_and_a_cohort_set_aside_takes_a_sixteenth() {
     // A conversion's lag, where it is longer.
     question.gates[0].settle = 5 * MINUTE;
     near(seconds(&question, 0, 1).1, 300.0 + 4_563.451_16);
+}
+
+#[test]
+fn one_bound_of_three_must_reach_three_times_as_much_though_only_its_rate_is_told() {
+    let mut question = question(vec![stage("5%", MINUTE)], vec![errors()]);
+    question.gates[0].measure = Measure::Slow;
+    let one = seconds(&question, 0, 1).0;
+    question.gates[0].bounds = 3;
+    // The median is H/J: H = ln 100 + 1, and ln 3 more.
+    let h = 100_f64.ln() + 1.0;
+    near(seconds(&question, 0, 1).0 / one, (h + 3_f64.ln()) / h);
 }
 
 #[test]
