@@ -215,6 +215,23 @@ fn a_step_that_sees_nothing_is_warned_of() {
 }
 
 #[test]
+fn errors_that_stay_below_the_floor_are_warned_of() {
+    let mut question = question(vec![stage("50%", 600 * MINUTE)], vec![errors()]);
+    let floor = Some(Share::DEFAULT_FLOOR);
+    question.gates[0].measure = Measure::Errors { floor, slo: None };
+    assert_eq!(warnings::all(&question, &forecast(&question)), Vec::<String>::new());
+    // Five times as many are .1 %, which is the floor; twenty times as many are above it.
+    question.gates[0].rates = vec![Share::try_new(0.0002).unwrap()];
+    let warned = warnings::all(&question, &forecast(&question));
+    assert_eq!(
+        warned,
+        [
+            "errors: up to 5x the canary's own rate is not above the floor, 0.1 %: that is held, and never rolled back"
+        ]
+    );
+}
+
+#[test]
 fn too_few_users_are_warned_of() {
     let mut question = question(vec![stage("1%", 600 * MINUTE)], vec![errors()]);
     question.users = Some(20_000);

@@ -1,6 +1,7 @@
 //! What is wrong with a plan: steps that cannot see what they are there for, and too few users.
 
 use serin_judge::Worse;
+use serin_judge::panel::Measure;
 use serin_rollout::Length;
 
 use super::forecast::{Because, Forecast, Place, Step, ratios};
@@ -20,6 +21,7 @@ pub(super) fn all(question: &Question, forecast: &Forecast) -> Vec<String> {
             warnings.extend(few_users(question, step, gate));
         }
     }
+    warnings.extend(question.gates.iter().filter_map(below_floor));
     for seen in &forecast.seen {
         let gate = question.gates.get(seen.gate);
         let step = seen.at.and_then(|(index, _)| forecast.steps.get(index));
@@ -76,6 +78,22 @@ fn blind(stage: &Stage, step: &Step, index: usize, gate: &Watched) -> Option<Str
         number(ratio),
         gate.name,
         minutes(when.ninety_seconds)
+    ))
+}
+
+/// Ratios of errors so rare that even so many of them are no reason to roll back: the times of the
+/// table are then those until the weight is held.
+fn below_floor(gate: &Watched) -> Option<String> {
+    let Measure::Errors { floor: Some(floor), .. } = gate.measure else { return None };
+    let rate = gate.rates.iter().map(|rate| rate.get()).fold(0.0, f64::max);
+    let below = ratios(gate.worse()).into_iter().filter(|ratio| rate * ratio <= floor.get());
+    let most = below.reduce(f64::max)?;
+    Some(format!(
+        "{}: up to {}x the canary's own rate is not above the floor, {} %: that is held, and never \
+         rolled back",
+        gate.name,
+        number(most),
+        number(floor.get() * 100.0)
     ))
 }
 
