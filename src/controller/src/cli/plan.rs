@@ -15,7 +15,7 @@ mod warnings;
 use core::time::Duration;
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::ensure;
 use serin_judge::Share;
 
 use super::{Exit, Failure, Output, block_on};
@@ -78,14 +78,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let requests_per_second = args.rps.unwrap_or_default();
         Traffic { requests_per_second, errors: args.error_rate, ..Traffic::default() }
     };
-    for rate in &args.rates {
-        if !release.gates.iter().any(|gate| gate.name == rate.gate) {
-            let names: Vec<&str> = release.gates.iter().map(|gate| gate.name.as_str()).collect();
-            let why = anyhow!("--rate {}: no such gate; there are {}", rate.gate, names.join(", "));
-            return Err(Failure::new(Exit::Usage, why));
-        }
-        traffic.gates.insert(rate.gate.clone(), (vec![rate.share], rate.per_second));
-    }
+    told(&release, &args.rates, &mut traffic).map_err(|why| Failure::new(Exit::Usage, why))?;
     let (question, unknown) = question::of(&release, &traffic, args.users);
     let forecast = forecast::forecast(&question);
     let mut warnings = unknown;
@@ -102,6 +95,23 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Adds what the command line says of single gates.
+fn told(release: &Release, rates: &[GateRate], traffic: &mut Traffic) -> anyhow::Result<()> {
+    // Of other gates nothing is reckoned: a rate of theirs is a slip.
+    let compare = release.gates.iter().filter(|gate| gate.ratio().is_some());
+    let names: Vec<&str> = compare.map(|gate| gate.name.as_str()).collect();
+    for GateRate { gate, share, per_second } in rates {
+        ensure!(!names.is_empty(), "--rate {gate}: no gate of the release compares the sides");
+        ensure!(
+            names.contains(&gate.as_str()),
+            "--rate {gate}: no such gate that compares the sides; there are {}",
+            names.join(", ")
+        );
+        traffic.gates.insert(gate.clone(), (vec![*share], *per_second));
+    }
+    Ok(())
 }
 
 /// Minutes, with a decimal where there are few.

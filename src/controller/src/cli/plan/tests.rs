@@ -1,14 +1,16 @@
 //! The forecast against the planning formula, worked by hand, and what is warned of.
 
 use core::time::Duration;
+use std::path::Path;
 
 use serin_judge::panel::Measure;
 use serin_judge::{Alpha, Dispersion, Margin, SetAside, Share};
 use serin_rollout::Length;
 
 use super::forecast::{Because, Blind, forecast};
-use super::question::{Question, Stage, Watched};
-use super::{minutes, number, thousands, warnings};
+use super::question::{Question, Stage, Traffic, Watched};
+use super::{minutes, number, thousands, told, warnings};
+use crate::release::Release;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -243,6 +245,39 @@ fn too_few_users_are_warned_of() {
     );
     question.users = Some(2_000_000);
     assert_eq!(warnings::all(&question, &forecast(&question)), Vec::<String>::new());
+}
+
+#[test]
+fn rates_are_told_of_gates_that_compare() {
+    let release = |gates: &str| {
+        let text = format!(
+            "apiVersion: serin.dev/v1alpha1
+kind: CanaryRelease
+metadata: {{name: shop}}
+spec:
+  version: v2
+  traffic: {{hosts: [a.example.com], stable: {{cluster: a}}, canary: {{cluster: b}}}}
+  assignment: {{identity: [{{header: x-user-id}}]}}
+  metrics: {{prometheus: {{address: \"http://127.0.0.1:9090\"}}}}
+  steps: [{{weight: 5%, bake: 10m}}]
+  gates: [{gates}]
+"
+        );
+        Release::parse(&text, Path::new("release.yaml")).unwrap()
+    };
+    let threshold = "{name: cpu, kind: threshold, query: cpu, samples: cpu, max: 1}";
+    let said = |gates: &str, rate: &str| {
+        let mut traffic = Traffic::default();
+        told(&release(gates), &[rate.parse().unwrap()], &mut traffic)
+            .map(|()| traffic.gates.len())
+            .map_err(|why| why.to_string())
+    };
+    let both = format!("{{name: errors, kind: errorRate}}, {threshold}");
+    assert_eq!(said(&both, "errors=1%"), Ok(1));
+    let why = "--rate cpu: no such gate that compares the sides; there are errors";
+    assert_eq!(said(&both, "cpu=1%"), Err(why.to_owned()));
+    let why = "--rate cpu: no gate of the release compares the sides";
+    assert_eq!(said(threshold, "cpu=1%"), Err(why.to_owned()));
 }
 
 #[test]
