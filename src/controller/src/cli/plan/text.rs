@@ -84,15 +84,11 @@ impl Page<'_> {
             number(gate.per_second),
             needs(gate)
         )?;
-        // A space after each cell stands where a bracket would.
-        let columns = |cells: Vec<String>| {
-            cells.iter().fold(String::new(), |row, cell| format!("{row}{cell:>16}"))
-        };
         let head = ratios(gate.worse()).map(|ratio| format!("{}x ", number(ratio)));
-        line(text, &format!("STEP  WEIGHT{}", columns(head.to_vec())))?;
+        line(text, &format!("STEP  WEIGHT{}", columns(head)))?;
         for step in &self.forecast.steps {
             let sights = step.sights.get(index).into_iter().flatten();
-            let cells = columns(sights.map(|sight| cell(sight, step)).collect());
+            let cells = columns(sights.map(|sight| cell(sight, step)));
             line(text, &format!("{:>4}  {:>6}{cells}", step.number, step.weight.to_string()))?;
         }
         Ok(())
@@ -147,6 +143,11 @@ fn needs(gate: &Watched) -> String {
     "; no number of users is enough for this margin".to_owned()
 }
 
+/// A row of cells; a space after each stands where a bracket would, and one always stands before.
+fn columns(cells: impl IntoIterator<Item = String>) -> String {
+    cells.into_iter().fold(String::new(), |row, cell| format!("{row} {cell:>15}"))
+}
+
 /// Ends a line without the spaces that nobody sees.
 fn line(text: &mut String, line: &str) -> fmt::Result {
     writeln!(text, "{}", line.trim_end())
@@ -191,4 +192,15 @@ const fn reason(why: Blind) -> &'static str {
 
 fn whole_seconds(seconds: f64) -> String {
     duration::format(core::time::Duration::from_secs_f64(seconds.round().clamp(0.0, 1e12)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_never_run_together() {
+        let row = columns(["2.2/2.2 ".to_owned(), "(696,921/1,520,728)".to_owned()]);
+        assert_eq!(row, "        2.2/2.2  (696,921/1,520,728)");
+    }
 }
