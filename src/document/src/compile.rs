@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::limits::{Limits, check_written};
+use crate::limits::{Limits, check_testers, check_written};
 use crate::lookup::{Hosts, Owners};
+use crate::token::Places;
 use crate::{
     CompiledRollout, Environment, Fault, HostPattern, Incoming, LeftOut, MarkName, Parsed,
     Revision, Rollout, RolloutName, sharing,
@@ -21,6 +22,8 @@ pub struct Compiled {
     mark: MarkName,
     incoming: Incoming,
     removable: Vec<MarkName>,
+    /// Where tokens of any of the rollouts stand.
+    token_places: Places,
     left_out: Vec<LeftOut>,
 }
 
@@ -40,6 +43,7 @@ impl Compiled {
             },
             mark,
             incoming,
+            token_places: Places::default(),
             left_out: Vec::new(),
         }
     }
@@ -60,7 +64,7 @@ impl Compiled {
                 Some(known) if known.revision > rollout.revision => Arc::clone(known),
                 _ => Arc::new(rollout),
             };
-            compiled.add(CompiledRollout::new(newest, &env.overrides), env, &mut limits);
+            compiled.add(CompiledRollout::new(newest, env), env, &mut limits);
         }
         compiled.removable = removable(&compiled);
         compiled
@@ -77,6 +81,7 @@ impl Compiled {
             mark: self.mark.clone(),
             incoming: self.incoming,
             removable: self.removable.clone(),
+            token_places: self.token_places.clone(),
             left_out: Vec::new(),
         }
     }
@@ -122,6 +127,11 @@ impl Compiled {
         &self.removable
     }
 
+    /// Where tokens stand.
+    pub(crate) const fn token_places(&self) -> &Places {
+        &self.token_places
+    }
+
     fn by_name(&self) -> HashMap<&RolloutName, &Arc<Rollout>> {
         self.rollouts.iter().map(|r| (r.name(), r.rollout())).collect()
     }
@@ -131,12 +141,14 @@ impl Compiled {
         let checked = self
             .check_hosts(&rollout, &hosts)
             .and_then(|()| check_written(&rollout))
+            .and_then(|()| check_testers(&rollout))
             .and_then(|()| limits.check(&rollout, hosts.len()));
         if let Err(fault) = checked {
             self.left_out.push(LeftOut::new(rollout.name().as_str(), fault));
             return;
         }
         limits.take(&rollout, hosts.len());
+        self.token_places.extend(rollout.token_places());
         for host in &hosts {
             for prefix in &rollout.rollout().paths {
                 self.hosts.insert(host, prefix, self.rollouts.len());

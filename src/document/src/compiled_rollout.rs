@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serin_assignment::{Bucket, Variant, Weight};
 
+use crate::token::Places;
 use crate::{
-    Clusters, Incoming, LatencyBounds, MarkName, Overrides, Revision, Rollout, RolloutName,
-    Tripwire, requirements,
+    Clusters, Environment, Incoming, LatencyBounds, MarkName, Revision, Rollout, RolloutName,
+    TesterKeys, Tripwire, requirements,
 };
 
 /// One rollout in force.
@@ -20,6 +21,8 @@ pub struct CompiledRollout {
     mark: MarkName,
     requires_unknown: bool,
     tripped: Switch,
+    keys: TesterKeys,
+    token_places: Places,
 }
 
 /// Off at first. A copy keeps its own.
@@ -33,7 +36,8 @@ impl Clone for Switch {
 }
 
 impl CompiledRollout {
-    pub(crate) fn new(rollout: Arc<Rollout>, overrides: &Overrides) -> Self {
+    pub(crate) fn new(rollout: Arc<Rollout>, env: &Environment) -> Self {
+        let overrides = &env.overrides;
         Self {
             metric_id: rollout.name.metric_id().into(),
             incoming: overrides.incoming.unwrap_or(rollout.incoming),
@@ -41,6 +45,8 @@ impl CompiledRollout {
             mark: overrides.mark.clone().unwrap_or_else(|| rollout.mark.clone()),
             requires_unknown: !rollout.requires.iter().all(|name| requirements::is_known(name)),
             tripped: Switch::default(),
+            keys: env.keys.clone(),
+            token_places: Places::of(&rollout.testers),
             rollout,
         }
     }
@@ -132,6 +138,23 @@ impl CompiledRollout {
     /// Turns that on or off: the one thing about a rollout in force that the document doesn't say.
     pub fn set_tripped(&self, tripped: bool) {
         self.tripped.0.store(tripped, Ordering::Relaxed);
+    }
+
+    /// The keys of its testers' tokens.
+    pub(crate) const fn tester_keys(&self) -> &TesterKeys {
+        &self.keys
+    }
+
+    /// Where its testers' tokens stand.
+    pub(crate) const fn token_places(&self) -> &Places {
+        &self.token_places
+    }
+
+    /// Whether testers need a signed token and no key is there to verify one, so that none can opt
+    /// in.
+    #[must_use]
+    pub fn lacks_keys(&self) -> bool {
+        !self.token_places.is_empty() && self.keys.is_empty()
     }
 
     /// Whether it requires what this module doesn't know, so that all its requests go to stable.

@@ -5,8 +5,10 @@ use core::cell::LazyCell;
 use serin_assignment::{Cohort, Variant, assign};
 
 use crate::request::Reader;
+use crate::tester::{self, Said};
+use crate::token::{Places, TakeOff};
 use crate::{
-    Anonymous, Compiled, CompiledRollout, Incoming, MAX_ID_BYTES, MarkName, Request, host,
+    Anonymous, Compiled, CompiledRollout, Incoming, MAX_ID_BYTES, MarkName, Refusals, Request, host,
 };
 
 /// What to do to a request and its response: one decision, or one for each of the rollouts that share it.
@@ -21,6 +23,7 @@ pub struct Decisions<'a> {
     /// path. Rollouts that share a request share its id, too, so they are not each one's own.
     pub set_cookies: Vec<String>,
     removable: &'a [MarkName],
+    token_places: &'a Places,
 }
 
 impl<'a> Decisions<'a> {
@@ -33,6 +36,14 @@ impl<'a> Decisions<'a> {
     /// nothing here wrote them.
     pub fn foreign(&self) -> impl Iterator<Item = &'a MarkName> {
         self.removable.iter().filter(|header| !self.iter().any(|own| own.writes(header)))
+    }
+
+    /// What has to be taken off the request, whatever became of it, so that no tester's token goes
+    /// upstream; none where the document has no place for tokens.
+    #[must_use]
+    pub fn take_off(&self) -> Option<TakeOff<'a>> {
+        let own = self.iter().filter_map(|own| Some(own.rollout?.rollout.token_places()));
+        TakeOff::new(self.token_places, own)
     }
 }
 
@@ -53,6 +64,8 @@ pub struct Decision<'a> {
     pub cohort: Option<Cohort>,
     /// The header that hands the cohort to the application, and what to do with it.
     pub cohort_header: Option<(&'a MarkName, Write<Cohort>)>,
+    /// The testers' tokens that were refused.
+    pub refused: Refusals,
 }
 
 impl Decision<'_> {
@@ -184,11 +197,12 @@ struct Choice {
     variant: Option<Variant>,
     reason: Reason,
     cohort: Option<Cohort>,
+    refused: Refusals,
 }
 
 impl Choice {
-    const fn plain(variant: Option<Variant>, reason: Reason) -> Self {
-        Self { variant, reason, cohort: None }
+    fn plain(variant: Option<Variant>, reason: Reason) -> Self {
+        Self { variant, reason, cohort: None, refused: Refusals::default() }
     }
 }
 
@@ -196,21 +210,24 @@ impl Compiled {
     /// Decides about a request. The document can't make this fail, nor can the request.
     pub fn decide<'a>(&'a self, request: &impl Request) -> Decisions<'a> {
         let reader = Reader::new(request);
-        let removable = self.removable();
+        let (removable, token_places) = (self.removable(), self.token_places());
         let Some((first, others)) = self.find(&reader) else {
             return Decisions {
                 first: self.no_rollout(),
                 others: Vec::new(),
                 set_cookies: Vec::new(),
                 removable,
+                token_places,
             };
         };
+        let mut set_cookies = Vec::new();
         let others = others.iter().filter_map(|index| self.rollout(*index));
         Decisions {
-            first: decide(first, &reader),
-            others: others.map(|other| decide(other, &reader)).collect(),
-            set_cookies: Vec::new(),
+            first: decide(first, &reader, &mut set_cookies),
+            others: others.map(|other| decide(other, &reader, &mut set_cookies)).collect(),
+            set_cookies,
             removable,
+            token_places,
         }
     }
 
@@ -227,6 +244,7 @@ impl Compiled {
             reason: Reason::NoRollout,
             cohort: None,
             cohort_header: None,
+            refused: Refusals::default(),
         }
     }
 
@@ -246,8 +264,12 @@ impl Compiled {
     }
 }
 
-fn decide<'a>(found: RolloutRef<'a>, reader: &Reader<'_, impl Request>) -> Decision<'a> {
-    let Choice { variant, reason, cohort } = choose(found.rollout, reader);
+fn decide<'a>(
+    found: RolloutRef<'a>,
+    reader: &Reader<'_, impl Request>,
+    set_cookies: &mut Vec<String>,
+) -> Decision<'a> {
+    let Choice { variant, reason, cohort, refused } = choose(found.rollout, reader, set_cookies);
     // One that was taken over is set, too: were it there twice, routes would go by neither.
     let write = variant.map_or(Write::Remove, Write::Set);
     let cohort_header = found.rollout.cohort_header().map(|header| {
@@ -267,10 +289,15 @@ fn decide<'a>(found: RolloutRef<'a>, reader: &Reader<'_, impl Request>) -> Decis
         reason,
         cohort,
         cohort_header,
+        refused,
     }
 }
 
-fn choose(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choice {
+fn choose(
+    rollout: &CompiledRollout,
+    reader: &Reader<'_, impl Request>,
+    set_cookies: &mut Vec<String>,
+) -> Choice {
     let stable = Some(Variant::Stable);
     if rollout.requires_unknown() {
         return Choice::plain(stable, Reason::Requires);
@@ -288,12 +315,13 @@ fn choose(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choic
     if let Some(reason) = rules.keep_out(reader) {
         return Choice::plain(stable, reason);
     }
-    match tester(rollout, reader) {
-        Some(Variant::Canary) => return Choice::plain(Some(Variant::Canary), Reason::OptIn),
-        Some(Variant::Stable) => return Choice::plain(stable, Reason::OptOut),
-        None => {}
-    }
-    by_user(rollout, reader)
+    let Said { variant, refused } = tester::ask(rollout, reader, set_cookies);
+    let choice = match variant {
+        Some(Variant::Canary) => Choice::plain(variant, Reason::OptIn),
+        Some(Variant::Stable) => Choice::plain(variant, Reason::OptOut),
+        None => by_user(rollout, reader),
+    };
+    Choice { refused, ..choice }
 }
 
 /// By who the user is: the lists, the segments, the hash.
@@ -325,7 +353,7 @@ fn by_hash(rollout: &CompiledRollout, id: &[u8]) -> Choice {
     let placed = assign(&rollout.rollout().salt, id);
     match rollout.place(placed.bucket) {
         None => Choice::plain(Some(Variant::Stable), Reason::OtherRange),
-        variant => Choice { variant, reason: Reason::Hash, cohort: Some(placed.cohort) },
+        variant => Choice { cohort: Some(placed.cohort), ..Choice::plain(variant, Reason::Hash) },
     }
 }
 
@@ -334,11 +362,6 @@ fn incoming(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Opt
         Incoming::Replace => None,
         Incoming::Keep => Variant::from_bytes(&reader.header(rollout.mark().as_str())?),
     }
-}
-
-fn tester(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Option<Variant> {
-    let testers = rollout.rollout().testers.iter();
-    testers.filter_map(|source| reader.value(source)).find_map(|said| Variant::from_bytes(&said))
 }
 
 fn anonymous(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choice {

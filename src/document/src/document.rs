@@ -7,7 +7,7 @@ use serin_assignment::{Salt, Weight};
 
 use crate::{
     Anonymous, Buckets, Clusters, FormatVersion, Host, HostPattern, IdentitySource, Incoming,
-    LatencyBounds, MarkName, PathPrefix, Revision, RolloutName, Rules, Tripwire,
+    LatencyBounds, MarkName, PathPrefix, Revision, RolloutName, Rules, Tester, Tripwire,
 };
 
 /// All rollouts that a proxy has to know, at one revision.
@@ -72,7 +72,7 @@ pub struct Rollout {
     pub rules: Rules,
     /// Where a tester says `canary` or `stable`, in order: the first that says either counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub testers: Vec<IdentitySource>,
+    pub testers: Vec<Tester>,
     /// What becomes of marks that requests bring along.
     pub incoming: Incoming,
     /// Whether this tier counts assignments and responses; one tier should, else a request counts

@@ -1,6 +1,6 @@
 //! What a proxy adds to the document.
 
-use crate::{Incoming, MarkName};
+use crate::{Incoming, MarkName, TesterKeys};
 
 /// What differs from proxy to proxy while the document is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub struct Environment {
     pub namespace: Option<String>,
     /// What the plugin's own configuration says.
     pub overrides: Overrides,
+    /// The keys of testers' tokens.
+    pub keys: TesterKeys,
 }
 
 /// What a plugin's own configuration says in place of every rollout.

@@ -54,6 +54,8 @@ pub struct Fault {
 impl Fault {
     /// The value of a field that is not there.
     pub(crate) const MISSING: &str = "missing";
+    /// What stands in the place of a value that may be a secret.
+    pub(crate) const HIDDEN: &str = "(not shown)";
 
     pub(crate) fn new(field: impl Into<String>, value: &str, rule: impl Into<String>) -> Self {
         // A place may hold keys that somebody else chose: no line ends into the log.

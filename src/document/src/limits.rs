@@ -2,6 +2,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
+use crate::token::Places;
 use crate::{CompiledRollout, Fault, IdentitySource, MarkName, Rollout, RolloutName};
 
 /// The most marks, and the most headers for cohorts, that one document may use: every request is
@@ -12,12 +13,38 @@ const MAX_WRITTEN: usize = 16;
 /// worker, where a few hostile kilobytes could else ask for gigabytes.
 const MAX_PAIRS: usize = 100_000;
 
+/// The most places of tokens in one document: every request is searched for each.
+const MAX_TOKEN_PLACES: usize = 32;
+
+/// A tester's token is taken off the request, and what is remembered is written here: neither is
+/// where the user's id stands.
+pub(crate) fn check_testers(compiled: &CompiledRollout) -> Result<(), Fault> {
+    let Rollout { identity, testers, .. } = compiled.rollout().as_ref();
+    for (index, tester) in testers.iter().enumerate() {
+        let remember = tester.remember.clone().map(IdentitySource::Cookie);
+        for (field, place) in [
+            ("signed", tester.signed.is_some().then_some(&tester.source)),
+            ("remember", remember.as_ref()),
+        ] {
+            if place.is_some_and(|place| identity.contains(place)) {
+                return Err(Fault::new(
+                    format!("testers[{index}].{field}"),
+                    "where an id stands",
+                    "a token is taken off before the request goes upstream, and a remembered choice has a cookie of its own, so neither stands where `identity` looks",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A request's mark and cohort are written here, so they can't say who sends it or what a tester
 /// wants: under `replace` anybody could forge it, under `keep` it has been read already.
 pub(crate) fn check_written(compiled: &CompiledRollout) -> Result<(), Fault> {
     let Rollout { identity, testers, rules, .. } = compiled.rollout().as_ref();
     let is_read = |header: &MarkName| {
         let is_it = |source: &IdentitySource| matches!(source, IdentitySource::Header(name) if name.as_str() == header.as_str());
+        let testers = testers.iter().map(|tester| &tester.source);
         identity.iter().chain(testers).chain(rules.sources()).any(is_it)
     };
     let written = [("mark", Some(compiled.mark())), ("cohortHeader", compiled.cohort_header())];
@@ -41,6 +68,7 @@ pub(crate) struct Limits {
     marks: HashSet<MarkName>,
     cohort_headers: HashSet<MarkName>,
     metric_ids: HashMap<Box<str>, RolloutName>,
+    token_places: Places,
     pairs: usize,
 }
 
@@ -51,6 +79,7 @@ impl Limits {
             marks: HashSet::new(),
             cohort_headers: HashSet::new(),
             metric_ids: HashMap::new(),
+            token_places: Places::default(),
             pairs: 0,
         }
     }
@@ -67,6 +96,7 @@ impl Limits {
                 ),
             ));
         }
+        self.check_token_places(compiled)?;
         let pairs = hosts * compiled.rollout().paths.len();
         if self.pairs + pairs > MAX_PAIRS {
             return Err(Fault::new(
@@ -85,7 +115,23 @@ impl Limits {
         self.marks.insert(compiled.mark().clone());
         self.cohort_headers.extend(compiled.cohort_header().cloned());
         self.metric_ids.insert(compiled.metric_id().into(), compiled.name().clone());
+        self.token_places.extend(compiled.token_places());
         self.pairs += hosts * compiled.rollout().paths.len();
+    }
+
+    fn check_token_places(&self, compiled: &CompiledRollout) -> Result<(), Fault> {
+        if compiled.token_places().is_empty() {
+            return Ok(());
+        }
+        let mut places = self.token_places.clone();
+        places.extend(compiled.token_places());
+        if places.len() <= MAX_TOKEN_PLACES {
+            return Ok(());
+        }
+        let rule = format!(
+            "a document has at most {MAX_TOKEN_PLACES} places for tokens, since every request is searched for each"
+        );
+        Err(Fault::new("testers", &format!("{} places", places.len()), rule))
     }
 
     /// Few headers, each of which means one thing on every path: else one rollout's mark would be

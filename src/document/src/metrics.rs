@@ -15,6 +15,8 @@ pub const RESPONSES: &str = "serin_responses";
 /// Counter: requests by the side whose clusters they were sent to, by [`ID`], [`ROLLOUT`],
 /// [`VARIANT`] and [`SERVED_BY`].
 pub const SERVED: &str = "serin_served";
+/// Counter: testers' tokens that were refused, by [`ID`], [`ROLLOUT`] and [`REASON`].
+pub const TOKENS_REFUSED: &str = "serin_tokens_refused";
 /// Gauge: 1 where a proxy's limit on names kept some of a rollout's counts from being exported; by
 /// [`ID`] and [`ROLLOUT`].
 pub const EVIDENCE_CAPPED: &str = "serin_evidence_capped";
@@ -43,7 +45,8 @@ pub const ID: &str = "id";
 pub const ROLLOUT: &str = "rollout";
 /// Tag: `canary`, `stable`, or [`UNMARKED`].
 pub const VARIANT: &str = "variant";
-/// Tag: why, as [`Reason::as_str`](crate::Reason::as_str) has it.
+/// Tag: why, as [`Reason::as_str`](crate::Reason::as_str) or
+/// [`Refusal::as_str`](crate::token::Refusal::as_str) has it.
 pub const REASON: &str = "reason";
 /// Tag: the user's cohort, 0 to 15, or [`NO_COHORT`].
 pub const COHORT: &str = "cohort";

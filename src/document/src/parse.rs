@@ -9,7 +9,7 @@ use crate::node::{Fields, Node, Unknown};
 use crate::{
     Anonymous, Buckets, CookieName, Document, Fault, FormatVersion, HeaderName, Host,
     IdentitySource, Incoming, LeftOut, MarkName, ParameterName, PathPrefix, Refused, Revision,
-    Rollout, RolloutName, buckets, clusters, latency, rules, tripwire,
+    Rollout, RolloutName, buckets, clusters, latency, rules, tester, tripwire,
 };
 
 /// The largest document, in bytes: some 10,000 rollouts, and little beside what a VM may hold.
@@ -60,6 +60,10 @@ pub(crate) enum Revisions {
 /// break a rule at the top level.
 pub fn parse(json: &[u8]) -> Result<Parsed, Refused> {
     let (version, mut fields) = open(json)?;
+    fields.refuse(
+        "testerKeys",
+        "keys stand in the plugin's own configuration or in SERIN_TESTER_KEYS, never in a document",
+    )?;
     let parsed = document(version, &mut fields, Revisions::Required)?;
     fields.close(DOCUMENT_FIELDS)?;
     Ok(parsed)
@@ -183,7 +187,7 @@ fn rollout_fields(mut fields: Fields, revisions: Revisions) -> Result<Rollout, F
             sources,
         )?,
         anonymous: fields.optional("anonymous", Node::text::<Anonymous>)?.unwrap_or_default(),
-        testers: fields.optional("testers", sources)?.unwrap_or_default(),
+        testers: fields.optional("testers", tester::read)?.unwrap_or_default(),
         incoming: fields.optional("incoming", Node::text::<Incoming>)?.unwrap_or_default(),
         count: fields.optional("count", Node::flag)?.unwrap_or(true),
         mark: fields.optional("mark", Node::text::<MarkName>)?.unwrap_or_default(),

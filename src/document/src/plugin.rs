@@ -11,10 +11,10 @@ pub use source::{Authority, ClusterName, SourceConfig, SourcePath, WhenStale};
 
 use crate::node::{Fields, Node};
 use crate::parse::{Revisions, document, open};
-use crate::{Fault, Incoming, MarkName, Overrides, Parsed, Refused};
+use crate::{Fault, Incoming, MarkName, Overrides, Parsed, Refused, TesterKeys};
 
 const FIELDS: &str =
-    "formatVersion, incoming, count, mark, and either source or revision and rollouts";
+    "formatVersion, incoming, count, mark, testerKeys, and either source or revision and rollouts";
 
 /// Why bytes are no plugin configuration. [`Refused::is_json`] says what to do with them.
 pub type ConfigRefused = Refused;
@@ -28,6 +28,8 @@ pub enum PluginConfig {
         parsed: Parsed,
         /// What it says in place of every rollout.
         overrides: Overrides,
+        /// The keys of testers' tokens; none where they stand in the VM's environment, if anywhere.
+        keys: Option<TesterKeys>,
     },
     /// Where to get the document.
     Source {
@@ -35,6 +37,8 @@ pub enum PluginConfig {
         source: SourceConfig,
         /// What holds in place of what the document says.
         overrides: Overrides,
+        /// The keys of testers' tokens, which no source is asked for.
+        keys: Option<TesterKeys>,
     },
 }
 
@@ -46,6 +50,7 @@ pub enum PluginConfig {
 pub fn parse(json: &[u8]) -> Result<PluginConfig, ConfigRefused> {
     let (version, mut fields) = open(json)?;
     let overrides = overrides(&mut fields)?;
+    let keys = fields.optional("testerKeys", TesterKeys::from_node)?;
     let source = fields.optional("source", source::read)?;
     let config = match source {
         Some(_) if fields.has("rollouts") => {
@@ -56,10 +61,10 @@ pub fn parse(json: &[u8]) -> Result<PluginConfig, ConfigRefused> {
             )
             .into());
         }
-        Some(source) => PluginConfig::Source { source, overrides },
+        Some(source) => PluginConfig::Source { source, overrides, keys },
         None if fields.has("rollouts") => {
             let parsed = document(version, &mut fields, Revisions::Optional)?;
-            PluginConfig::Inline { parsed, overrides }
+            PluginConfig::Inline { parsed, overrides, keys }
         }
         None => {
             return Err(Fault::missing(

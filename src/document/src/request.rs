@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 
 use crate::path::{Target, cut};
-use crate::{IdentitySource, percent};
+use crate::{CookieName, IdentitySource, percent};
 
 /// The longest id, in bytes; a request with a longer one counts as anonymous. Ids are names,
 /// numbers and UUIDs: what is longer is a token or an attack, and would be hashed at its price.
@@ -49,14 +49,22 @@ impl<'r, R: Request> Reader<'r, R> {
         Target::read(self.path.get_or_init(|| self.request.header(":path").unwrap_or_default()))
     }
 
+    /// The first cookie of a name, its value as sent.
+    pub(crate) fn cookie(&self, name: &CookieName) -> Option<&[u8]> {
+        let sent = self.cookies.get_or_init(|| self.request.header("cookie")).as_deref()?;
+        cookie(sent, name.as_str().as_bytes())
+    }
+
+    /// The time of day, which the proxy has to be asked for.
+    pub(crate) fn now(&self) -> Duration {
+        self.request.now()
+    }
+
     /// The value at a source; absent and empty are told apart.
     pub(crate) fn value(&self, source: &IdentitySource) -> Option<Cow<'_, [u8]>> {
         match source {
             IdentitySource::Header(name) => self.header(name.as_str()),
-            IdentitySource::Cookie(name) => {
-                let sent = self.cookies.get_or_init(|| self.request.header("cookie")).as_deref()?;
-                cookie(sent, name.as_str().as_bytes()).map(Cow::Borrowed)
-            }
+            IdentitySource::Cookie(name) => self.cookie(name).map(Cow::Borrowed),
             IdentitySource::Query(name) => parameter(self.target().query, name.as_str().as_bytes()),
         }
     }

@@ -113,10 +113,9 @@ impl RequestHeaders for Request {
         HeaderBlock::new(imports::request_headers())
     }
 
-    fn set(&self, name: &str, value: &str) {
-        let value = Some(value.as_bytes());
+    fn set(&self, name: &str, value: &[u8]) {
         // The SDK returns no error here.
-        let _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, value);
+        let _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value));
     }
 
     fn remove(&self, name: &str) {
@@ -200,6 +199,10 @@ impl Host for Proxy {
         };
         // The SDK returns no error here.
         let _ = hostcalls::log(level, line);
+    }
+
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        imports::variable(name)
     }
 
     fn property(&self, path: &[&str]) -> Option<String> {

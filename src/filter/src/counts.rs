@@ -8,7 +8,8 @@ use core::cell::RefCell;
 
 use hashbrown::HashMap;
 use serin_assignment::Variant;
-use serin_document::{CompiledRollout, Reason, metrics};
+use serin_document::token::Refusal;
+use serin_document::{CompiledRollout, Reason, Refusals, metrics};
 
 use crate::host::Host;
 use crate::metrics::{Metrics, Purpose};
@@ -43,6 +44,8 @@ struct RolloutCounts {
     name: String,
     metric_id: String,
     cells: [u64; CELLS],
+    /// Refused tokens, by reason.
+    refused: [u64; Refusal::ALL.len()],
     changed: bool,
 }
 
@@ -74,6 +77,7 @@ impl Counts {
             name: name.to_owned(),
             metric_id: rollout.metric_id().to_owned(),
             cells: [0; CELLS],
+            refused: [0; Refusal::ALL.len()],
             changed: false,
         });
         self.places.borrow_mut().insert(name.to_owned(), place);
@@ -95,6 +99,18 @@ impl Counts {
         }
     }
 
+    /// Counts a request's refused tokens.
+    pub fn add_refused(&self, slot: Slot, refused: Refusals) {
+        if let Some(rollout) = self.rollouts.borrow_mut().get_mut(slot.assignments) {
+            for (reason, count) in refused.iter() {
+                if let Some(cell) = rollout.refused.get_mut(reason as usize) {
+                    *cell += u64::from(count);
+                    rollout.changed = true;
+                }
+            }
+        }
+    }
+
     /// Adds what has come together since the last time to the proxy's counters.
     pub fn flush(&self, host: &impl Host, metrics: &mut Metrics) {
         let names = SIDES.iter().flat_map(|side| Reason::ALL.map(|reason| (*side, reason)));
@@ -110,6 +126,18 @@ impl Counts {
                         (metrics::REASON, reason.as_str()),
                     ];
                     let name = metrics::tagged(metrics::ASSIGNMENTS, &tags);
+                    metrics.increment(host, Purpose::Count, &name, count);
+                }
+            }
+            for (reason, cell) in Refusal::ALL.into_iter().zip(&mut rollout.refused) {
+                let count = core::mem::take(cell);
+                if count > 0 {
+                    let tags = [
+                        (metrics::ID, rollout.metric_id.as_str()),
+                        (metrics::ROLLOUT, &rollout.name),
+                        (metrics::REASON, reason.as_str()),
+                    ];
+                    let name = metrics::tagged(metrics::TOKENS_REFUSED, &tags);
                     metrics.increment(host, Purpose::Count, &name, count);
                 }
             }

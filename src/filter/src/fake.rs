@@ -35,6 +35,7 @@ struct World {
     writes: u32,
     shared: BTreeMap<String, (Vec<u8>, u32)>,
     properties: BTreeMap<String, String>,
+    variables: BTreeMap<String, Vec<u8>>,
     metrics: Vec<(String, u64)>,
     metric_places: BTreeMap<(Kind, String), usize>,
     log: Vec<String>,
@@ -70,6 +71,11 @@ impl Proxy {
 
     pub(crate) fn set_property(&self, path: &str, value: &str) {
         self.0.borrow_mut().properties.insert(path.to_owned(), value.to_owned());
+    }
+
+    /// Sets a variable of the environment of each of its VMs.
+    pub(crate) fn set_variable(&self, name: &str, value: &str) {
+        self.0.borrow_mut().variables.insert(name.to_owned(), value.into());
     }
 
     pub(crate) fn metric(&self, name: &str) -> Option<u64> {
@@ -156,6 +162,10 @@ impl Host for FakeVm {
 
     fn log(&self, _: Level, line: &str) {
         self.world.borrow_mut().log.push(line.to_owned());
+    }
+
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        self.world.borrow().variables.get(name).cloned()
     }
 
     fn property(&self, path: &[&str]) -> Option<String> {

@@ -163,6 +163,8 @@ pub trait Host {
     fn set_tick_period(&self, period: Duration);
     /// Writes a line to the proxy's log.
     fn log(&self, level: Level, line: &str);
+    /// A variable of the VM's environment; `None` where it is not set.
+    fn variable(&self, name: &str) -> Option<Vec<u8>>;
     /// A property as text, such as `["xds", "node", "id"]`; `None` where it is absent or no UTF-8.
     fn property(&self, path: &[&str]) -> Option<String>;
 
@@ -212,7 +214,7 @@ pub trait RequestHeaders {
     /// All headers, read at once: that costs no more than one header read by itself.
     fn all(&self) -> HeaderBlock;
     /// Sets a header in place of all of that name.
-    fn set(&self, name: &str, value: &str);
+    fn set(&self, name: &str, value: &[u8]);
     /// Removes all headers of a name.
     fn remove(&self, name: &str);
     /// A property by the parts of its path, with a zero byte between them; `None` where it is

@@ -21,6 +21,7 @@ mod fake;
 pub mod gauges;
 pub mod headers;
 pub mod host;
+pub mod keys;
 pub mod metrics;
 pub mod plugin;
 pub mod responses;

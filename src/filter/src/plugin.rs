@@ -4,10 +4,11 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use serin_document::plugin::{ConfigRefused, PluginConfig, SourceConfig, WhenStale, parse};
-use serin_document::{Compiled, Environment, LeftOut, Overrides};
+use serin_document::{Compiled, Environment, LeftOut, Overrides, TesterKeys};
 
 use crate::answer::{Answered, Outcome};
 use crate::host::{Answer, Host, Level, Moment, Token};
+use crate::keys::{self, Lack};
 use crate::serving::Serving;
 use crate::shared::SourceKeys;
 use crate::shared::document::{Head, load};
@@ -36,6 +37,7 @@ pub struct Plugin {
     /// What was found in the configuration, until it is reported. A VM that only checks a
     /// configuration never ticks: shared data must see nothing of it.
     verdict: Option<Verdict>,
+    lack: Lack,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,15 @@ impl Plugin {
     pub fn new(vm: Rc<Vm>, root: u32) -> Self {
         let document = Rc::new(Compiled::empty(&Environment::default()));
         let serving = Rc::new(Serving::new(document, false, vm.counts()));
-        Self { vm, root, name: String::new(), mode: Mode::Inline, serving, verdict: None }
+        Self {
+            vm,
+            root,
+            name: String::new(),
+            mode: Mode::Inline,
+            serving,
+            verdict: None,
+            lack: Lack::default(),
+        }
     }
 
     /// What the next request is decided by.
@@ -90,15 +100,16 @@ impl Plugin {
         };
         host.set_tick_period(TICK);
         match config {
-            Ok(PluginConfig::Inline { parsed, overrides }) => {
-                let compiled = Compiled::compile(parsed, None, &environment(host, overrides));
-                let lines = left_out(&compiled, &format!("plugin \"{}\"", self.name));
+            Ok(PluginConfig::Inline { parsed, overrides, keys }) => {
+                let (env, mut lines) = self.environment(host, overrides, keys);
+                let compiled = Compiled::compile(parsed, None, &env);
+                lines.extend(left_out(&compiled, &format!("plugin \"{}\"", self.name)));
                 self.verdict = Some(Verdict { refused: false, lines });
                 self.take_inline(Rc::new(compiled), true);
             }
-            Ok(PluginConfig::Source { source, overrides }) => {
-                self.verdict = Some(Verdict::default());
-                let env = environment(host, overrides);
+            Ok(PluginConfig::Source { source, overrides, keys }) => {
+                let (env, lines) = self.environment(host, overrides, keys);
+                self.verdict = Some(Verdict { refused: false, lines });
                 let good = self.vm.good(&self.name);
                 let previous = good.and_then(|good| good.for_source(host, &source, &env));
                 self.take_source(host, source, env, previous);
@@ -112,8 +123,8 @@ impl Plugin {
                     }
                     Some(Good { document, source: None, .. }) => self.take_inline(document, false),
                     None => {
-                        let env = environment(host, Overrides::default());
-                        self.take_inline(Rc::new(Compiled::empty(&env)), false);
+                        let empty = Compiled::empty(&Environment::default());
+                        self.take_inline(Rc::new(empty), false);
                     }
                 }
             }
@@ -131,6 +142,7 @@ impl Plugin {
             self.vm.count_refused(host);
         }
         self.refresh(host, now);
+        self.lack.report(host, &self.name, self.serving.document());
         if let Mode::Source(source) = &mut self.mode {
             if self.vm.is_replaced(self.root) {
                 source.poller.stop(host);
@@ -242,6 +254,24 @@ impl Plugin {
         }
     }
 
+    /// What this proxy adds to documents, and what there is to say about it.
+    fn environment(
+        &self,
+        host: &impl Host,
+        overrides: Overrides,
+        own: Option<TesterKeys>,
+    ) -> (Environment, Vec<String>) {
+        let namespace = host.property(&["xds", "node", "metadata", "NAMESPACE"]);
+        let (keys, lines) = match keys::keys(host, own) {
+            Ok(keys) => (keys, Vec::new()),
+            Err(fault) => {
+                let line = format!("plugin \"{}\": no key for testers' tokens: {fault}", self.name);
+                (TesterKeys::default(), vec![line])
+            }
+        };
+        (Environment { namespace, overrides, keys }, lines)
+    }
+
     fn refusal(&self, bytes: &[u8], refused: &ConfigRefused) -> String {
         let name = &self.name;
         if bytes.is_empty() {
@@ -308,10 +338,6 @@ fn plugin_name(host: &impl Host) -> String {
 fn plugin_hash(name: &str) -> String {
     // Reading from memory cannot fail, so the other arm is never taken.
     format!("{:08x}", murmur3::murmur3_32(&mut name.as_bytes(), 0).unwrap_or_default())
-}
-
-fn environment(host: &impl Host, overrides: Overrides) -> Environment {
-    Environment { namespace: host.property(&["xds", "node", "metadata", "NAMESPACE"]), overrides }
 }
 
 fn left_out(document: &Compiled, of: &str) -> Vec<String> {

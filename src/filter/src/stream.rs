@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 
 use serin_assignment::Variant;
+use serin_document::token::{CutCookies, TakeOff};
 use serin_document::{Decision, Decisions, Request, Write};
 
 use crate::class::{Protocol, classify};
@@ -17,6 +18,9 @@ use crate::serving::Serving;
 /// The numbers of the cohorts as a header carries them.
 const COHORTS: [&str; 16] =
     ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];
+
+const COOKIE: &str = "cookie";
+const PATH: &str = ":path";
 
 /// What is left to count of a request until its stream ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,12 +57,16 @@ pub struct Marked {
 /// headers, at most one for each rollout that writes or removes the mark, one for the cohort where
 /// the application is told, one for each forged header of another rollout, and one for each of the
 /// other things that a rollout is configured to ask for. A header that already is as it should be
-/// costs none.
+/// costs none, and so does a request that carries no tester's token; taking one off costs one for
+/// each header that it stands in.
 #[must_use]
 pub fn mark(request: &impl RequestHeaders, serving: &Serving, counts: &Counts) -> Marked {
     let block = request.all();
     let mut decisions = serving.in_force().decide(&Asked { block: &block, request });
     write(request, &block, &decisions);
+    if let Some(tokens) = decisions.take_off() {
+        take_off(request, &block, &tokens);
+    }
     serving.asked();
     let set_cookies = core::mem::take(&mut decisions.set_cookies);
     let mut counted =
@@ -78,6 +86,9 @@ fn count(
     let found = decision.rollout.as_ref().filter(|found| found.rollout.count())?;
     let slot = serving.slot(found.index)?;
     counts.add(slot, decision.variant, decision.reason);
+    if !decision.refused.is_empty() {
+        counts.add_refused(slot, decision.refused);
+    }
     let variant = decision.variant;
     let evidence = variant.filter(|_| decision.is_evidence()).map(|variant| {
         let protocol = Protocol::of(block.header("content-type").as_deref());
@@ -147,6 +158,24 @@ impl<R: RequestHeaders> Request for Asked<'_, R> {
     }
 }
 
+/// Takes testers' tokens off.
+fn take_off(headers: &impl RequestHeaders, block: &HeaderBlock, tokens: &TakeOff<'_>) {
+    for name in tokens.headers() {
+        if block.values(name).any(|value| tokens.header_goes(name, value)) {
+            headers.remove(name);
+        }
+    }
+    match tokens.cut_cookies(block.values(COOKIE)) {
+        Some(CutCookies::Set(left)) => headers.set(COOKIE, &left),
+        Some(CutCookies::Remove) => headers.remove(COOKIE),
+        None => {}
+    }
+    let path = block.header(PATH).unwrap_or_default();
+    if let Some(path) = tokens.cut_path(&path) {
+        headers.set(PATH, &path);
+    }
+}
+
 fn write(headers: &impl RequestHeaders, block: &HeaderBlock, decisions: &Decisions<'_>) {
     for decision in decisions.iter() {
         let mark = decision.mark.as_str();
@@ -175,7 +204,7 @@ fn write_one<T>(
             let mut present = block.values(name);
             let is_right = present.next() == Some(right.as_bytes()) && present.next().is_none();
             if !is_right {
-                headers.set(name, right);
+                headers.set(name, right.as_bytes());
             }
         }
         Write::Remove => remove(headers, block, name),

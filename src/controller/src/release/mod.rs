@@ -19,7 +19,7 @@ use serin_assignment::Salt;
 use serin_document::plugin::ClusterName;
 use serin_document::{
     Anonymous, Buckets, Clusters, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix,
-    Revision, Rollout, RolloutName, Rules, Tripwire,
+    Revision, Rollout, RolloutName, Rules, Tester, Tripwire,
 };
 use serin_rollout::{Plan, Traffic, Version};
 
@@ -87,7 +87,7 @@ pub struct Assignment {
     /// What becomes of requests without an id.
     pub anonymous: Anonymous,
     /// Where a tester says `canary` or `stable`, in order.
-    pub testers: Vec<IdentitySource>,
+    pub testers: Vec<Tester>,
     /// Names the release to the hash.
     pub salt: Salt,
     /// The header that carries the mark.

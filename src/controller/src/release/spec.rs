@@ -1,7 +1,11 @@
 //! The shape of a release file. Values are still text here, so that every fault of a file can be
 //! told at once and with its rule.
 
+mod tester;
+
 use std::collections::BTreeMap;
+
+pub(super) use tester::{Signed, Tester};
 
 use serde::Deserialize;
 
@@ -81,7 +85,7 @@ pub(super) struct Assignment {
     pub(super) anonymous: Option<String>,
     /// Where a tester says `canary` or `stable`, in order.
     #[serde(default)]
-    pub(super) testers: Vec<Source>,
+    pub(super) testers: Vec<Tester>,
     /// Names the release to the hash; namespace, name and a hash of the version where it is
     /// absent, so that each version picks other users first.
     pub(super) salt: Option<String>,

@@ -157,7 +157,7 @@ fn faults_name_place_field_value_and_rule() {
             "17:16: spec.steps[1].weight: \"5%\": step 2 has a weight of 5%",
         ),
         ("bake: 10m, min", "bake: 10, min", "16:26: spec.steps[0].bake: \"10\": a duration is"),
-        ("bake: 10m, min", "bake: 1000h, min", "\"1000h\": from 0s to 672h"),
+        ("bake: 10m, min", "bake: 1000h, min", "\"1000h\": from 0s to 28d"),
         (
             "minRequests: 500",
             "minRequests: -1",

@@ -64,7 +64,7 @@ impl TesterKey {
     /// # Errors
     /// [`Invalid`], without the bytes, where they are fewer than 32 or more than 256.
     pub fn new(id: KeyId, secret: &[u8]) -> Result<Self, Invalid> {
-        let invalid = || Invalid { value: HIDDEN.to_owned(), rule: KEY_RULE.into() };
+        let invalid = || Invalid { value: Fault::HIDDEN.to_owned(), rule: KEY_RULE.into() };
         if !(MIN_BYTES..=MAX_BYTES).contains(&secret.len()) {
             return Err(invalid());
         }
@@ -110,9 +110,6 @@ impl fmt::Debug for TesterKey {
     }
 }
 
-/// What stands in an error in the place of what may be a key.
-const HIDDEN: &str = "(not shown)";
-
 /// The keys of a proxy or a file, each with an id of its own. The first one signs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TesterKeys(Arc<[TesterKey]>);
@@ -124,7 +121,7 @@ impl TesterKeys {
     /// [`Fault`], never with a key in it.
     pub fn read(text: &[u8], at: &str) -> Result<Self, Fault> {
         // What JSON's own reader says may quote the text.
-        let json = json::read(text).map_err(|_| Fault::new(at, HIDDEN, LIST_RULE))?;
+        let json = json::read(text).map_err(|_| Fault::new(at, Fault::HIDDEN, LIST_RULE))?;
         Self::from_node(Node::new(json, at.to_owned(), Unknown::Refuse))
     }
 
@@ -182,7 +179,7 @@ fn key(node: Node) -> Result<TesterKey, Fault> {
 /// Whatever stands where a key would may be one in the wrong place.
 fn hide(mut fault: Fault) -> Fault {
     if fault.value != Fault::MISSING && fault.value != "[]" {
-        HIDDEN.clone_into(&mut fault.value);
+        Fault::HIDDEN.clone_into(&mut fault.value);
     }
     fault
 }

@@ -10,6 +10,7 @@
 //! token reads in one way only, and it stands in headers, cookies and query strings as it is.
 
 mod keys;
+mod places;
 mod read;
 
 use core::fmt;
@@ -19,6 +20,8 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serin_assignment::Variant;
 
 pub use keys::{KeyId, TesterKey, TesterKeys};
+pub(crate) use places::Places;
+pub use places::{CutCookies, TakeOff};
 pub use read::Token;
 
 use crate::checked::checked_text;

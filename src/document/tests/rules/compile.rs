@@ -18,7 +18,7 @@ fn at(revision: u64, rollouts: &[Value]) -> Parsed {
 
 fn env(incoming: Option<Incoming>, count: Option<bool>, mark: Option<&str>) -> Environment {
     let mark = mark.map(|name| MarkName::new(name).unwrap());
-    Environment { namespace: None, overrides: Overrides { incoming, count, mark } }
+    Environment { overrides: Overrides { incoming, count, mark }, ..Environment::default() }
 }
 
 #[test]

@@ -265,7 +265,7 @@ fn without_a_rollout_the_mark_goes_or_stays_by_the_plugins_own_word() {
     assert_eq!(decision.reason, Reason::NoRollout);
 
     let overrides = Overrides { incoming: Some(Incoming::Keep), ..Overrides::default() };
-    let env = Environment { namespace: None, overrides };
+    let env = Environment { overrides, ..Environment::default() };
     let keeping = Compiled::compile(parsed(&[rollout(json!({}))]), None, &env);
     assert_eq!(keeping.decide(&elsewhere).first.write, Write::Leave);
     let inside = user("bob").with("x-serin-variant", b"canary");

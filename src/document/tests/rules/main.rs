@@ -14,4 +14,5 @@ mod requests;
 mod round_trip;
 mod sharing;
 mod support;
+mod testers;
 mod tokens;

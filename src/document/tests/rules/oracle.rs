@@ -37,7 +37,8 @@ fn compiled(document: &Value, proxy: &Proxy) -> Compiled {
         count: None,
         mark: proxy.mark.map(|name| MarkName::new(name).unwrap()),
     };
-    let env = Environment { namespace: proxy.namespace.clone(), overrides };
+    let env =
+        Environment { namespace: proxy.namespace.clone(), overrides, ..Environment::default() };
     Compiled::compile(parsed, None, &env)
 }
 

@@ -96,7 +96,8 @@ fn a_sources_hash_is_that_of_where_it_is() {
 #[test]
 fn an_inline_document_needs_no_revisions() {
     let json = json!({"formatVersion": "1.0", "rollouts": [rollout(json!({"revision": null})), 5]});
-    let PluginConfig::Inline { parsed, overrides } = parse(json.to_string().as_bytes()).unwrap()
+    let PluginConfig::Inline { parsed, overrides, .. } =
+        parse(json.to_string().as_bytes()).unwrap()
     else {
         panic!("inline");
     };
@@ -152,4 +153,40 @@ fn anything_but_json_is_told_apart_from_json_that_is_no_configuration() {
 fn a_newer_minor_version_may_hold_more() {
     let json = r#"{"formatVersion": "1.3", "new": 1, "source": {"cluster": "serin", "newer": 2}}"#;
     assert!(matches!(parse(json.as_bytes()), Ok(PluginConfig::Source { .. })));
+}
+
+#[test]
+fn testers_keys_stand_in_a_plugins_own_configuration_alone() {
+    let secret = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=";
+    let keys = json!([{"id": "2026-11", "key": secret}]);
+    for what in [("source", json!({"cluster": "serin"})), ("rollouts", json!([]))] {
+        let mut json = json!({"formatVersion": "1.0", "testerKeys": keys});
+        json[what.0] = what.1;
+        let (PluginConfig::Inline { keys, .. } | PluginConfig::Source { keys, .. }) =
+            parse(json.to_string().as_bytes()).unwrap();
+        assert!(keys.unwrap().find("2026-11").is_some());
+    }
+    for (json, field) in [
+        (json!({"testerKeys": secret, "rollouts": []}), "testerKeys"),
+        (
+            json!({"testerKeys": [{"id": "a", "key": &secret[8..]}], "rollouts": []}),
+            "testerKeys[0].key",
+        ),
+        (json!({"testerkeys": keys, "rollouts": []}), "testerkeys"),
+    ] {
+        let mut json = json;
+        json["formatVersion"] = json!("1.0");
+        let refused = parse(json.to_string().as_bytes()).unwrap_err();
+        let Refused::Field(fault) = &refused else { panic!("{refused}") };
+        assert_eq!(fault.field, field, "{refused}");
+        assert!(!format!("{refused} {refused:?}").contains(&secret[8..20]), "{refused}");
+    }
+    // Whatever the version of a source's answer.
+    for version in ["1.0", "1.9"] {
+        let json = json!({
+            "formatVersion": version, "revision": 1, "rollouts": [], "testerKeys": keys,
+        });
+        let refused = serin_document::parse(json.to_string().as_bytes()).unwrap_err().to_string();
+        assert!(refused.starts_with("testerKeys: (not shown): keys stand in"), "{refused}");
+    }
 }

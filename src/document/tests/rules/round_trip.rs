@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use serin_assignment::{Salt, Weight};
 use serin_document::plugin::ClusterName;
 use serin_document::{
-    Anonymous, Buckets, Clusters, CookieName, Document, HeaderName, Host, HostPattern,
+    Anonymous, Audience, Buckets, Clusters, CookieName, Document, HeaderName, Host, HostPattern,
     IdentitySource, Incoming, LatencyBounds, MarkName, ParameterName, PathPrefix, Revision,
-    Rollout, RolloutName, Rules, Tripwire, UserHash, parse,
+    Rollout, RolloutName, Rules, Signed, Tester, Tripwire, UserHash, parse,
 };
 
 use crate::conditions::condition;
@@ -36,6 +36,27 @@ fn source() -> impl Strategy<Value = IdentitySource> {
         name.prop_map(|n| IdentitySource::Cookie(CookieName::new(&n).unwrap())),
         "[^\\p{Cc}]{1,10}".prop_map(|n| IdentitySource::Query(ParameterName::new(&n).unwrap())),
     ]
+}
+
+/// One audience for all, since one cookie remembers for one, and headers that mean nothing else.
+fn testers() -> impl Strategy<Value = Vec<Tester>> {
+    let audience = prop::option::of("[a-zA-Z0-9._/-]{1,64}");
+    let remember = prop::option::of("[a-zA-Z0-9_.-]{1,20}");
+    let places = prop::collection::vec((source(), remember), 0..8);
+    (places, audience).prop_map(|(places, audience)| {
+        let signed = audience.map(|text| Signed { audience: Audience::new(&text).unwrap() });
+        let tester = |(source, remember): (IdentitySource, Option<String>)| Tester {
+            source: match source {
+                IdentitySource::Header(name) => {
+                    IdentitySource::Header(HeaderName::new(&format!("x-try-{name}")).unwrap())
+                }
+                other => other,
+            },
+            signed: signed.clone(),
+            remember: remember.map(|name| CookieName::new(&name).unwrap()),
+        };
+        places.into_iter().map(tester).collect()
+    })
 }
 
 prop_compose! {
@@ -150,7 +171,7 @@ prop_compose! {
         (points, buckets) in share(),
         (canary_serves, count) in any::<(bool, bool)>(),
         identity in prop::collection::vec(source(), 0..8),
-        testers in prop::collection::vec(source(), 0..8),
+        testers in testers(),
         anonymous in prop::sample::select(vec![Anonymous::Stable, Anonymous::Random, Anonymous::Route]),
         incoming in prop::sample::select(vec![Incoming::Replace, Incoming::Keep]),
         mark in "x-[a-z0-9]{1,10}",

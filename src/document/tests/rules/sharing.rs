@@ -118,7 +118,7 @@ fn rollouts_that_would_get_in_each_others_way_are_left_out_with_the_rule() {
 
     // One mark for all, as a plugin's own configuration may say, is none of one's own.
     let overrides = Overrides { mark: Some(MarkName::default()), ..Overrides::default() };
-    let env = Environment { namespace: None, overrides };
+    let env = Environment { overrides, ..Environment::default() };
     let second = shared("second", "x-second", "30%", ["30%", "60%"]);
     let compiled = Compiled::compile(parsed(&[first, second]), None, &env);
     assert_eq!(only(compiled.left_out()).field, "mark");

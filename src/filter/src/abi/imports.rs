@@ -9,6 +9,8 @@ use proxy_wasm::types::{MapType, Status};
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
 unsafe extern "C" {
+    fn environ_get(variables: *mut *mut u8, bytes: *mut u8) -> u16;
+    fn environ_sizes_get(count: *mut usize, size: *mut usize) -> u16;
     fn clock_time_get(clock: u32, precision: u64, nanoseconds: *mut u64) -> u16;
     fn random_get(bytes: *mut u8, length: usize) -> u16;
 }
@@ -53,6 +55,26 @@ pub(super) fn random<const N: usize>() -> [u8; N] {
     // SAFETY: the pointer is to a live array of that length.
     unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
     bytes
+}
+
+/// A variable of the VM's environment. The standard library has none on this target.
+pub(super) fn variable(name: &str) -> Option<Vec<u8>> {
+    let (mut count, mut size) = (0, 0);
+    // SAFETY: both pointers are to live variables of the types that WASI states.
+    if unsafe { environ_sizes_get(&raw mut count, &raw mut size) } != 0 {
+        return None;
+    }
+    let (mut variables, mut bytes) = (vec![ptr::null_mut(); count], vec![0; size]);
+    // SAFETY: both pointers are to live arrays of the lengths that the proxy has just asked for.
+    if unsafe { environ_get(variables.as_mut_ptr(), bytes.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    // One after the other, each with a zero byte after it.
+    let mut all = bytes.split(|byte| *byte == 0);
+    let value = |variable: &[u8]| {
+        variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec)
+    };
+    all.find_map(value)
 }
 
 /// The request's headers as one block; empty where the proxy has none to give. The SDK's call

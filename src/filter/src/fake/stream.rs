@@ -65,11 +65,12 @@ impl RequestHeaders for FakeRequest {
         block(&pairs)
     }
 
-    fn set(&self, name: &str, value: &str) {
-        self.writes.borrow_mut().push(format!("{name}={value}"));
+    fn set(&self, name: &str, value: &[u8]) {
+        let text = String::from_utf8_lossy(value);
+        self.writes.borrow_mut().push(format!("{name}={text}"));
         let mut headers = self.headers.borrow_mut();
         headers.retain(|(known, _)| known != name);
-        headers.push((name.to_owned(), value.into()));
+        headers.push((name.to_owned(), value.to_vec()));
     }
 
     fn remove(&self, name: &str) {

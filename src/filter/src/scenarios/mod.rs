@@ -7,6 +7,7 @@ mod proof;
 mod requests;
 mod responses;
 mod sources;
+mod testers;
 #[cfg(feature = "tripwire")]
 mod tripwire;
 

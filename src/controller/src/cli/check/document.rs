@@ -18,7 +18,7 @@ pub(super) fn of_document(parsed: Parsed, file: &Path) -> Result<Meaning, Failur
 
 pub(super) fn of_plugin(config: PluginConfig, file: &Path) -> Result<Meaning, Failure> {
     let source = match config {
-        PluginConfig::Inline { parsed, overrides } => {
+        PluginConfig::Inline { parsed, overrides, .. } => {
             return compiled("plugin configuration", parsed, overrides, file);
         }
         PluginConfig::Source { source, .. } => source,
@@ -50,7 +50,7 @@ fn compiled(
     overrides: Overrides,
     file: &Path,
 ) -> Result<Meaning, Failure> {
-    let env = Environment { namespace: None, overrides };
+    let env = Environment { overrides, ..Environment::default() };
     let compiled = Compiled::compile(parsed, None, &env);
     if !compiled.left_out().is_empty() {
         let lines: Vec<String> = compiled

@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use serde_json::json;
-use serin_document::{IdentitySource, Tripwire, duration};
+use serin_document::{IdentitySource, Tester, Tripwire, duration};
 use serin_rollout::{Approval, Length, OnSuccess, Step};
 
 use super::{Meaning, gates};
@@ -56,7 +56,7 @@ fn text(release: &Release) -> String {
     line("identity", sources(&assignment.identity));
     line("anonymous", format!("{:?}", assignment.anonymous).to_lowercase());
     if !assignment.testers.is_empty() {
-        line("testers", sources(&assignment.testers));
+        line("testers", testers(&assignment.testers));
     }
     line("salt", assignment.salt.to_string());
     line("mark", assignment.mark.to_string());
@@ -170,15 +170,30 @@ fn joined<T: ToString>(items: &[T]) -> String {
 }
 
 fn sources(sources: &[IdentitySource]) -> String {
-    let one = |source: &IdentitySource| match source {
-        IdentitySource::Header(name) => format!("header {name}"),
-        IdentitySource::Cookie(name) => format!("cookie {name}"),
-        IdentitySource::Query(name) => format!("query {name}"),
-    };
     if sources.is_empty() {
         return "none".to_owned();
     }
-    sources.iter().map(one).collect::<Vec<_>>().join(", ")
+    sources.iter().map(source).collect::<Vec<_>>().join(", ")
+}
+
+fn source(source: &IdentitySource) -> String {
+    match source {
+        IdentitySource::Header(name) => format!("header {name}"),
+        IdentitySource::Cookie(name) => format!("cookie {name}"),
+        IdentitySource::Query(name) => format!("query {name}"),
+    }
+}
+
+/// `header x-serin-opt-in (signed for shop, remembered in serin-opt-in)`.
+fn testers(testers: &[Tester]) -> String {
+    let one = |tester: &Tester| {
+        let signed = tester.signed.as_ref().map(|signed| format!("signed for {}", signed.audience));
+        let remembered = tester.remember.as_ref().map(|cookie| format!("remembered in {cookie}"));
+        let how: Vec<String> = [signed, remembered].into_iter().flatten().collect();
+        let place = source(&tester.source);
+        if how.is_empty() { place } else { format!("{place} ({})", how.join(", ")) }
+    };
+    testers.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 const fn approval(approval: Approval) -> &'static str {

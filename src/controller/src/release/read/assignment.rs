@@ -20,7 +20,7 @@ pub(super) fn read(
     faults: &mut Faults,
 ) -> Option<Assignment> {
     let identity = sources(&spec.identity, &at.field("identity"), faults);
-    let testers = sources(&spec.testers, &at.field("testers"), faults);
+    let testers = super::testers::read(&spec.testers, &at.field("testers"), faults);
     let anonymous = spec.anonymous.as_deref().map_or(Some(Anonymous::default()), |text| {
         faults.parse(at.field("anonymous"), text, by_rule(str::parse))
     });

@@ -12,6 +12,7 @@ mod metrics;
 mod plan;
 mod prometheus;
 mod ratio;
+mod testers;
 mod traffic;
 mod tripwire;
 
@@ -178,17 +179,26 @@ fn acceptable_to_filters(release: &Release, at: &FieldPath, faults: &mut Faults)
     }
 }
 
-/// Where a release says what a field of the document's rollout does.
+/// Where a release says what a field of the document's rollout does: `spec.assignment.testers[1]`
+/// for `rollouts[0].testers[1]`.
 fn field_of_rollout(field: &str, spec: &FieldPath) -> FieldPath {
-    let name = field.rsplit('.').next().unwrap_or(field);
-    let name = name.split('[').next().unwrap_or(name);
-    match name {
-        "hosts" | "paths" => spec.field("traffic").field(name),
+    let field = field.strip_prefix("rollouts[0].").unwrap_or(field);
+    let name = field.split(['.', '[']).next().unwrap_or(field);
+    let mut path = match name {
+        "hosts" | "paths" => spec.field("traffic"),
         "identity" | "anonymous" | "testers" | "salt" | "mark" | "incoming" | "cohortHeader" => {
-            spec.field("assignment").field(name)
+            spec.field("assignment")
         }
-        _ => spec.clone(),
+        _ => return spec.clone(),
+    };
+    for part in field.split('.') {
+        let mut segments = part.split(['[', ']']).filter(|segment| !segment.is_empty());
+        path = segments.next().map_or(path.clone(), |key| path.field(key));
+        for index in segments.filter_map(|index| index.parse().ok()) {
+            path = path.index(index);
+        }
     }
+    path
 }
 
 /// A duration within limits, both inclusive.

@@ -164,7 +164,7 @@ fn faults_of_steps_and_evidence_are_told() {
             "spec.steps[1].detect: \"2x\": at 100% there is no other side",
         ),
         ("  steps:", "  evidence: {alpha: 1}\n  steps:", "spec.evidence.alpha: \"1\": the chance"),
-        ("  steps:", "  evidence: {skip: 25h}\n  steps:", "evidence.skip: \"25h\": from 0s to 24h"),
+        ("  steps:", "  evidence: {skip: 25h}\n  steps:", "evidence.skip: \"25h\": from 0s to 1d"),
         ("  steps:", "  evidence: {setAside: 3}\n  steps:", "evidence.setAside: \"3\": 0, 1 or 2"),
     ] {
         one_fault(from, to, expected);
@@ -274,7 +274,7 @@ fn a_threshold_is_checked_too() {
         ("query: up, min: 2, max: 1", "spec.gates[0].min: \"2\": not above max, which is 1"),
         ("query: up, max: .nan", "spec.gates[0].max: \".nan\": a number such as 0.8"),
         ("query: up, max: 1, minSamples: 5", "spec.gates[0].samples: missing: minSamples"),
-        ("query: up, max: 1, window: 1ms", "spec.gates[0].window: \"1ms\": from 1s to 24h"),
+        ("query: up, max: 1, window: 1ms", "spec.gates[0].window: \"1ms\": from 1s to 1d"),
         ("query: up, max: 1, lag: 1m", "spec.gates[0].lag: \"1m\": `threshold` has no such field"),
         ("query: 'up{v=\"{{varient}}\"}', max: 1", "`{{varient}}` is unknown"),
     ] {

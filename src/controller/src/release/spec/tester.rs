@@ -1,0 +1,23 @@
+//! Where testers choose their side.
+
+use serde::Deserialize;
+
+/// Exactly one of the first three.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::release) struct Tester {
+    pub(in crate::release) header: Option<String>,
+    pub(in crate::release) cookie: Option<String>,
+    pub(in crate::release) query: Option<String>,
+    /// Only a signed token counts there; the plain word does where it is absent.
+    pub(in crate::release) signed: Option<Signed>,
+    /// The cookie that keeps the choice for the browser's session; none where it is absent.
+    pub(in crate::release) remember: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::release) struct Signed {
+    /// For whom tokens are meant.
+    pub(in crate::release) audience: String,
+}

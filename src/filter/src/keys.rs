@@ -1,0 +1,43 @@
+//! The keys of testers' tokens: the plugin's own, else those in the VM's environment.
+
+use serin_document::token::KEYS_VARIABLE;
+use serin_document::{Compiled, Fault, TesterKeys};
+
+use crate::host::Host;
+use crate::verdict::Verdict;
+
+/// The keys that hold for a plugin with these of its own.
+///
+/// # Errors
+/// What is wrong with those in the environment, without showing one. A configuration is not judged
+/// by it, since its verdict depends on its own bytes alone.
+pub fn keys(host: &impl Host, own: Option<TesterKeys>) -> Result<TesterKeys, Fault> {
+    match (own, host.variable(KEYS_VARIABLE)) {
+        (Some(own), _) => Ok(own),
+        (None, Some(text)) => TesterKeys::read(&text, KEYS_VARIABLE),
+        (None, None) => Ok(TesterKeys::default()),
+    }
+}
+
+/// What has been said about rollouts whose testers need a token that no key can verify.
+#[derive(Debug, Default)]
+pub struct Lack(Option<Vec<String>>);
+
+impl Lack {
+    /// Says which rollouts of the document lack keys, once per proxy and again when it has changed.
+    pub fn report(&mut self, host: &impl Host, plugin: &str, document: &Compiled) {
+        let lacking = document.rollouts().iter().filter(|rollout| rollout.lacks_keys());
+        let names: Vec<String> = lacking.map(|rollout| rollout.name().to_string()).collect();
+        if self.0.as_ref() == Some(&names) {
+            return;
+        }
+        let line = format!(
+            "plugin \"{plugin}\": no key for testers' tokens, so nobody can opt in with one to {}: \
+             set testerKeys in the plugin's configuration or {KEYS_VARIABLE} in the VM's environment",
+            names.join(", ")
+        );
+        let lines = if names.is_empty() { Vec::new() } else { vec![line] };
+        Verdict { refused: false, lines }.report(host, &format!("keys.{plugin}"));
+        self.0 = Some(names);
+    }
+}
