@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup releases build wasm test test-releases demo demo-keep lint advisories bench bench-judge bench-detect clean
+.PHONY: help setup releases build wasm test test-releases fuzz soak demo demo-keep lint advisories bench bench-judge bench-detect clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -30,9 +30,22 @@ wasm: ## Build the filter: target/serin.wasm, and with tripwires: target/serin-t
 test: setup releases build wasm ## Run all tests, those on the real Envoy and Prometheus among them
 	$(call first-time,target/debug/deps/serin_tests-*,the tests)
 	@cargo test --quiet --workspace
+	@cargo xtask fuzz --seconds 6 --fixed
 
 test-releases: setup releases wasm ## Run the module and the examples on the Envoy releases of the last year
 	@cargo test --quiet --package serin-tests --test releases
+
+# How much of it is done, in percent.
+SOAK_PERCENT ?= 100
+
+soak: setup wasm ## Send Envoy 5 million hostile requests, and change everything under such a load
+	@cargo run --quiet --release --package serin-tests --bin soak -- $(SOAK_PERCENT)
+
+# Each target's time.
+FUZZ_SECONDS ?= 600
+
+fuzz: ## Run each fuzz target for ten minutes (FUZZ_SECONDS=60 for one)
+	@cargo xtask fuzz --seconds $(FUZZ_SECONDS)
 
 demo: setup build wasm ## Roll canaries out on a real Envoy, and watch what the judge makes of them
 	$(call first-time,target/release/demo,the demo)

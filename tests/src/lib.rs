@@ -25,6 +25,7 @@ pub mod rules;
 pub mod scratch;
 pub mod shop;
 pub mod site;
+pub mod soak;
 pub mod source;
 pub mod stats;
 pub mod stored;

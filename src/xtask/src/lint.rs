@@ -8,7 +8,7 @@ use crate::process;
 use crate::repository::Repository;
 use crate::toolchain::Toolchain;
 use crate::wasm::{self, Flavour, Warnings};
-use crate::{deny, layers, setup};
+use crate::{deny, fuzz, layers, setup};
 
 /// Runs the checks, the quick ones first.
 pub(crate) fn run(repository: &Repository) -> Result<()> {
@@ -25,6 +25,7 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
             .args(["--", "--deny", "warnings"]),
     )?;
     module(repository)?;
+    fuzz::lint(repository)?;
     deny::check(repository)
 }
 

@@ -4,6 +4,7 @@ mod apt;
 mod cache;
 mod deny;
 mod envoy;
+mod fuzz;
 mod layers;
 mod lint;
 mod process;
@@ -26,7 +27,12 @@ Usage: cargo xtask <step>
 
   setup       fetch Envoy, Prometheus and the Wasm standard library; write target/setup.json
   releases    fetch the Envoy releases of the last year; write target/releases.json
+<<<<<<< HEAD
   wasm        build the filter to target/serin.wasm, with tripwires to target/serin-tripwire.wasm
+=======
+  wasm        build the filter to target/serin.wasm
+  fuzz        run the fuzz targets; `cargo xtask fuzz --help`
+>>>>>>> 3346ce6 (Fuzz what comes from outside, and soak the real Envoy in hostile requests and changes)
   layers      check that dependencies point down only
   lint        formatting, clippy, layers, licences and sources
   advisories  check the dependencies against the advisory database (needs the network)
@@ -49,6 +55,7 @@ fn run(steps: &[String]) -> Result<()> {
         ["setup"] => setup::run(&repository).map(drop),
         ["releases"] => releases::run(&repository),
         ["wasm"] => wasm::run(&repository),
+        ["fuzz", args @ ..] => fuzz::run(&repository, args),
         ["layers"] => layers::run(&repository),
         ["lint"] => lint::run(&repository),
         ["advisories"] => deny::advisories(&repository),

@@ -1,0 +1,99 @@
+//! The fuzz targets: each takes bytes as they may come from outside, and panics where something is
+//! wrong. `targets/` hands them to libFuzzer.
+
+mod documents;
+mod proxy;
+mod requests;
+
+use serin_document::{Compiled, Environment, parse};
+use serin_filter::host::Answer;
+
+use crate::proxy::Lab;
+use crate::requests::{compare, lines, pairs};
+
+/// A document: what is accepted prints as it was read, and decides about requests.
+pub fn document(bytes: &[u8]) {
+    let Ok(parsed) = parse(bytes) else { return };
+    let printed = parsed.document.to_json();
+    let again = parse(printed.as_bytes());
+    assert!(
+        again.as_ref().is_ok_and(|again| again.document == parsed.document),
+        "{printed} is read as {again:?}"
+    );
+    let compiled = Compiled::compile(parsed, None, &Environment::default());
+    let newer = parse(bytes)
+        .map(|parsed| Compiled::compile(parsed, Some(&compiled), &Environment::default()));
+    assert_eq!(newer.map(|newer| newer.rollouts().len()).ok(), Some(compiled.rollouts().len()));
+    for request in requests::usual() {
+        let _ = compiled.decide(&requests::Asked(&request));
+    }
+}
+
+/// A plugin's configuration: the verdict is that on JSON, and the same every time.
+pub fn configuration(bytes: &[u8]) {
+    let is_json = std::str::from_utf8(bytes)
+        .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
+    let mut lab = Lab::new();
+    assert_eq!(lab.configure(bytes), is_json);
+    assert_eq!(lab.configure(bytes), is_json);
+    lab.tick();
+    for request in requests::usual() {
+        lab.mark(&request);
+    }
+    assert!(lab.configure(documents::SOURCE.as_bytes()));
+    lab.tick();
+}
+
+/// A block of headers: as it is where the first byte says so, else made of lines `name: value`.
+pub fn headers(bytes: &[u8]) {
+    match bytes.split_first() {
+        Some((0, block)) => {
+            if let Some(request) = pairs(block) {
+                compare(&request);
+            }
+        }
+        _ => compare(&lines(bytes)),
+    }
+}
+
+/// A `cookie` header.
+pub fn cookies(bytes: &[u8]) {
+    compare(&requests::with("cookie", bytes));
+}
+
+/// A `:path`, with query and fragment.
+pub fn query(bytes: &[u8]) {
+    compare(&requests::with(":path", bytes));
+}
+
+/// A source's answer. The first byte says which status and entity tag it has, the second whether
+/// it tells its length rightly; whatever it is, the document before goes on or a newer one comes.
+pub fn answer(bytes: &[u8]) {
+    let [kind, length, body @ ..] = bytes else { return };
+    let status: Option<&[u8]> = match kind % 5 {
+        0 | 1 => Some(b"200"),
+        2 => Some(b"304"),
+        3 => Some(body.get(..3).unwrap_or(body)),
+        _ => None,
+    };
+    let body_size = match length {
+        0..=127 => body.len(),
+        128..=191 => body.len() / 2,
+        _ => usize::MAX / usize::from(*length),
+    };
+    let etag = (kind & 128 != 0).then(|| body.to_vec());
+    let mut lab = Lab::new();
+    assert!(lab.configure(documents::SOURCE.as_bytes()));
+    lab.tick();
+    let first =
+        Answer { status: Some(b"200".to_vec()), etag: None, body_size: documents::FIRST.len() };
+    lab.answer(&first, documents::FIRST.as_bytes());
+    let before = lab.revision();
+    assert!(before.is_some(), "the first answer is a good one");
+    lab.pass_a_minute();
+    lab.answer(&Answer { status: status.map(<[u8]>::to_vec), etag, body_size }, body);
+    assert!(lab.revision() >= before, "revisions only rise");
+    for request in requests::usual() {
+        lab.mark(&request);
+    }
+}
