@@ -18,8 +18,9 @@ const FLAGS: &str = "response_flags";
 const GRPC_STATUS: &str = "grpc_response_status";
 const PROTOCOL: &str = "request_protocol";
 
-/// Envoy's flag for a stream that the caller ended first.
-const CALLER_LEFT: &str = "DC";
+/// Envoy's flags for a stream that the caller ended first, as the filter knows them: the connection
+/// went, the stream was reset, or what came was no HTTP any more.
+const CALLER_LEFT: [&str; 3] = ["DC", "DR", "DPE"];
 
 /// gRPC's codes for failures of the server: unknown, deadline exceeded, resource exhausted,
 /// unimplemented, internal, unavailable, data loss.
@@ -78,7 +79,7 @@ fn class(labels: &Labels) -> Option<Class> {
     let label = |name: &str| labels.get(name).map_or("", String::as_str);
     let code = label(CODE);
     // Without any answer nobody was there any more to get one.
-    if code == "0" || label(FLAGS).split(',').any(|flag| flag == CALLER_LEFT) {
+    if code == "0" || label(FLAGS).split(',').any(|flag| CALLER_LEFT.contains(&flag)) {
         return None;
     }
     let status = label(GRPC_STATUS);

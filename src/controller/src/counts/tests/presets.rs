@@ -216,8 +216,11 @@ fn istios_requests_fail_by_code_or_by_grpc_status() {
         )
     };
     let code = |version, code| of("istio_requests_total", version, &[("response_code", code)]);
-    let left =
-        of("istio_requests_total", "v2", &[("response_code", "0"), ("response_flags", "DC")]);
+    let left = |protocol, code, flags| {
+        let more =
+            [("request_protocol", protocol), ("response_code", code), ("response_flags", flags)];
+        of("istio_requests_total", "v2", &more)
+    };
     let all = counted(
         &errors(counts.clone()),
         &[
@@ -227,7 +230,10 @@ fn istios_requests_fail_by_code_or_by_grpc_status() {
             (grpc("5"), 20.0),
             (grpc("14"), 2.0),
             (grpc(""), 4.0),
-            (left, 1000.0),
+            (left("http", "0", "DC"), 1000.0),
+            // Its caller cancelled it: by the status alone it would have failed.
+            (left("grpc", "200", "DR"), 1000.0),
+            (left("http", "200", "DPE,UR"), 1000.0),
             (code("v1", "404"), 300.0),
         ],
     );
