@@ -13,7 +13,9 @@ use super::super::{Fault, Labels, Selector, http};
 /// The samples of the series that any of the selectors wants, with the label `instance`.
 ///
 /// A page of which a wanted line cannot be read is refused as a whole, as Prometheus does: half of
-/// the counters would be taken for all. Of a series that is there twice the first counts.
+/// the counters would be taken for all. So is one whose first line is no sample: a page of another
+/// kind, or a packed one, would be taken for a target without counters. Of a series that is there
+/// twice the first counts.
 ///
 /// # Errors
 /// [`Fault::Malformed`].
@@ -25,10 +27,16 @@ pub(super) fn read(
     let mut samples = BTreeMap::new();
     // The lines of a metric follow each other.
     let mut last_name = ("", false);
+    let mut first = true;
     for (index, line) in page.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
+        }
+        let malformed =
+            || Fault::Malformed { line: index + 1, text: http::beginning(line.as_bytes()) };
+        if core::mem::take(&mut first) && !is_sample(line) {
+            return Err(malformed());
         }
         let name = line.split(['{', ' ', '\t']).next().unwrap_or_default();
         if name != last_name.0 {
@@ -37,11 +45,11 @@ pub(super) fn read(
         if !last_name.1 {
             continue;
         }
-        let (mut labels, value) = sample(line).ok_or_else(|| Fault::Malformed {
-            line: index + 1,
-            text: http::beginning(line.as_bytes()),
-        })?;
-        labels.insert("instance".to_owned(), instance.to_owned());
+        let (mut labels, value) = sample(line).ok_or_else(malformed)?;
+        if let Some(own) = labels.insert("instance".to_owned(), instance.to_owned()) {
+            // As Prometheus calls it: two series may differ in nothing else.
+            labels.insert("exported_instance".to_owned(), own);
+        }
         if wanted.iter().any(|selector| selector.matches(&labels)) {
             samples.entry(labels).or_insert(value);
         }
@@ -53,6 +61,18 @@ pub(super) fn read(
         return Err(Fault::Malformed { line: page.lines().count(), text });
     }
     Ok(samples)
+}
+
+/// Whether a line can be a sample, of whatever metric. Newer names, in quotes within the braces, are
+/// none that anybody asks for.
+fn is_sample(line: &str) -> bool {
+    let split = end_of_series(line).and_then(|end| line.split_at_checked(end));
+    let Some((series, rest)) = split else { return false };
+    let name = series.split('{').next().unwrap_or_default().as_bytes();
+    let inner = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':');
+    let begins = name.first().is_none_or(|b| !b.is_ascii_digit());
+    let value = rest.split_ascii_whitespace().next();
+    begins && name.iter().all(inner) && value.is_some_and(|value| value.parse::<f64>().is_ok())
 }
 
 /// The labels, the name among them, and the value of one line.
@@ -183,8 +203,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_page_with_metrics_is_refused_though_nothing_of_it_is_wanted() {
+        for page in [
+            "<!doctype html>\n<p>It works!</p>\n",
+            "\u{1f}\u{fffd}\u{8}\n",
+            "cluster.shop.upstream_rq_total: 7\n",
+            "{\"status\": \"UP\"}\n",
+            "OK\n",
+        ] {
+            let text = page.lines().next().unwrap_or_default().trim().to_owned();
+            assert_eq!(read(page, &[], "i"), Err(Fault::Malformed { line: 1, text }), "{page}");
+        }
+        // Names that need quotes are no wanted ones, and no fault.
+        assert_eq!(read("{\"a.b\",c=\"d\"} 1\nup 1\n", &[], "i"), Ok(BTreeMap::new()));
+    }
+
+    #[test]
+    fn a_label_of_the_page_does_not_hide_another_series() {
+        let page = "up{instance=\"a\"} 1\nup{instance=\"b\"} 2\n";
+        let samples = read(page, &[Selector::of("up", [])], "i").unwrap();
+        let shown: Vec<_> = samples
+            .iter()
+            .map(|(labels, value)| {
+                (labels["instance"].as_str(), labels["exported_instance"].as_str(), *value)
+            })
+            .collect();
+        assert_eq!(shown, [("i", "a", 1.0), ("i", "b", 2.0)]);
+    }
+
+    #[test]
     fn only_wanted_series_are_read() {
-        let page = "# HELP up it's \"up\"\nother{ nonsense\nup{b=\"1\"} 1\nup{b=\"2\"} 2\nup{b=\"1\"} 9\n# EOF\n";
+        let page = "# HELP up it's \"up\"\nup{b=\"1\"} 1\nother{ nonsense\nup{b=\"2\"} 2\nup{b=\"1\"} 9\n# EOF\n";
         let wanted = [Selector::of("up", [Matcher::equal("b", "1")])];
         let samples = read(page, &wanted, "127.0.0.1:9901").unwrap();
         let labels = [("__name__", "up"), ("b", "1"), ("instance", "127.0.0.1:9901")];
