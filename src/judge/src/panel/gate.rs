@@ -124,7 +124,10 @@ impl GateState {
             if compared.stable_requests() <= 0.0 {
                 return;
             }
-            let stable = compared.stable_events() / compared.stable_requests();
+            // Without a floor, a stable that never failed is taken to have failed once: nothing could
+            // be tested against a rate of 0.
+            let least_events = if floor.is_none() { 1.0 } else { 0.0 };
+            let stable = compared.stable_events().max(least_events) / compared.stable_requests();
             let least = floor.map_or(0.0, Share::get);
             let rate = Share::try_new((gate.margin.get() * stable).max(least));
             let cohorts = interval.cohorts.len();

@@ -94,6 +94,24 @@ fn at_full_weight_errors_are_tested_against_what_stable_had() {
 }
 
 #[test]
+fn a_stable_that_never_failed_is_something_to_compare_with_at_full_weight() {
+    let mut rules = only_errors();
+    rules.gates[0].measure = Measure::Errors { floor: None, slo: None };
+    let clean = even(160.0, 0.0, 3040.0, 0.0);
+    let full = Stage { traffic_since_ms: START + 10 * SCRAPE, compared: false };
+    for (errors, suspect) in [(0.0, false), (1600.0, true)] {
+        let mut panel = after(&rules, 10, &[("errors", vec![clean.clone()])]);
+        panel.enter(full);
+        for number in 10..20 {
+            let alone = even(3200.0, errors, 0.0, 0.0);
+            panel.absorb(&rules, full, &counted(number, &[("errors", vec![alone])]));
+        }
+        let found = outcome(&panel, &rules);
+        assert_eq!(matches!(found, Outcome::Hold(Why::AboveStable { .. })), suspect, "{found:?}");
+    }
+}
+
+#[test]
 fn without_a_former_step_there_is_nothing_at_full_weight() {
     let rules = only_errors();
     let full = Stage { traffic_since_ms: START, compared: false };
