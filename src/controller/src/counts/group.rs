@@ -150,8 +150,10 @@ impl Group {
                 let from_ms = cut_ms.saturating_sub(times.live);
                 Some(Ask::Baseline { from_ms, cut_ms, look_back: self.book.look_back() })
             }
-            State::SeenTo(seen_ms) if seen_ms >= now_ms => None,
+            State::SeenTo(seen_ms) if seen_ms == now_ms || now_ms <= cut_ms => None,
             State::SeenTo(seen_ms) => {
+                // What was seen of a time to come is not there: the clock has been set back since.
+                let seen_ms = if seen_ms > now_ms { cut_ms } else { seen_ms };
                 let longest = times.scrape.saturating_mul(MOST_SCRAPES);
                 Some(Ask::Samples {
                     from_ms: cut_ms.saturating_sub(times.scrape * LATE_SCRAPES),

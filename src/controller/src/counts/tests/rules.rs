@@ -239,6 +239,18 @@ fn a_controller_that_starts_again_goes_on_at_the_cut() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_for_a_moment_hides_nothing_that_comes() {
+    let mut counting = Counting::from(1000, &[sessions("a", "canary", &[(1000, 0.0)])]);
+    let answer = [sessions("a", "canary", &[(1010, 3.0)])];
+    assert_eq!(counting.then(&answer, 1012), [(1010, [3.0, 0.0, 0.0, 0.0])]);
+    assert_eq!(counting.then(&answer, 90_000), []);
+    assert_eq!(counting.group().ask(1010), None);
+    assert_eq!(counting.group().ask(1022), Some(Ask::Samples { from_ms: 970, to_ms: 1022 }));
+    let answer = [sessions("a", "canary", &[(1010, 3.0), (1020, 5.0)])];
+    assert_eq!(counting.then(&answer, 1022), [(1020, [2.0, 0.0, 0.0, 0.0])]);
+}
+
+#[test]
 fn questions_reach_back_a_little_and_a_long_absence_is_caught_up_in_parts() {
     let mut counting = Counting::new(1000);
     let group = counting.group();
