@@ -51,6 +51,8 @@ pub(super) struct Group {
     /// Events beyond the requests so far, which later intervals take up.
     excess: Tally,
     state: State,
+    /// How many scrapes the next question covers at most.
+    longest: u64,
     /// Whether every bound was found among the buckets.
     buckets_found: bool,
     capped: Option<bool>,
@@ -118,6 +120,7 @@ impl Group {
             preset,
             book,
             state: State::New,
+            longest: MOST_SCRAPES,
             capped: None,
             ready: Vec::new(),
         }
@@ -154,13 +157,20 @@ impl Group {
             State::SeenTo(seen_ms) => {
                 // What was seen of a time to come is not there: the clock has been set back since.
                 let seen_ms = if seen_ms > now_ms { cut_ms } else { seen_ms };
-                let longest = times.scrape.saturating_mul(MOST_SCRAPES);
+                let longest = times.scrape.saturating_mul(self.longest);
                 Some(Ask::Samples {
                     from_ms: cut_ms.saturating_sub(times.scrape * LATE_SCRAPES),
                     to_ms: now_ms.min(seen_ms.saturating_add(longest)),
                 })
             }
         }
+    }
+
+    /// Asks for half as much at once from here on; `false` where it is no more than a scrape already.
+    pub(super) fn ask_less(&mut self) -> bool {
+        let less = self.longest > 1;
+        self.longest = (self.longest / 2).max(1);
+        less
     }
 
     /// Takes the values as of the cut.

@@ -7,7 +7,7 @@ use serin_judge::panel::Counted;
 
 use super::Ledger;
 use super::group::{Ask, Group};
-use crate::metrics::Source;
+use crate::metrics::{Fault, QueryError, Selector, Series, Source};
 
 /// How many questions one pass asks for a group at most, so that a controller that was away for
 /// long catches up without holding up the passes.
@@ -59,11 +59,16 @@ async fn bring(group: &mut Group, source: &Source, now_ms: u64) -> Result<(), St
                 let last = selectors.iter().map(|it| source.last(it, look_back, cut_ms));
                 let (recent, last) = tokio::join!(recent, try_join_all(last));
                 let last = last.map_err(|error| error.to_string())?;
-                group.baseline(&recent?.concat(), &last.concat());
+                let recent = recent.map_err(|error| error.to_string())?;
+                group.baseline(&recent.concat(), &last.concat());
             }
             Ask::Samples { from_ms, to_ms } => {
-                let answers = samples(&selectors, source, from_ms, to_ms).await?;
-                group.advance(&answers, to_ms)?;
+                match samples(&selectors, source, from_ms, to_ms).await {
+                    Ok(answers) => group.advance(&answers, to_ms)?,
+                    // What many proxies have counted over many scrapes may come in parts.
+                    Err(QueryError { fault: Fault::TooLarge { .. }, .. }) if group.ask_less() => {}
+                    Err(error) => return Err(error.to_string()),
+                }
             }
         }
     }
@@ -71,11 +76,11 @@ async fn bring(group: &mut Group, source: &Source, now_ms: u64) -> Result<(), St
 }
 
 async fn samples(
-    selectors: &[crate::metrics::Selector],
+    selectors: &[Selector],
     source: &Source,
     from_ms: u64,
     to_ms: u64,
-) -> Result<Vec<Vec<crate::metrics::Series>>, String> {
+) -> Result<Vec<Vec<Series>>, QueryError> {
     let asked = selectors.iter().map(|selector| source.samples(selector, from_ms, to_ms));
-    try_join_all(asked).await.map_err(|error| error.to_string())
+    try_join_all(asked).await
 }

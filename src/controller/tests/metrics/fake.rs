@@ -12,6 +12,9 @@ use tokio::task::JoinHandle;
 pub(crate) enum Reply {
     /// These bytes, then it closes the connection.
     Bytes(Vec<u8>),
+    /// A series with a sample each five seconds; for a range of more seconds than this, more than
+    /// anybody reads.
+    TooMuchBeyond(u64),
     /// Nothing, for ever.
     Silence,
     /// A head, then a byte of the body from time to time.
@@ -77,10 +80,19 @@ pub(crate) async fn serve(
     heard: Arc<Mutex<Vec<String>>>,
 ) {
     let request = request(&mut stream).await;
-    heard.lock().expect("no panic while it is held").push(request);
+    let asked_s = range_s(&request);
+    heard.lock().expect("no panic while it is held").push(request.clone());
     match reply {
         Reply::Bytes(bytes) => {
             let _ = stream.write_all(&bytes).await;
+            let _ = stream.shutdown().await;
+        }
+        Reply::TooMuchBeyond(most_s) => {
+            let too_much = asked_s > most_s && !request.contains("last_over_time");
+            let huge = " ".repeat(if too_much { 33 << 20 } else { 0 });
+            let body = format!("{}{huge}", one_series(&request, asked_s));
+            let begins = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all((begins + &body).as_bytes()).await;
             let _ = stream.shutdown().await;
         }
         Reply::Silence => std::future::pending().await,
@@ -90,6 +102,37 @@ pub(crate) async fn serve(
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
+    }
+}
+
+/// The answer to a query for raw samples; a vector of none to any other.
+fn one_series(request: &str, range_s: u64) -> String {
+    if request.contains("last_over_time") {
+        return r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#.to_owned();
+    }
+    let time = request.split("&time=").nth(1).and_then(|rest| rest.split('.').next());
+    let end_s: u64 = time.and_then(|time| time.parse().ok()).unwrap_or_default();
+    let values: Vec<String> = (end_s.saturating_sub(range_s) + 1..=end_s)
+        .filter(|at| at % 5 == 0)
+        .map(|at| format!(r#"[{at},"7"]"#))
+        .collect();
+    let labels =
+        r#"{"__name__":"serin_responses","id":"0a1b2c3d","variant":"stable","class":"ok"}"#;
+    format!(
+        r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{labels},"values":[{}]}}]}}}}"#,
+        values.join(",")
+    )
+}
+
+/// The range of a query in seconds, `…%5B60s%5D…`; of several the first.
+fn range_s(request: &str) -> u64 {
+    let range = request.split("%5B").nth(1).and_then(|rest| rest.split("%5D").next());
+    let Some(range) = range else { return 0 };
+    let number = |text: &str| text.parse::<u64>().unwrap_or_default();
+    match (range.strip_suffix("ms"), range.strip_suffix('s')) {
+        (Some(ms), _) => number(ms) / 1000,
+        (None, Some(s)) => number(s),
+        (None, None) => 0,
     }
 }
 

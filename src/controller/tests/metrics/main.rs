@@ -10,6 +10,7 @@
     reason = "a test that fails says so by a panic, and its numbers are small"
 )]
 
+mod absence;
 mod client;
 mod counts;
 mod fake;
