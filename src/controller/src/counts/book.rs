@@ -167,6 +167,11 @@ impl Book {
         };
     }
 
+    /// Takes no target that appears from here on for a new one.
+    pub(super) fn doubt_new_targets(&mut self) {
+        self.births = Births::Unknown;
+    }
+
     /// Takes samples and gives what was counted by every cut that they make up to `until_ms`. The
     /// samples of a series are in order; what was counted before may be among them.
     pub(super) fn advance<'a>(

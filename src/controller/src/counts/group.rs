@@ -179,6 +179,11 @@ impl Group {
         self.state = State::SeenTo(self.book.cut_ms());
     }
 
+    /// Takes no target that appears from here on for a new one.
+    pub(super) fn doubt_new_targets(&mut self) {
+        self.book.doubt_new_targets();
+    }
+
     /// Takes the samples up to `to_ms`.
     ///
     /// # Errors

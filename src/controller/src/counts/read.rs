@@ -51,6 +51,7 @@ pub async fn read(ledger: &mut Ledger, source: &Source, now_ms: u64) -> Reading 
 /// Brings a group up to date.
 async fn bring(group: &mut Group, source: &Source, now_ms: u64) -> Result<(), String> {
     let selectors = group.selectors();
+    let late_ms = u64::try_from(source.latest().as_millis()).unwrap_or(u64::MAX);
     for _ in 0..MOST_QUESTIONS {
         let Some(ask) = group.ask(now_ms) else { break };
         match ask {
@@ -61,8 +62,12 @@ async fn bring(group: &mut Group, source: &Source, now_ms: u64) -> Result<(), St
                 let last = last.map_err(|error| error.to_string())?;
                 let recent = recent.map_err(|error| error.to_string())?;
                 group.baseline(&recent.concat(), &last.concat());
+                if !source.has_history() {
+                    group.doubt_new_targets();
+                }
             }
             Ask::Samples { from_ms, to_ms } => {
+                let from_ms = from_ms.saturating_sub(late_ms);
                 match samples(&selectors, source, from_ms, to_ms).await {
                     Ok(answers) => group.advance(&answers, to_ms)?,
                     // What many proxies have counted over many scrapes may come in parts.

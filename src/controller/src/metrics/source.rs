@@ -80,6 +80,23 @@ impl Source {
         }
     }
 
+    /// Whether it was there before this process, so that what it has never seen is new. A page that
+    /// is read here for the first time may be of any age.
+    #[must_use]
+    pub const fn has_history(&self) -> bool {
+        matches!(self, Self::Prometheus(_))
+    }
+
+    /// How much later than its time a sample may come, beyond what scrapes take at most in a
+    /// Prometheus, whose time-out is never longer than its interval.
+    #[must_use]
+    pub const fn latest(&self) -> Duration {
+        match self {
+            Self::Prometheus(_) => Duration::ZERO,
+            Self::Targets(scraper) => scraper.settings().timeout,
+        }
+    }
+
     /// Keeps the series of these selectors from now on, where that is up to us: of pages only what
     /// somebody asks for is kept. To be told before the first question, which else finds nothing
     /// and has the series kept from then on.

@@ -19,6 +19,7 @@ mod history;
 mod observer;
 mod pods;
 mod prometheus;
+mod scraped;
 mod targets;
 mod tls;
 

@@ -26,6 +26,8 @@ struct Page {
     counters: Counters,
     shown: Counters,
     refuses: bool,
+    /// How long its page takes.
+    takes: Duration,
 }
 
 impl Pod {
@@ -45,6 +47,16 @@ impl Pod {
     /// From now on its page cannot be had, or can again.
     pub(crate) fn refuse(&self, refuses: bool) {
         self.page.lock().unwrap().refuses = refuses;
+    }
+
+    /// From now on its page takes so long.
+    pub(crate) fn dawdle(&self, takes: Duration) {
+        self.page.lock().unwrap().takes = takes;
+    }
+
+    /// The address of its page.
+    pub(crate) fn page(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.port)
     }
 
     /// What its page showed last.
@@ -117,10 +129,11 @@ async fn answer(mut stream: TcpStream, page: Arc<Mutex<Page>>) {
         }
         return;
     }
-    let counters = {
+    let (counters, takes) = {
         let page = page.lock().unwrap();
-        if page.refuses { None } else { Some(page.counters.clone()) }
+        (if page.refuses { None } else { Some(page.counters.clone()) }, page.takes)
     };
+    tokio::time::sleep(takes).await;
     let text = counters.as_ref().map_or_else(
         || "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n".to_owned(),
         |counters| {
