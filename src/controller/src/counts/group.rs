@@ -14,6 +14,7 @@ use super::envoy::Envoy;
 use super::filter::Filter;
 use super::istio::Istio;
 use super::meaning::{COHORTS, Meaning, Stream};
+use crate::gates::numbers::{count, whole};
 use crate::metrics::{Labels, Sample, Selector, Series};
 
 /// How far before the last cut samples are asked for again, in scrapes: those of targets that came
@@ -23,6 +24,10 @@ const LATE_SCRAPES: u64 = 4;
 
 /// How many scrapes one question covers at most, where the controller was away for longer.
 const MOST_SCRAPES: u64 = 40;
+
+/// So many events more than requests, and so many for each request, are too many to be some that
+/// came before their opportunity was counted.
+const MOST_EXCESS: (f64, f64) = (100.0, 0.1);
 
 /// What counts, and how its series are read.
 #[derive(Debug)]
@@ -48,7 +53,7 @@ pub(super) struct Group {
     streams: Vec<Stream>,
     preset: Preset,
     book: Book,
-    /// Events beyond the requests so far, which later intervals take up.
+    /// Requests so far, and events beyond them, which later intervals take up.
     excess: Tally,
     state: State,
     /// How many scrapes the next question covers at most.
@@ -204,6 +209,28 @@ impl Group {
         Ok(())
     }
 
+    /// Why what was counted cannot be right, as a whole.
+    pub(super) fn implausible(&mut self) -> Option<String> {
+        for stream in 0..self.streams.len() {
+            for side in [Variant::Canary, Variant::Stable] {
+                let places = (0..COHORTS).map(Some).chain([None]);
+                let (requests, excess) = places.fold((0.0, 0.0), |(requests, excess), place| {
+                    let cell = self.excess.cell(stream, side, place);
+                    (requests + cell.requests, excess + cell.events)
+                });
+                if excess > MOST_EXCESS.0 && excess > requests * MOST_EXCESS.1 {
+                    let (events, requests) =
+                        (count(whole(requests + excess)), count(whole(requests)));
+                    return Some(format!(
+                        "{side} has {events} events of {requests} opportunities: are the two \
+                         counters swapped, or does one opportunity have several events?"
+                    ));
+                }
+            }
+        }
+        None
+    }
+
     /// Makes sure that each bound is one of a bucket: else every request would seem slow.
     fn find_buckets(&mut self, answers: &[Vec<Series>]) -> Result<(), String> {
         if self.buckets_found {
@@ -253,11 +280,12 @@ impl Group {
 fn settle(tally: &mut Tally, excess: &mut Tally, stream: usize, cohort: Option<usize>) -> Counts {
     let mut side = |side| {
         let counted = *tally.cell(stream, side, cohort);
-        let waiting = &mut excess.cell(stream, side, cohort).events;
+        let kept = excess.cell(stream, side, cohort);
         let requests = counted.requests.max(0.0);
-        let all = counted.events + *waiting;
+        kept.requests += requests;
+        let all = counted.events + kept.events;
         let events = all.clamp(0.0, requests);
-        *waiting = all - events;
+        kept.events = all - events;
         (requests, events)
     };
     let (nc, xc) = side(Variant::Canary);

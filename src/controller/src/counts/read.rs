@@ -35,6 +35,9 @@ pub async fn read(ledger: &mut Ledger, source: &Source, now_ms: u64) -> Reading 
         reading.counted.extend(group.take());
         match result {
             Ok(()) => {
+                if let Some(why) = group.implausible() {
+                    reading.unread.extend(group.gates().map(|gate| (gate.to_owned(), why.clone())));
+                }
                 if let Some(capped) = group.capped() {
                     reading.evidence_capped = Some(reading.evidence_capped == Some(true) || capped);
                 }

@@ -209,6 +209,27 @@ fn events_before_their_opportunity_wait_for_it() {
 }
 
 #[test]
+fn more_events_than_opportunities_are_broken_and_not_a_share_of_all() {
+    let before = [sessions("a", "canary", &[(1000, 0.0)]), orders("a", "canary", &[(1000, 0.0)])];
+    let mut counting = Counting::from(1000, &before);
+    let mut after = |at_ms: u64, seen: f64, taken: f64| {
+        let answer =
+            [sessions("a", "canary", &[(at_ms, seen)]), orders("a", "canary", &[(at_ms, taken)])];
+        counting.then(&answer, at_ms);
+        counting.group().implausible()
+    };
+    // A few of what began before, which wait for their opportunity for a while.
+    assert_eq!(after(1010, 10.0, 60.0), None);
+    assert_eq!(
+        after(1020, 40.0, 1040.0).as_deref(),
+        Some(
+            "canary has 1,040 events of 40 opportunities: are the two counters swapped, or does one opportunity have several events?"
+        )
+    );
+    assert_eq!(after(1030, 11_000.0, 1050.0), None, "they were late");
+}
+
+#[test]
 fn a_value_that_is_no_count_is_passed_over() {
     let mut counting = Counting::from(1000, &[sessions("a", "canary", &[(1000, 5.0)])]);
     let answer = [sessions("a", "canary", &[(1010, f64::NAN), (1020, 9.0), (1030, f64::INFINITY)])];
