@@ -8,6 +8,7 @@ use super::cuts::{Scrape, Times, cuts};
 use super::key::Keyed;
 use super::line::{Line, Restart, Together, usable};
 use super::meaning::{COHORTS, Meaning, Unit};
+use super::renamed::renamed;
 use super::target::{Target, names_target};
 use crate::metrics::{Labels, Point, Sample, Series};
 
@@ -193,6 +194,7 @@ impl Book {
         }
         let scrapes = self.scrapes(&fresh);
         self.appear(&scrapes);
+        let renamed = renamed(&self.lines, &fresh, self.times.live);
         let lasts = self.targets.values().iter().map(|target| target.last_ms);
         let cuts = cuts(self.times, self.cut_ms, lasts, &scrapes, until_ms);
         for scrape in &scrapes {
@@ -211,7 +213,7 @@ impl Book {
             })
             .collect();
         for (place, points) in fresh {
-            self.count(place, points, &mut made);
+            self.count(place, points, &mut made, renamed.contains(&place));
         }
         made
     }
@@ -298,7 +300,7 @@ impl Book {
     }
 
     /// Adds a series' growth to the cuts that it falls into, and moves its cursor.
-    fn count(&mut self, place: usize, points: &[Point], made: &mut [Cut]) {
+    fn count(&mut self, place: usize, points: &[Point], made: &mut [Cut], renamed: bool) {
         let Some(line) = self.lines.get_mut(place) else { return };
         let target = self.targets.get(line.target);
         let unit = line.unit.and_then(|unit| self.units.get(unit));
@@ -309,7 +311,9 @@ impl Book {
             let growth = match (line.cursor, unit) {
                 _ if point.at_ms <= self.base_ms => 0.0,
                 (Some(before), Some(unit)) => unit.growth(before, *point),
-                (None, Some(_)) if target.is_some_and(|it| it.counts_in_full(point.at_ms)) => {
+                (None, Some(_))
+                    if !renamed && target.is_some_and(|it| it.counts_in_full(point.at_ms)) =>
+                {
                     point.value
                 }
                 (_, _) => 0.0,

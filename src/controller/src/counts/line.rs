@@ -30,6 +30,14 @@ impl Line {
         Self { target, unit, cursor: None, side, cohort, parts: parts.into(), pass: 0 }
     }
 
+    /// Whether it counts as the same thing as another.
+    pub(super) fn means(&self, other: &Self) -> bool {
+        self.unit.is_some() == other.unit.is_some()
+            && self.side == other.side
+            && self.cohort == other.cohort
+            && self.parts == other.parts
+    }
+
     /// The samples after the cursor and up to `until_ms`.
     pub(super) fn fresh<'a>(&self, points: &'a [Point], until_ms: u64) -> &'a [Point] {
         let counted = |point: &Point| self.cursor.is_some_and(|at| point.at_ms <= at.at_ms);

@@ -17,7 +17,7 @@
 //! - A series **born** on a target that was scraped before without it counts in full. So does all
 //!   of a new target from three scrapes after the start on; before that, and where nobody can know
 //!   whether it is new (a page that is read here may have been there for long), it counts from its
-//!   first value.
+//!   first value. So does a series that goes on under other labels.
 //! - **Never more** than the processes counted since their last scrapes before the start. Where
 //!   something cannot be known (series out of sight at the start, or over an hour when a controller
 //!   starts again) it is left out.
@@ -38,6 +38,7 @@ mod ledger;
 mod line;
 mod meaning;
 mod read;
+mod renamed;
 mod target;
 
 #[cfg(test)]

@@ -230,6 +230,30 @@ fn more_events_than_opportunities_are_broken_and_not_a_share_of_all() {
 }
 
 #[test]
+fn a_series_that_goes_on_under_more_labels_is_not_born() {
+    let before =
+        [sessions("a", "canary", &[(1000, 9000.0)]), orders("a", "canary", &[(1000, 0.0)])];
+    let mut counting = Counting::from(1000, &before);
+    let relabelled = |value: f64| {
+        let mut series = sessions("a", "canary", &[(1020, value)]);
+        series.labels.insert("team".to_owned(), "shop".to_owned());
+        series
+    };
+    let answer = |value: f64| {
+        [
+            sessions("a", "canary", &[(1000, 9000.0), (1010, 9004.0)]),
+            orders("a", "canary", &[(1010, 1.0), (1020, 2.0)]),
+            relabelled(value),
+        ]
+    };
+    let cut = (1010, [4.0, 1.0, 0.0, 0.0]);
+    assert_eq!(counting.then(&answer(9010.0), 1020), [cut, (1020, [0.0, 0.0, 0.0, 0.0])]);
+    // Fewer than there were cannot be the same ones: then it is born.
+    let mut counting = Counting::from(1000, &before);
+    assert_eq!(counting.then(&answer(7.0), 1020), [cut, (1020, [7.0, 1.0, 0.0, 0.0])]);
+}
+
+#[test]
 fn a_value_that_is_no_count_is_passed_over() {
     let mut counting = Counting::from(1000, &[sessions("a", "canary", &[(1000, 5.0)])]);
     let answer = [sessions("a", "canary", &[(1010, f64::NAN), (1020, 9.0), (1030, f64::INFINITY)])];
