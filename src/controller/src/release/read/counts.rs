@@ -98,7 +98,13 @@ fn custom(
             let events = take("events", spec.events, "the counter of events, such as {metric: …}");
             let meaning = "the counter of what they are part of";
             let opportunities = take("opportunities", spec.opportunities, meaning);
-            (Some(events?), Some(opportunities?), None)
+            let (events, opportunities) = (events?, opportunities?);
+            if events == opportunities {
+                let rule = "other series than the opportunities', else every one is an event";
+                faults.value(at.field("events"), &events.metric, rule);
+                return None;
+            }
+            (Some(events), Some(opportunities), None)
         }
         Wanted::Histogram => {
             let meaning = "the histogram of response times, such as {metric: …_seconds}";

@@ -239,6 +239,11 @@ fn faults_of_ratio_gates_are_told() {
             "spec.gates[0].counts.opportunities: missing: the counter of what they are part of",
         ),
         (
+            "kind: errorRate, counts: {events: {metric: a}, opportunities: {metric: a}}",
+            "spec.gates[0].counts.events: \"a\": other series than the opportunities', else every \
+             one is an event",
+        ),
+        (
             "kind: errorRate, counts: {events: {metric: a-b}, opportunities: {metric: b}}",
             "spec.gates[0].counts.events.metric: \"a-b\": a metric's name is letters",
         ),
