@@ -14,7 +14,7 @@ DEMO := cargo run --quiet --release --package serin-tests --bin demo
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Fetch Envoy, Prometheus and the Wasm standard library (once; into the user's cache)
+setup: ## Fetch Envoy, Prometheus, wasm-opt and the Wasm standard library (once; into the user's cache)
 	@cargo xtask setup
 
 releases: ## Fetch the Envoy releases of the last year (once; into the user's cache)
@@ -61,7 +61,7 @@ lint: ## Check formatting, lints, layers, licences and sources
 advisories: ## Check the dependencies against the advisory database (needs the network)
 	@cargo xtask advisories
 
-bench: setup build wasm ## Measure the cost of the filter and of the controller
+bench: setup wasm ## Measure how long a change takes to the last worker
 	$(call first-time,target/release/bench,the benchmark)
 	@cargo run --quiet --release --package serin-tests --bin bench
 

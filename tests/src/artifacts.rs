@@ -94,6 +94,14 @@ pub fn module_with_tripwires() -> Result<PathBuf> {
     made("target/serin-tripwire.wasm", "make wasm")
 }
 
+/// A module that the filter is compared with, by its name in `tests/modules/examples`.
+///
+/// # Errors
+/// Where it was not built.
+pub fn compared(name: &str) -> Result<PathBuf> {
+    made(&format!("target/modules/{name}.wasm"), "cargo xtask modules")
+}
+
 /// The controller's binary.
 ///
 /// # Errors

@@ -27,6 +27,13 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// A configuration that is no example: what is compared with one.
+    #[must_use]
+    pub fn new(name: &str, root: &Value) -> Self {
+        // JSON is YAML as well.
+        Self { name: name.to_owned(), text: format!("{root:#}"), envoy: None }
+    }
+
     /// An example, with the path of the built module in it.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::stats::{self, Sample};
 /// Compiling the module takes Envoy a second or two, more on a busy machine.
 const START_LIMIT: Duration = Duration::from_mins(1);
 /// Two, so that an answer of one worker can be told from an answer of all.
-const WORKERS: &str = "2";
+const WORKERS: u32 = 2;
 /// How often a gauge is read while one waits for it.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -38,10 +38,23 @@ impl Envoy {
         configuration: &Configuration,
         scratch: &Scratch,
     ) -> Result<Self> {
-        match Self::try_start(name, configuration, scratch).await {
+        Self::start_with(name, configuration, scratch, WORKERS).await
+    }
+
+    /// The same with so many workers.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(
+        name: &str,
+        configuration: &Configuration,
+        scratch: &Scratch,
+        workers: u32,
+    ) -> Result<Self> {
+        match Self::try_start(name, configuration, scratch, workers).await {
             // Somebody took a port between its choice and its use: once is chance.
             Err(error) if error.to_string().contains("Address already in use") => {
-                Self::try_start(name, configuration, scratch).await
+                Self::try_start(name, configuration, scratch, workers).await
             }
             started => started,
         }
@@ -51,6 +64,7 @@ impl Envoy {
         name: &str,
         configuration: &Configuration,
         scratch: &Scratch,
+        workers: u32,
     ) -> Result<Self> {
         let (listener, admin) = (ports::free()?, ports::free()?);
         let of_example = configuration.ports()?;
@@ -64,7 +78,7 @@ impl Envoy {
             &file.to_string_lossy(),
             "--use-dynamic-base-id",
             "--concurrency",
-            WORKERS,
+            &workers.to_string(),
             // Connections of keep-alive clients would hold up the end of a test.
             "--drain-time-s",
             "1",

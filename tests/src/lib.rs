@@ -5,6 +5,7 @@
 //! Everything listens on loopback, on ports that were free a moment before, and every process ends
 //! with the value that stands for it, or with the process that started it.
 
+pub mod answering;
 pub mod artifacts;
 pub mod backfill;
 pub mod chance;

@@ -5,17 +5,15 @@ use serin_tests::artifacts;
 use walrus::Module;
 
 /// Each callback that is there is called for every request, so one that does nothing is not.
-const CALLBACKS: [&str; 10] = [
+const CALLBACKS: [&str; 8] = [
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_delete",
-    "proxy_on_done",
     "proxy_on_http_call_response",
     "proxy_on_log",
     "proxy_on_request_headers",
     "proxy_on_response_headers",
     "proxy_on_tick",
-    "proxy_on_vm_start",
 ];
 
 #[test]

@@ -2,108 +2,22 @@
 //! proxy.
 //!
 //! The SDK's calls that turn bytes into text panic on bytes that are none, and a panic takes the
-//! worker's VM down, so only its calls for bytes are used.
+//! worker's VM down, so only its calls for bytes are used. Its dispatcher is left out:
+//! [`contexts`](crate::contexts) says why.
 
+mod callbacks;
 mod imports;
 
 use core::time::Duration;
-use std::cell::OnceCell;
-use std::rc::Rc;
 
 use proxy_wasm::hostcalls;
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType, Status};
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
 
-use crate::headers::HeaderBlock;
+use crate::headers::{HeaderBlock, encode};
 use crate::host::{
-    Answer, CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, RequestHeaders,
+    CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, RequestHeaders,
     ResponseHeaders, Shared, StreamEnd, Token, Version,
 };
-use crate::plugin::Plugin;
-use crate::serving::Serving;
-use crate::stream::{self, Marked};
-use crate::vm::Vm;
-
-thread_local! {
-    static VM: OnceCell<Rc<Vm>> = const { OnceCell::new() };
-}
-
-proxy_wasm::main! {{
-    // It also makes panics show in the proxy's log.
-    proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|root| {
-        let vm = VM.with(|vm| Rc::clone(vm.get_or_init(|| Rc::new(Vm::new(&Proxy)))));
-        Box::new(Root(Plugin::new(vm, root)))
-    });
-}}
-
-struct Root(Plugin);
-
-impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
-        // A call that ended without an answer has no headers, and asking for one would panic.
-        let header = |name| {
-            let map = MapType::HttpCallResponseHeaders;
-            if headers == 0 { None } else { hostcalls::get_map_value_bytes(map, name).ok()? }
-        };
-        let answer = Answer { status: header(":status"), etag: header("etag"), body_size };
-        self.0.answered(&Proxy, Token(token), &answer);
-    }
-
-    fn on_done(&mut self) -> bool {
-        self.0.done(&Proxy);
-        true
-    }
-}
-
-impl RootContext for Root {
-    fn on_configure(&mut self, size: usize) -> bool {
-        let bytes = match size {
-            0 => None,
-            size => hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten(),
-        };
-        self.0.configure(&Proxy, &bytes.unwrap_or_default())
-    }
-
-    fn on_tick(&mut self) {
-        self.0.tick(&Proxy);
-    }
-
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        let (serving, vm) = (Rc::clone(self.0.serving()), Rc::clone(self.0.vm()));
-        Some(Box::new(Stream { serving, vm, marked: Marked::default() }))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-}
-
-struct Stream {
-    serving: Rc<Serving>,
-    vm: Rc<Vm>,
-    marked: Marked,
-}
-
-impl Context for Stream {}
-
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        self.marked = stream::mark(&Request, &self.serving, self.vm.counts());
-        Action::Continue
-    }
-
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        stream::respond(&Response, &core::mem::take(&mut self.marked.set_cookies));
-        Action::Continue
-    }
-
-    fn on_log(&mut self) {
-        if let Some(pending) = self.marked.pending.take() {
-            stream::end(&Request, &self.serving, self.vm.counts(), &pending);
-        }
-    }
-}
 
 /// The request whose callback is running.
 struct Request;
@@ -223,17 +137,18 @@ impl Host for Proxy {
     }
 
     fn get(&self, get: &Get<'_>) -> Result<Token, CallRefused> {
-        let mut headers = vec![
-            (":method", "GET"),
-            (":path", get.path),
-            (":authority", get.authority),
-            ("accept", "application/json"),
-            ("user-agent", concat!("serin-filter/", env!("CARGO_PKG_VERSION"))),
+        let own = [
+            (":method", &b"GET"[..]),
+            (":path", get.path.as_bytes()),
+            (":authority", get.authority.as_bytes()),
+            ("accept", b"application/json"),
+            ("user-agent", concat!("serin-filter/", env!("CARGO_PKG_VERSION")).as_bytes()),
         ];
-        headers.extend(get.etag.map(|etag| ("if-none-match", etag)));
-        match hostcalls::dispatch_http_call(get.cluster, headers, None, Vec::new(), get.timeout) {
+        let etag = get.etag.map(|etag| ("if-none-match", etag.as_bytes()));
+        let headers: Vec<_> = own.into_iter().chain(etag).collect();
+        match imports::http_call(get.cluster, &encode(&headers), get.timeout) {
             Ok(token) => Ok(Token(token)),
-            Err(Status::BadArgument) => Err(CallRefused::UnknownCluster),
+            Err(status) if status == Status::BadArgument as u32 => Err(CallRefused::UnknownCluster),
             Err(_) => Err(CallRefused::NoHost),
         }
     }

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::headers::HeaderBlock;
+use crate::headers::{HeaderBlock, encode};
 use crate::host::{
     CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, Shared, Token, Version,
 };
@@ -243,17 +243,5 @@ impl Host for FakeVm {
 
 /// Headers as a proxy hands them over.
 pub(crate) fn block(headers: &[(&str, &[u8])]) -> HeaderBlock {
-    let number = |length: usize| u32::try_from(length).unwrap().to_le_bytes();
-    let mut bytes = number(headers.len()).to_vec();
-    for (name, value) in headers {
-        bytes.extend(number(name.len()));
-        bytes.extend(number(value.len()));
-    }
-    for (name, value) in headers {
-        bytes.extend_from_slice(name.as_bytes());
-        bytes.push(0);
-        bytes.extend_from_slice(value);
-        bytes.push(0);
-    }
-    HeaderBlock::new(bytes)
+    HeaderBlock::new(encode(headers))
 }

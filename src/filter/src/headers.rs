@@ -52,6 +52,23 @@ impl<'a> IntoIterator for &'a HeaderBlock {
     }
 }
 
+/// The bytes of a block with these headers.
+#[must_use]
+pub fn encode(headers: &[(&str, &[u8])]) -> Vec<u8> {
+    // What the filter writes is far below four gigabytes.
+    let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = number(headers.len()).to_vec();
+    for (name, value) in headers {
+        bytes.extend(number(name.len()));
+        bytes.extend(number(value.len()));
+    }
+    for text in headers.iter().flat_map(|(name, value)| [name.as_bytes(), value]) {
+        bytes.extend_from_slice(text);
+        bytes.push(0);
+    }
+    bytes
+}
+
 /// Walks over a block of headers.
 #[derive(Clone, Debug)]
 pub struct Headers<'a> {

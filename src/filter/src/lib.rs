@@ -15,6 +15,7 @@
 mod abi;
 pub mod answer;
 pub mod class;
+pub mod contexts;
 pub mod counts;
 #[cfg(test)]
 mod fake;

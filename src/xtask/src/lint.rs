@@ -35,7 +35,8 @@ fn module(repository: &Repository) -> Result<()> {
     match toolchain {
         Toolchain::Rustup { .. } => Flavour::ALL.into_iter().try_for_each(|flavour| {
             process::run(
-                wasm::cargo(repository, &toolchain, flavour, "clippy")?
+                wasm::cargo(repository, &toolchain, "clippy", wasm::PACKAGE)?
+                    .args(flavour.features())
                     .args(["--quiet", "--", "--deny", "warnings"]),
             )
         }),

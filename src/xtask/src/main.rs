@@ -1,6 +1,7 @@
 //! Set-up, module build and repository checks behind the Makefile: `cargo xtask <step>`.
 
 mod apt;
+mod binaryen;
 mod cache;
 mod deny;
 mod envoy;
@@ -25,14 +26,11 @@ use crate::repository::Repository;
 const USAGE: &str = "\
 Usage: cargo xtask <step>
 
-  setup       fetch Envoy, Prometheus and the Wasm standard library; write target/setup.json
+  setup       fetch Envoy, Prometheus, wasm-opt and the Wasm standard library; write target/setup.json
   releases    fetch the Envoy releases of the last year; write target/releases.json
-<<<<<<< HEAD
   wasm        build the filter to target/serin.wasm, with tripwires to target/serin-tripwire.wasm
-=======
-  wasm        build the filter to target/serin.wasm
+  modules     build what the filter's cost is compared with to target/modules
   fuzz        run the fuzz targets; `cargo xtask fuzz --help`
->>>>>>> 3346ce6 (Fuzz what comes from outside, and soak the real Envoy in hostile requests and changes)
   layers      check that dependencies point down only
   lint        formatting, clippy, layers, licences and sources
   advisories  check the dependencies against the advisory database (needs the network)
@@ -55,6 +53,7 @@ fn run(steps: &[String]) -> Result<()> {
         ["setup"] => setup::run(&repository).map(drop),
         ["releases"] => releases::run(&repository),
         ["wasm"] => wasm::run(&repository),
+        ["modules"] => wasm::modules(&repository),
         ["fuzz", args @ ..] => fuzz::run(&repository, args),
         ["layers"] => layers::run(&repository),
         ["lint"] => lint::run(&repository),

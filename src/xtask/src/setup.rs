@@ -8,15 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::repository::Repository;
 use crate::toolchain::{self, Toolchain};
-use crate::{envoy, process, prometheus};
+use crate::{binaryen, envoy, process, prometheus};
 
 /// What a set-up depends on: it is done anew when one of these changes.
-const VARIABLES: [&str; 6] = [
+const VARIABLES: [&str; 7] = [
     "ENVOY_BIN",
     "HOME",
     "PROMETHEUS_BIN",
     "RUSTUP_TOOLCHAIN",
     toolchain::OVERRIDE,
+    binaryen::OVERRIDE,
     "XDG_CACHE_HOME",
 ];
 
@@ -27,13 +28,14 @@ pub(crate) struct Setup {
     prometheus: PathBuf,
     promtool: PathBuf,
     pub(crate) wasm: Toolchain,
+    pub(crate) wasm_opt: PathBuf,
     made_for: Vec<String>,
 }
 
 impl Setup {
     fn is_current(&self, made_for: &[String]) -> bool {
         self.made_for == made_for
-            && [&self.envoy, &self.prometheus, &self.promtool]
+            && [&self.envoy, &self.prometheus, &self.promtool, &self.wasm_opt]
                 .into_iter()
                 .all(|program| process::is_executable(program))
             && self.wasm.exists()
@@ -49,6 +51,7 @@ pub(crate) fn run(repository: &Repository) -> Result<Setup> {
         return Ok(known);
     }
     let wasm = toolchain::find()?;
+    let wasm_opt = binaryen::find()?;
     let envoy = envoy::find()?;
     let prometheus = prometheus::find()?;
     let setup = Setup {
@@ -56,6 +59,7 @@ pub(crate) fn run(repository: &Repository) -> Result<Setup> {
         prometheus: prometheus.server,
         promtool: prometheus.promtool,
         wasm,
+        wasm_opt,
         made_for,
     };
     fs::create_dir_all(repository.target(""))?;

@@ -8,11 +8,12 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::repository::Repository;
-use crate::setup;
 use crate::slim::slim;
 use crate::toolchain::{self, TARGET, Toolchain};
+use crate::{binaryen, setup};
 
-const PACKAGE: &str = "serin-filter";
+pub(crate) const PACKAGE: &str = "serin-filter";
+const COMPARED: &str = "serin-bench-modules";
 const PROFILE: &str = "wasm";
 
 /// What the module is built with, and the file that it is built to.
@@ -29,7 +30,7 @@ pub(crate) enum Flavour {
 impl Flavour {
     pub(crate) const ALL: [Self; 2] = [Self::Plain, Self::Tripwire];
 
-    const fn features(self) -> &'static [&'static str] {
+    pub(crate) const fn features(self) -> &'static [&'static str] {
         match self {
             Self::Plain => &["--no-default-features"],
             Self::Tripwire => &["--no-default-features", "--features", "tripwire"],
@@ -52,7 +53,8 @@ pub(crate) enum Warnings {
 /// Builds the module; with [`Warnings::Deny`] a warning is an error. Cargo repeats the warnings
 /// of a crate that it need not build again, so nothing is built twice to see them.
 pub(crate) fn build(repository: &Repository, warnings: Warnings) -> Result<()> {
-    let toolchain = setup::run(repository)?.wasm;
+    let setup = setup::run(repository)?;
+    let toolchain = setup.wasm;
     let folder = target_folder(repository, &toolchain);
     if !folder.exists() {
         println!("wasm: first build, takes about a minute");
@@ -60,7 +62,7 @@ pub(crate) fn build(repository: &Repository, warnings: Warnings) -> Result<()> {
     for (flavour, name) in MODULES {
         build_one(repository, &toolchain, flavour, warnings)?;
         let built = folder.join(TARGET).join(PROFILE).join("serin_filter.wasm");
-        publish(&built, &repository.target(name))?;
+        publish(&built, &setup.wasm_opt, &repository.target(name))?;
     }
     Ok(())
 }
@@ -71,7 +73,8 @@ fn build_one(
     flavour: Flavour,
     warnings: Warnings,
 ) -> Result<()> {
-    let mut cargo = cargo(repository, toolchain, flavour, "build")?;
+    let mut cargo = cargo(repository, toolchain, "build", PACKAGE)?;
+    cargo.args(flavour.features());
     cargo.args(["--quiet", "--message-format", "json"]);
     let output = cargo
         .stdin(Stdio::null())
@@ -88,16 +91,34 @@ fn build_one(
     Ok(())
 }
 
-/// A cargo command on the filter for the Wasm target, with the toolchain's environment.
+/// Builds the modules that the filter's cost is compared with to `target/modules`, as the linker
+/// leaves them.
+pub(crate) fn modules(repository: &Repository) -> Result<()> {
+    let toolchain = setup::run(repository)?.wasm;
+    let mut cargo = cargo(repository, &toolchain, "build", COMPARED)?;
+    cargo.args(["--quiet", "--examples"]);
+    if !cargo.stdin(Stdio::null()).status().context("unable to start cargo")?.success() {
+        bail!("{COMPARED} doesn't build for {TARGET}: see above");
+    }
+    let built = target_folder(repository, &toolchain).join(TARGET).join(PROFILE).join("examples");
+    let place = repository.target("modules");
+    fs::create_dir_all(&place)?;
+    for name in ["empty.wasm", "raw.wasm", "sdk.wasm"] {
+        fs::copy(built.join(name), place.join(name))
+            .with_context(|| format!("the build left no \"{name}\""))?;
+    }
+    Ok(())
+}
+
+/// A cargo command on a package for the Wasm target, with the toolchain's environment.
 pub(crate) fn cargo(
     repository: &Repository,
     toolchain: &Toolchain,
-    flavour: Flavour,
     subcommand: &str,
+    package: &str,
 ) -> Result<Command> {
     let mut cargo = repository.cargo();
-    cargo.arg(subcommand).args(["--package", PACKAGE, "--profile", PROFILE, "--target", TARGET]);
-    cargo.args(flavour.features());
+    cargo.arg(subcommand).args(["--package", package, "--profile", PROFILE, "--target", TARGET]);
     cargo.arg("--target-dir").arg(target_folder(repository, toolchain));
     // Flags that are meant for the host, a faster linker for instance, would break this build.
     cargo.env_remove("RUSTFLAGS");
@@ -167,19 +188,30 @@ fn show_diagnostics(output: &str) -> usize {
 }
 
 /// Writes what a proxy needs of the module if it differs: an unchanged file keeps its time, and what watches it rests.
-fn publish(built: &Path, place: &Path) -> Result<()> {
+fn publish(built: &Path, wasm_opt: &Path, place: &Path) -> Result<()> {
     let linked =
         fs::read(built).with_context(|| format!("the build left no \"{}\"", built.display()))?;
     let bytes = slim(&linked)?;
-    if fs::read(place).is_ok_and(|known| known == bytes) {
+    // Beside what the linker left, since both modules are linked to one place.
+    let (slimmed, published) = match place.file_name() {
+        Some(name) => {
+            (built.with_file_name(name), built.with_file_name(name).with_extension("done"))
+        }
+        None => bail!("\"{}\" is no file", place.display()),
+    };
+    // What is made of the same bytes is the same, and wasm-opt takes seconds.
+    if place.exists() && fs::read(&published).is_ok_and(|known| known == bytes) {
         return Ok(());
     }
     let scratch = place.with_extension("wasm.part");
-    fs::write(&scratch, &bytes)?;
+    fs::write(&slimmed, &bytes)?;
+    binaryen::shrink(wasm_opt, &slimmed, &scratch)?;
+    let size = fs::metadata(&scratch)?.len();
     fs::rename(&scratch, place)
         .with_context(|| format!("unable to write \"{}\"", place.display()))?;
+    fs::rename(&slimmed, &published)?;
     let name = place.file_name().unwrap_or_default().to_string_lossy();
-    println!("wasm: target/{name}, {} kB", bytes.len().div_ceil(1000));
+    println!("wasm: target/{name}, {} kB", size.div_ceil(1000));
     Ok(())
 }
 

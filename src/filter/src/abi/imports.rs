@@ -24,6 +24,18 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout: u32,
+        token: *mut u32,
+    ) -> u32;
 }
 
 /// Milliseconds on the clock that never goes back. The SDK has the time of day only.
@@ -101,6 +113,32 @@ pub(super) fn property(path: &str) -> Option<Vec<u8>> {
         unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
     // SAFETY: the proxy has just written both.
     unsafe { owned(status, data, size) }
+}
+
+/// Sends a call without body, with headers as the ABI has them; else the status that refuses it. The
+/// SDK's call also notes in its dispatcher, which is not in use, who made it.
+pub(super) fn http_call(cluster: &str, headers: &[u8], timeout: Duration) -> Result<u32, u32> {
+    let timeout = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+    /// None, as a block.
+    const TRAILERS: [u8; 4] = [0; 4];
+    let mut token = 0;
+    // SAFETY: each pair names live bytes, or no bytes at all; the last is a pointer to a live
+    // variable of the type that the ABI states.
+    let status = unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            ptr::null(),
+            0,
+            TRAILERS.as_ptr(),
+            TRAILERS.len(),
+            timeout,
+            &raw mut token,
+        )
+    };
+    if status == Status::Ok as u32 { Ok(token) } else { Err(status) }
 }
 
 /// Takes over bytes that a call of the proxy has answered with.

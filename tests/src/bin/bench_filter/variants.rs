@@ -1,0 +1,120 @@
+//! What is compared.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use serin_tests::answering;
+use serin_tests::artifacts;
+use serin_tests::documents::{Rollout, document};
+
+/// Rollouts that are loaded in the fullest configuration.
+const ROLLOUTS: usize = 100;
+const HOST: &str = "shop.example.com";
+const WEIGHT: &str = "50%";
+
+/// An Envoy's filter.
+#[derive(Clone, Debug)]
+pub(crate) struct Variant {
+    /// By which the report and the goals know it.
+    pub(crate) key: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) filter: Option<Value>,
+    /// Which answers it has to give: a filter that does nothing is cheap.
+    pub(crate) marks: Marks,
+}
+
+/// Whom a filter marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marks {
+    /// Envoy's own filter writes a mark as well, but has no route looked for again.
+    Nobody,
+    /// Half of the users, by the salt `shop`.
+    Half,
+}
+
+pub(crate) const NONE: &str = "none";
+pub(crate) const PLAIN: &str = "serin_plain";
+pub(crate) const PLAIN_COUNTED: &str = "serin_plain_counted";
+pub(crate) const FULL: &str = "serin_full";
+pub(crate) const FULL_COUNTED: &str = "serin_full_counted";
+pub(crate) const LUA_FULL: &str = "lua_full";
+pub(crate) const RAW: &str = "raw";
+
+pub(crate) fn all() -> Result<Vec<Variant>> {
+    let ours =
+        |document: &Value| anyhow::Ok(Some(answering::wasm(&artifacts::module()?, document)));
+    let module = |name| {
+        let module = artifacts::compared(name)?;
+        anyhow::Ok(Some(answering::wasm(&module, &Value::Null)))
+    };
+    let full = full(false);
+    let variant = |key, title, marks, filter| Variant { key, title, filter, marks };
+    Ok(vec![
+        variant(NONE, "no filter", Marks::Nobody, None),
+        variant(
+            "native",
+            "Envoy's header_mutation, not routed by",
+            Marks::Nobody,
+            Some(answering::header_mutation()),
+        ),
+        variant("empty", "Wasm: an empty module", Marks::Nobody, module("empty")?),
+        variant(RAW, "Wasm: by hand on the raw ABI, one header", Marks::Half, module("raw")?),
+        variant(
+            PLAIN,
+            "Serin, plainest: one rollout, one header",
+            Marks::Half,
+            ours(&plain(false))?,
+        ),
+        variant(PLAIN_COUNTED, "Serin, plainest, with evidence", Marks::Half, ours(&plain(true))?),
+        variant("sdk", "Wasm: the SDK used naively, one header", Marks::Half, module("sdk")?),
+        variant("lua_hash", "Lua: one header", Marks::Half, Some(answering::lua_hash()?)),
+        variant(
+            LUA_FULL,
+            "Lua, the job in full, 100 rollouts",
+            Marks::Half,
+            Some(answering::lua_full(&full)?),
+        ),
+        variant(FULL, "Serin, the job in full, 100 rollouts", Marks::Half, ours(&full)?),
+        variant(
+            FULL_COUNTED,
+            "Serin, in full, with evidence",
+            Marks::Half,
+            ours(&self::full(true))?,
+        ),
+    ])
+}
+
+/// One rollout with the fewest fields.
+pub(crate) fn plain(count: bool) -> Value {
+    let rollout = Rollout::new("shop", HOST).weight(WEIGHT).with("count", json!(count));
+    document(1, &[rollout])
+}
+
+/// A hundred rollouts, each with all that says whose a request is and on which side: hosts, paths,
+/// testers, a cookie before the query. Where counted, with all that is counted: classes, latency
+/// bounds, and who served.
+pub(crate) fn full(count: bool) -> Value {
+    let rollouts: Vec<Rollout> = (0..ROLLOUTS)
+        .map(|number| {
+            // Ours stands in the middle.
+            let host = if number == ROLLOUTS / 2 {
+                HOST.to_owned()
+            } else {
+                format!("shop-{number}.example.com")
+            };
+            let rollout = Rollout::new(&format!("shop/rollout-{number}"), &host)
+                .weight(WEIGHT)
+                .with("hosts", json!([host, format!("*.shop-{number}.example.net")]))
+                .with("paths", json!(["/checkout", "/basket", "/checkout/express"]))
+                .with("salt", json!("shop"))
+                .with("identity", json!([{"cookie": "uid"}, {"query": "user"}]))
+                .with("testers", json!([{"header": "x-serin-opt-in"}]))
+                .with("count", json!(count));
+            if !count {
+                return rollout;
+            }
+            let clusters = json!({"stable": ["shop-stable"], "canary": ["shop-canary"]});
+            rollout.with("clusters", clusters).with("latencyBounds", json!(["250ms", "1s"]))
+        })
+        .collect();
+    document(1, &rollouts)
+}
