@@ -200,7 +200,12 @@ fn release() -> Value {
         "spec": {
             "version": "v2",
             "traffic": {"hosts": ["a.example.com"], "stable": {"cluster": "a"}, "canary": {"cluster": "b"}},
-            "assignment": {"identity": [{"header": "x-user-id"}]},
+            "assignment": {"identity": [
+                {"header": "x-user-id"},
+                {"jwt": {"claim": "sub", "metadata": "payload"}},
+                {"address": {"ipv4": 32}},
+                {"generated": {"cookie": "serin-id"}},
+            ]},
             "metrics": {
                 "prometheus": {
                     "address": "http://127.0.0.1:9090", "basicAuth": {"username": "u", "passwordFile": "f"}

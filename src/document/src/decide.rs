@@ -8,7 +8,8 @@ use crate::request::Reader;
 use crate::tester::{self, Said};
 use crate::token::{Places, TakeOff};
 use crate::{
-    Anonymous, Compiled, CompiledRollout, Incoming, MAX_ID_BYTES, MarkName, Refusals, Request, host,
+    Anonymous, Compiled, CompiledRollout, IdentitySource, Incoming, MAX_ID_BYTES, MarkName,
+    Refusals, Request, host,
 };
 
 /// What to do to a request and its response: one decision, or one for each of the rollouts that share it.
@@ -60,7 +61,8 @@ pub struct Decision<'a> {
     pub variant: Option<Variant>,
     /// Why.
     pub reason: Reason,
-    /// The user's sixteenth, where the hash of an id placed the request ([`Reason::Hash`]).
+    /// The user's sixteenth, where the hash of an id placed the request ([`Reason::Hash`],
+    /// [`Reason::NewId`]).
     pub cohort: Option<Cohort>,
     /// The header that hands the cohort to the application, and what to do with it.
     pub cohort_header: Option<(&'a MarkName, Write<Cohort>)>,
@@ -69,11 +71,18 @@ pub struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    /// Whether what becomes of the request tells the sides apart fairly: the hash placed it, or it
-    /// was drawn at random. Testers and users without an id differ from the rest.
+    /// Whether what becomes of the request tells the sides apart fairly
+    /// ([`Reason::is_evidence`]).
     #[must_use]
     pub const fn is_evidence(&self) -> bool {
-        matches!(self.reason, Reason::Hash | Reason::Random)
+        self.reason.is_evidence()
+    }
+
+    /// The user's sixteenth as evidence has it. A new id is a draw of its own, as those at random
+    /// are: who keeps no cookies has another one with each request, and is no user of any cohort.
+    #[must_use]
+    pub fn evidence_cohort(&self) -> Option<Cohort> {
+        self.cohort.filter(|_| self.reason == Reason::Hash)
     }
 
     /// Whether a header is this decision's to write, or to leave.
@@ -107,6 +116,8 @@ pub enum Write<T = Variant> {
 pub enum Reason {
     /// The hash of the id placed it.
     Hash,
+    /// The hash of an id placed it that was made for this request.
+    NewId,
     /// A tester asked for the canary.
     OptIn,
     /// A tester asked for stable.
@@ -145,8 +156,9 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their numbers (`as usize`).
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Hash,
+        Self::NewId,
         Self::OptIn,
         Self::OptOut,
         Self::Anonymous,
@@ -166,11 +178,20 @@ impl Reason {
         Self::NoRollout,
     ];
 
+    /// Whether requests that are where they are for this reason tell the sides apart fairly: the
+    /// hash placed them, or they were drawn at random. Testers and users without an id differ from
+    /// the rest.
+    #[must_use]
+    pub const fn is_evidence(self) -> bool {
+        matches!(self, Self::Hash | Self::NewId | Self::Random)
+    }
+
     /// The name that metrics carry.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Hash => "hash",
+            Self::NewId => "new-id",
             Self::OptIn => "opt-in",
             Self::OptOut => "opt-out",
             Self::Anonymous => "anonymous",
@@ -319,13 +340,17 @@ fn choose(
     let choice = match variant {
         Some(Variant::Canary) => Choice::plain(variant, Reason::OptIn),
         Some(Variant::Stable) => Choice::plain(variant, Reason::OptOut),
-        None => by_user(rollout, reader),
+        None => by_user(rollout, reader, set_cookies),
     };
     Choice { refused, ..choice }
 }
 
 /// By who the user is: the lists, the segments, the hash.
-fn by_user(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choice {
+fn by_user(
+    rollout: &CompiledRollout,
+    reader: &Reader<'_, impl Request>,
+    set_cookies: &mut Vec<String>,
+) -> Choice {
     let rules = &rollout.rollout().rules;
     // Looked for once at most, and not at all where a segment decides.
     let id = LazyCell::new(|| {
@@ -340,20 +365,30 @@ fn by_user(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Choi
         return Choice::plain(Some(variant), Reason::Segment);
     }
     match id.as_deref() {
-        Some(id) if is_short(&id) => by_hash(rollout, id),
+        Some(id) if is_short(&id) => by_hash(rollout, id, Reason::Hash),
         Some(_) => {
             let Choice { variant, .. } = anonymous(rollout, reader);
             Choice::plain(variant, Reason::Oversized)
         }
-        None => anonymous(rollout, reader),
+        None => match rollout.rollout().identity.last() {
+            Some(IdentitySource::Generated(own)) => {
+                let id = reader.new_id();
+                let set_cookie = own.set_cookie(id);
+                if !set_cookies.contains(&set_cookie) {
+                    set_cookies.push(set_cookie);
+                }
+                by_hash(rollout, id.as_bytes(), Reason::NewId)
+            }
+            _ => anonymous(rollout, reader),
+        },
     }
 }
 
-fn by_hash(rollout: &CompiledRollout, id: &[u8]) -> Choice {
+fn by_hash(rollout: &CompiledRollout, id: &[u8], reason: Reason) -> Choice {
     let placed = assign(&rollout.rollout().salt, id);
     match rollout.place(placed.bucket) {
         None => Choice::plain(Some(Variant::Stable), Reason::OtherRange),
-        variant => Choice { cohort: Some(placed.cohort), ..Choice::plain(variant, Reason::Hash) },
+        variant => Choice { cohort: Some(placed.cohort), ..Choice::plain(variant, reason) },
     }
 }
 

@@ -64,6 +64,11 @@ impl Fault {
         Self { field, value, rule: rule.into() }
     }
 
+    /// The same for a field of what stands at a place.
+    pub(crate) fn below(self, at: &str) -> Self {
+        Self { field: shorten_to(SHOWN_FIELD, &format!("{at}.{}", self.field)), ..self }
+    }
+
     pub(crate) fn missing(field: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::new(field, Self::MISSING, rule)
     }

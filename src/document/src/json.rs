@@ -20,6 +20,16 @@ pub(crate) enum Json {
     Object(Object),
 }
 
+impl Json {
+    /// The text, if it is one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// A JSON object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Object {

@@ -26,7 +26,7 @@ pub(crate) fn check_testers(compiled: &CompiledRollout) -> Result<(), Fault> {
             ("signed", tester.signed.is_some().then_some(&tester.source)),
             ("remember", remember.as_ref()),
         ] {
-            if place.is_some_and(|place| identity.contains(place)) {
+            if place.is_some_and(|place| identity.iter().any(|source| source.stands_at(place))) {
                 return Err(Fault::new(
                     format!("testers[{index}].{field}"),
                     "where an id stands",
@@ -43,7 +43,7 @@ pub(crate) fn check_testers(compiled: &CompiledRollout) -> Result<(), Fault> {
 pub(crate) fn check_written(compiled: &CompiledRollout) -> Result<(), Fault> {
     let Rollout { identity, testers, rules, .. } = compiled.rollout().as_ref();
     let is_read = |header: &MarkName| {
-        let is_it = |source: &IdentitySource| matches!(source, IdentitySource::Header(name) if name.as_str() == header.as_str());
+        let is_it = |source: &IdentitySource| source.header() == Some(header.as_str());
         let testers = testers.iter().map(|tester| &tester.source);
         identity.iter().chain(testers).chain(rules.sources()).any(is_it)
     };

@@ -79,6 +79,22 @@ impl Node {
         .ok_or_else(|| self.fault(format!("this is a whole number from 0 to {max}")))
     }
 
+    /// A text, or a list of texts, that `read` accepts.
+    pub(crate) fn one_or_list<T, E: Rule>(
+        self,
+        read: impl FnOnce(&[&str]) -> Result<T, E>,
+    ) -> Result<T, Fault> {
+        let items = match &self.json {
+            Json::List(items) => items.as_slice(),
+            one => core::slice::from_ref(one),
+        };
+        let texts: Option<Vec<&str>> = items.iter().map(Json::text).collect();
+        match texts {
+            Some(texts) => read(&texts).map_err(|e| self.fault(e.rule())),
+            None => Err(self.fault("this is text, in quotes, or a list of texts, in [ ]")),
+        }
+    }
+
     /// A list of at most `max` entries. `why` says in the error what the limit is for.
     pub(crate) fn list<T>(
         self,
@@ -179,10 +195,7 @@ impl Fields {
 
     /// A text field as it stands, if it is one; the object keeps it.
     pub(crate) fn peek_text(&self, name: &str) -> Option<&str> {
-        match self.members.get(name) {
-            Some(Json::Text(text)) => Some(text),
-            _ => None,
-        }
+        self.members.get(name).and_then(Json::text)
     }
 
     /// A field that may be absent.

@@ -7,9 +7,9 @@ use serin_assignment::{Salt, Weight};
 use crate::json::{self, Json};
 use crate::node::{Fields, Node, Unknown};
 use crate::{
-    Anonymous, Buckets, CookieName, Document, Fault, FormatVersion, HeaderName, Host,
-    IdentitySource, Incoming, LeftOut, MarkName, ParameterName, PathPrefix, Refused, Revision,
-    Rollout, RolloutName, buckets, clusters, latency, rules, tester, tripwire,
+    Anonymous, Buckets, Document, Fault, FormatVersion, Host, Incoming, LeftOut, MarkName,
+    PathPrefix, Refused, Revision, Rollout, RolloutName, buckets, clusters, identity, latency,
+    rules, tester, tripwire,
 };
 
 /// The largest document, in bytes: some 10,000 rollouts, and little beside what a VM may hold.
@@ -24,13 +24,10 @@ const MAX_HOSTS: usize = 256;
 const MAX_NAMESPACES: usize = 1024;
 /// Path prefixes per rollout.
 const MAX_PATHS: usize = 64;
-/// Places to look for an id, and for a tester's choice.
-const MAX_SOURCES: usize = 8;
 /// Entries of `requires`.
 const MAX_REQUIRES: usize = 32;
 
 const TABLES: &str = "they multiply in every worker's tables";
-const PER_REQUEST: &str = "every request is searched for each";
 
 const DOCUMENT_FIELDS: &str = "formatVersion, revision, rollouts";
 const ROLLOUT_FIELDS: &str = "name, revision, hosts, bareHosts, paths, salt, weight, buckets, canaryServes, identity, anonymous, testers, incoming, count, mark, cohortHeader, clusters, latencyBounds, tripwire, requires, exclude, eligible, users, segments";
@@ -184,7 +181,7 @@ fn rollout_fields(mut fields: Fields, revisions: Revisions) -> Result<Rollout, F
         identity: fields.required(
             "identity",
             "where the user's id stands, such as [{\"header\": \"x-user-id\"}]; [] if nowhere",
-            sources,
+            identity::read::identity,
         )?,
         anonymous: fields.optional("anonymous", Node::text::<Anonymous>)?.unwrap_or_default(),
         testers: fields.optional("testers", tester::read)?.unwrap_or_default(),
@@ -222,39 +219,4 @@ fn paths(node: Node) -> Result<Vec<PathPrefix>, Fault> {
         ));
     }
     Ok(paths)
-}
-
-fn sources(node: Node) -> Result<Vec<IdentitySource>, Fault> {
-    node.list(MAX_SOURCES, PER_REQUEST, source)
-}
-
-/// The fields of which a source has one.
-pub(crate) const SOURCE_KINDS: &str = "header, cookie, query";
-
-fn source(node: Node) -> Result<IdentitySource, Fault> {
-    let at = node.at().to_owned();
-    let mut fields = node.fields()?;
-    let given = sources_in(&mut fields)?;
-    fields.close(SOURCE_KINDS)?;
-    let rule =
-        "a source is exactly one of {\"header\": name}, {\"cookie\": name}, {\"query\": name}";
-    one_of(&at, given, "no source", rule)
-}
-
-/// The sources that an object's fields name.
-pub(crate) fn sources_in(fields: &mut Fields) -> Result<Vec<IdentitySource>, Fault> {
-    let header = fields.optional("header", Node::text::<HeaderName>)?.map(IdentitySource::Header);
-    let cookie = fields.optional("cookie", Node::text::<CookieName>)?.map(IdentitySource::Cookie);
-    let query = fields.optional("query", Node::text::<ParameterName>)?.map(IdentitySource::Query);
-    Ok([header, cookie, query].into_iter().flatten().collect())
-}
-
-/// The only one of what is given; `none` says what is missing where there is none.
-pub(crate) fn one_of<T>(at: &str, given: Vec<T>, none: &str, rule: &str) -> Result<T, Fault> {
-    let mut given = given.into_iter();
-    match (given.next(), given.next()) {
-        (Some(one), None) => Ok(one),
-        (None, _) => Err(Fault::new(at, none, rule)),
-        (Some(_), Some(_)) => Err(Fault::new(at, "several", rule)),
-    }
 }

@@ -1,11 +1,13 @@
-//! What is read from a request: its target, headers, cookies and query parameters.
+//! What is read from a request: its target, headers, cookies and query parameters, and what the
+//! proxy knows of it.
 
 use core::cell::OnceCell;
 use core::time::Duration;
 use std::borrow::Cow;
 
+use crate::identity::{address, baggage};
 use crate::path::{Target, cut};
-use crate::{CookieName, IdentitySource, percent};
+use crate::{CookieName, GeneratedId, IdentitySource, percent};
 
 /// The longest id, in bytes; a request with a longer one counts as anonymous. Ids are names,
 /// numbers and UUIDs: what is longer is a token or an attack, and would be hashed at its price.
@@ -28,16 +30,25 @@ pub trait Request {
     fn now(&self) -> Duration;
 }
 
-/// A request of which path and cookies are asked for once at most.
+/// A request of which path, cookies and address are asked for once at most, and for which one new
+/// id at most is made.
 pub(crate) struct Reader<'r, R> {
     request: &'r R,
     path: OnceCell<Cow<'r, [u8]>>,
     cookies: OnceCell<Option<Cow<'r, [u8]>>>,
+    address: OnceCell<Option<Vec<u8>>>,
+    new_id: OnceCell<String>,
 }
 
 impl<'r, R: Request> Reader<'r, R> {
     pub(crate) const fn new(request: &'r R) -> Self {
-        Self { request, path: OnceCell::new(), cookies: OnceCell::new() }
+        Self {
+            request,
+            path: OnceCell::new(),
+            cookies: OnceCell::new(),
+            address: OnceCell::new(),
+            new_id: OnceCell::new(),
+        }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<Cow<'r, [u8]>> {
@@ -66,7 +77,26 @@ impl<'r, R: Request> Reader<'r, R> {
             IdentitySource::Header(name) => self.header(name.as_str()),
             IdentitySource::Cookie(name) => self.cookie(name).map(Cow::Borrowed),
             IdentitySource::Query(name) => parameter(self.target().query, name.as_str().as_bytes()),
+            IdentitySource::Jwt(claim) => claim.value(self.request).map(Cow::Owned),
+            IdentitySource::Baggage(key) => match self.header(baggage::HEADER)? {
+                Cow::Borrowed(sent) => baggage::member(sent, key.as_str().as_bytes()),
+                Cow::Owned(sent) => baggage::member(&sent, key.as_str().as_bytes())
+                    .map(|value| Cow::Owned(value.into_owned())),
+            },
+            IdentitySource::Address(bits) => {
+                let told = self.address.get_or_init(|| self.request.property(address::PROPERTY));
+                bits.id(told.as_deref()?).map(|id| Cow::Owned(id.into_bytes()))
+            }
+            IdentitySource::Generated(own) => self
+                .cookie(own.cookie())
+                .filter(|value| GeneratedId::is_id(value))
+                .map(Cow::Borrowed),
         }
+    }
+
+    /// An id for a request that has none. Of rollouts that share a request each gets the same.
+    pub(crate) fn new_id(&self) -> &str {
+        self.new_id.get_or_init(|| GeneratedId::id(self.request.random()))
     }
 }
 

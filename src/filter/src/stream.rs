@@ -92,7 +92,7 @@ fn count(
     let variant = decision.variant;
     let evidence = variant.filter(|_| decision.is_evidence()).map(|variant| {
         let protocol = Protocol::of(block.header("content-type").as_deref());
-        (Evidence { variant, cohort: decision.cohort }, protocol)
+        (Evidence { variant, cohort: decision.evidence_cohort() }, protocol)
     });
     let counted = evidence.is_some() || found.rollout.clusters().is_some();
     counted.then_some(Count { rollout: found.index, slot, variant, evidence })

@@ -1,4 +1,4 @@
-//! How many requests the hash (or the draw, for anonymous ones) placed on each side since the
+//! How many requests the hash (or the draw, for new and anonymous ones) placed on each side since the
 //! step's clock started.
 
 use serin_assignment::Variant;
@@ -70,7 +70,7 @@ fn read(series: &[Series], start_ms: u64) -> Placed {
 /// The side of a series that counts as evidence.
 fn side(series: &Series) -> Option<Variant> {
     [Variant::Canary, Variant::Stable].into_iter().find(|side| {
-        [Reason::Hash, Reason::Random].into_iter().any(|reason| {
+        Reason::ALL.into_iter().filter(|reason| reason.is_evidence()).any(|reason| {
             let tags = [(metrics::VARIANT, side.as_str()), (metrics::REASON, reason.as_str())];
             names::carries(&series.labels, metrics::ASSIGNMENTS, &tags)
         })

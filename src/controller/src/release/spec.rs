@@ -97,13 +97,60 @@ pub(super) struct Assignment {
     pub(super) cohort_header: Option<String>,
 }
 
-/// Exactly one of the three.
+/// Exactly one of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Source {
     pub(super) header: Option<String>,
     pub(super) cookie: Option<String>,
     pub(super) query: Option<String>,
+    /// A claim of a verified token.
+    pub(super) jwt: Option<Jwt>,
+    /// The key of a member of the W3C `baggage`.
+    pub(super) baggage: Option<String>,
+    /// The caller's address.
+    pub(super) address: Option<Address>,
+    /// An id that the filter makes.
+    pub(super) generated: Option<Generated>,
+}
+
+/// Exactly one of `metadata` and `header`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Jwt {
+    /// The claim's name, or the names that lead to it.
+    pub(super) claim: Texts,
+    /// The `payload_in_metadata` of Envoy's filter for tokens.
+    pub(super) metadata: Option<String>,
+    /// The header with the token's payload.
+    pub(super) header: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Texts {
+    One(String),
+    List(Vec<String>),
+}
+
+/// How many leading bits of an address are the id.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Address {
+    pub(super) ipv4: Option<u64>,
+    pub(super) ipv6: Option<u64>,
+}
+
+/// The cookie that keeps an id which the filter has made.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Generated {
+    pub(super) cookie: String,
+    pub(super) max_age: Option<String>,
+    pub(super) domain: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) same_site: Option<String>,
+    pub(super) secure: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,4 +1,5 @@
 mod gates;
+mod sources;
 
 use core::time::Duration;
 use std::path::Path;

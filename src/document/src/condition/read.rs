@@ -2,8 +2,8 @@
 
 use super::{Condition, Subject, Test, Texts};
 use crate::Fault;
+use crate::identity::read::{SOURCE_KINDS, one_of, sources_in};
 use crate::node::{Fields, Node};
-use crate::parse::{SOURCE_KINDS, one_of, sources_in};
 
 /// How deep conditions may be nested: each level is a call on the request path.
 const MAX_DEPTH: usize = 8;

@@ -24,6 +24,11 @@ impl Places {
                 IdentitySource::Header(name) => add(&mut places.headers, name.as_str()),
                 IdentitySource::Cookie(name) => add(&mut places.cookies, name.as_str()),
                 IdentitySource::Query(name) => add(&mut places.parameters, name.as_str()),
+                // Nobody chooses a side there.
+                IdentitySource::Jwt(_)
+                | IdentitySource::Baggage(_)
+                | IdentitySource::Address(_)
+                | IdentitySource::Generated(_) => {}
             }
             if let Some(cookie) = &tester.remember {
                 add(&mut places.cookies, cookie.as_str());

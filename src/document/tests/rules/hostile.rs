@@ -12,7 +12,10 @@ fn full_document() -> String {
         &[
             rollout(json!({
                 "hosts": ["shop.example.com", "*.example.com", "*"], "paths": ["/a", "/b/c"],
-                "bareHosts": {"shop": ["web"]}, "identity": [{"header": "h"}, {"cookie": "c"}, {"query": "q"}],
+                "bareHosts": {"shop": ["web"]}, "identity": [{"header": "h"}, {"cookie": "c"}, {"query": "q"},
+                    {"jwt": {"claim": ["a", "b"], "header": "j"}}, {"jwt": {"claim": "c", "metadata": "m"}},
+                    {"baggage": "b"}, {"address": {"ipv4": 24}},
+                    {"generated": {"cookie": "g", "domain": "example.com", "sameSite": "strict"}}],
                 "testers": [{"query": "t"}], "anonymous": "random", "incoming": "keep",
                 "count": false, "mark": "x-m", "cohortHeader": "x-c", "latencyBounds": ["250ms", "1s"], "tripwire": {"alpha": "0.001", "slow": "2s"},
                 "clusters": {"stable": ["s"], "canary": ["c"]}, "requires": ["x"],

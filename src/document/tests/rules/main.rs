@@ -6,6 +6,7 @@ mod compile;
 mod conditions;
 mod decide;
 mod hostile;
+mod identity;
 mod lookup;
 mod oracle;
 mod parse;

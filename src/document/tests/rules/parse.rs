@@ -51,9 +51,29 @@ fn broken_tripwires() -> Vec<Broken> {
     ]
 }
 
+fn broken_sources() -> Vec<Broken> {
+    let ids = |n: usize| (0..n).map(|i| json!({"cookie": format!("c{i}")})).collect::<Vec<_>>();
+    vec![
+        (json!({"identity": null}), "identity", "missing", "x-user-id"),
+        (json!({"identity": {}}), "identity", "{}", "list"),
+        (json!({"identity": [{}]}), "identity[0]", "no source", "exactly one"),
+        (
+            json!({"identity": [{"header": "a", "cookie": "b"}]}),
+            "identity[0]",
+            "several",
+            "exactly one",
+        ),
+        (json!({"identity": [{"header": ":path"}]}), "identity[0].header", "\":path\"", "header"),
+        (json!({"identity": [{"cookie": "a;b"}]}), "identity[0].cookie", "\"a;b\"", "cookie"),
+        (json!({"identity": [{"query": ""}]}), "identity[0].query", "\"\"", "parameter"),
+        (json!({"identity": [{"oidc": "sub"}]}), "identity[0].oidc", "\"sub\"", "no such field"),
+        (json!({"identity": ids(9)}), "identity", "9 entries", "at most 8"),
+        (json!({"testers": ids(9)}), "testers", "9 entries", "at most 8"),
+    ]
+}
+
 fn broken() -> Vec<Broken> {
     let many = |n: usize| (0..n).map(|i| format!("h{i}.example")).collect::<Vec<_>>();
-    let ids = |n: usize| (0..n).map(|i| json!({"cookie": format!("c{i}")})).collect::<Vec<_>>();
     vec![
         (json!({"name": null}), "name", "missing", "such as"),
         (json!({"name": "a b"}), "name", "\"a b\"", "letters"),
@@ -82,21 +102,6 @@ fn broken() -> Vec<Broken> {
         (json!({"weight": "100.01%"}), "weight", "\"100.01%\"", "0% to 100%"),
         (json!({"canaryServes": null}), "canaryServes", "missing", "true or false"),
         (json!({"canaryServes": "true"}), "canaryServes", "\"true\"", "without quotes"),
-        (json!({"identity": null}), "identity", "missing", "x-user-id"),
-        (json!({"identity": {}}), "identity", "{}", "list"),
-        (json!({"identity": [{}]}), "identity[0]", "no source", "exactly one"),
-        (
-            json!({"identity": [{"header": "a", "cookie": "b"}]}),
-            "identity[0]",
-            "several",
-            "exactly one",
-        ),
-        (json!({"identity": [{"header": ":path"}]}), "identity[0].header", "\":path\"", "header"),
-        (json!({"identity": [{"cookie": "a;b"}]}), "identity[0].cookie", "\"a;b\"", "cookie"),
-        (json!({"identity": [{"query": ""}]}), "identity[0].query", "\"\"", "parameter"),
-        (json!({"identity": [{"jwt": "sub"}]}), "identity[0].jwt", "\"sub\"", "no such field"),
-        (json!({"identity": ids(9)}), "identity", "9 entries", "at most 8"),
-        (json!({"testers": ids(9)}), "testers", "9 entries", "at most 8"),
         (json!({"anonymous": "canary"}), "anonymous", "\"canary\"", "\"random\""),
         (json!({"incoming": "trust"}), "incoming", "\"trust\"", "\"keep\""),
         (json!({"count": 1}), "count", "1", "true or false"),
@@ -155,7 +160,8 @@ fn broken() -> Vec<Broken> {
 
 #[test]
 fn a_rollout_that_breaks_a_rule_is_left_out_and_the_others_hold() {
-    for (change, field, value, word) in broken().into_iter().chain(broken_tripwires()) {
+    let all = broken().into_iter().chain(broken_sources()).chain(broken_tripwires());
+    for (change, field, value, word) in all {
         let good = rollout(json!({"name": "other", "hosts": ["other.example.com"]}));
         let parsed = parsed(&[good.clone(), rollout(change.clone()), good]);
         let names = parsed.document.rollouts.iter().map(|r| r.name.as_str());
@@ -232,7 +238,7 @@ fn unknown_fields_of_a_newer_minor_version_are_ignored() {
     assert_eq!(newer.left_out, []);
     assert_eq!(newer.document.rollouts, parsed(&[rollout(json!({}))]).document.rollouts);
 
-    let unknown_kind = rollout(json!({"identity": [{"jwt": "sub"}]}));
+    let unknown_kind = rollout(json!({"identity": [{"oidc": "sub"}]}));
     let json = json!({"formatVersion": "1.7", "revision": 7, "rollouts": [unknown_kind]});
     let newer = parse(json.to_string().as_bytes()).unwrap();
     assert_eq!(only(&newer.left_out).field, "rollouts[0].identity[0]", "ids must not change");

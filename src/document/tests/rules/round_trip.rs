@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 use serin_assignment::{Salt, Weight};
 use serin_document::plugin::ClusterName;
 use serin_document::{
-    Anonymous, Audience, Buckets, Clusters, CookieName, Document, HeaderName, Host, HostPattern,
-    IdentitySource, Incoming, LatencyBounds, MarkName, ParameterName, PathPrefix, Revision,
-    Rollout, RolloutName, Rules, Signed, Tester, Tripwire, UserHash, parse,
+    AddressBits, Anonymous, Audience, BaggageKey, Buckets, ClaimPath, Clusters, CookieAttributes,
+    CookieDomain, CookieName, CookiePath, Document, GeneratedId, HeaderName, Host, HostPattern,
+    IdentitySource, Incoming, JwtClaim, LatencyBounds, MarkName, MetadataKey, ParameterName,
+    PathPrefix, Revision, Rollout, RolloutName, Rules, SameSite, Signed, Tester, Tripwire,
+    UserHash, parse,
 };
 
 use crate::conditions::condition;
@@ -29,7 +31,8 @@ fn path() -> impl Strategy<Value = PathPrefix> {
         .prop_map(|text| PathPrefix::new(if text.is_empty() { "/" } else { &text }).unwrap())
 }
 
-fn source() -> impl Strategy<Value = IdentitySource> {
+/// What a client says by itself.
+fn said() -> impl Strategy<Value = IdentitySource> {
     let name = "[a-zA-Z0-9_.-]{1,20}";
     prop_oneof![
         name.prop_map(|n| IdentitySource::Header(HeaderName::new(&n).unwrap())),
@@ -38,11 +41,23 @@ fn source() -> impl Strategy<Value = IdentitySource> {
     ]
 }
 
+fn source() -> impl Strategy<Value = IdentitySource> {
+    let name = "[a-zA-Z0-9_.-]{1,20}";
+    prop_oneof![
+        said(),
+        name.prop_map(|n| IdentitySource::Baggage(BaggageKey::new(&n).unwrap())),
+        (prop::collection::vec("[^\\p{Cc}]{1,10}", 1..9), name, any::<bool>()).prop_map(claim),
+        (1..=32_u64, 1..=128_u64)
+            .prop_map(|(v4, v6)| AddressBits::new(Some(v4), Some(v6)).unwrap())
+            .prop_map(IdentitySource::Address),
+    ]
+}
+
 /// One audience for all, since one cookie remembers for one, and headers that mean nothing else.
 fn testers() -> impl Strategy<Value = Vec<Tester>> {
     let audience = prop::option::of("[a-zA-Z0-9._/-]{1,64}");
     let remember = prop::option::of("[a-zA-Z0-9_.-]{1,20}");
-    let places = prop::collection::vec((source(), remember), 0..8);
+    let places = prop::collection::vec((said(), remember), 0..8);
     (places, audience).prop_map(|(places, audience)| {
         let signed = audience.map(|text| Signed { audience: Audience::new(&text).unwrap() });
         let tester = |(source, remember): (IdentitySource, Option<String>)| Tester {
@@ -56,6 +71,42 @@ fn testers() -> impl Strategy<Value = Vec<Tester>> {
             remember: remember.map(|name| CookieName::new(&name).unwrap()),
         };
         places.into_iter().map(tester).collect()
+    })
+}
+
+fn claim((names, place, in_metadata): (Vec<String>, String, bool)) -> IdentitySource {
+    let claim = ClaimPath::new(&names).unwrap();
+    IdentitySource::Jwt(if in_metadata {
+        JwtClaim::in_metadata(claim, MetadataKey::new(&place).unwrap())
+    } else {
+        JwtClaim::in_header(claim, HeaderName::new(&place).unwrap())
+    })
+}
+
+fn generated() -> impl Strategy<Value = IdentitySource> {
+    let same_site = prop::sample::select(vec![SameSite::Strict, SameSite::Lax, SameSite::None]);
+    let domain = prop::option::of("[a-z]{1,9}\\.[a-z]{2,9}");
+    ("[a-zA-Z0-9]{1,20}", 1..34_560_000_u64, domain, "/[a-z=,/]{0,9}", same_site).prop_map(
+        |(name, seconds, domain, path, same_site)| {
+            let attributes = CookieAttributes {
+                max_age: Duration::from_secs(seconds),
+                domain: domain.map(|domain| CookieDomain::new(&domain).unwrap()),
+                path: CookiePath::new(&path).unwrap(),
+                same_site,
+                secure: same_site != SameSite::Lax,
+            };
+            let cookie = CookieName::new(&name).unwrap();
+            IdentitySource::Generated(GeneratedId::new(cookie, attributes).unwrap())
+        },
+    )
+}
+
+/// As a user's id: one that is made here only comes last.
+fn identity() -> impl Strategy<Value = Vec<IdentitySource>> {
+    let sources = prop::collection::vec(source(), 0..5);
+    (sources, prop::option::of(generated())).prop_map(|(mut sources, own)| {
+        sources.extend(own);
+        sources
     })
 }
 
@@ -170,7 +221,7 @@ prop_compose! {
         salt in "[!-9;-~]{1,60}",
         (points, buckets) in share(),
         (canary_serves, count) in any::<(bool, bool)>(),
-        identity in prop::collection::vec(source(), 0..8),
+        identity in identity(),
         testers in testers(),
         anonymous in prop::sample::select(vec![Anonymous::Stable, Anonymous::Random, Anonymous::Route]),
         incoming in prop::sample::select(vec![Incoming::Replace, Incoming::Keep]),

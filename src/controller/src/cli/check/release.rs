@@ -173,15 +173,7 @@ fn sources(sources: &[IdentitySource]) -> String {
     if sources.is_empty() {
         return "none".to_owned();
     }
-    sources.iter().map(source).collect::<Vec<_>>().join(", ")
-}
-
-fn source(source: &IdentitySource) -> String {
-    match source {
-        IdentitySource::Header(name) => format!("header {name}"),
-        IdentitySource::Cookie(name) => format!("cookie {name}"),
-        IdentitySource::Query(name) => format!("query {name}"),
-    }
+    joined(sources)
 }
 
 /// `header x-serin-opt-in (signed for shop, remembered in serin-opt-in)`.
@@ -190,7 +182,7 @@ fn testers(testers: &[Tester]) -> String {
         let signed = tester.signed.as_ref().map(|signed| format!("signed for {}", signed.audience));
         let remembered = tester.remember.as_ref().map(|cookie| format!("remembered in {cookie}"));
         let how: Vec<String> = [signed, remembered].into_iter().flatten().collect();
-        let place = source(&tester.source);
+        let place = tester.source.to_string();
         if how.is_empty() { place } else { format!("{place} ({})", how.join(", ")) }
     };
     testers.iter().map(one).collect::<Vec<_>>().join(", ")

@@ -1,15 +1,12 @@
 //! `spec.assignment`.
 
 use serin_assignment::Salt;
-use serin_document::{
-    Anonymous, CookieName, HeaderName, IdentitySource, Incoming, MarkName, ParameterName,
-    RolloutName,
-};
+use serin_document::{Anonymous, Incoming, MarkName, RolloutName};
 use serin_rollout::Version;
 
-use super::by_rule;
+use super::{by_rule, source};
 use crate::release::fault::Faults;
-use crate::release::spec::{self, Source};
+use crate::release::spec;
 use crate::release::{Assignment, FieldPath};
 
 /// `whose` names the release and its version, for the default salt.
@@ -19,7 +16,7 @@ pub(super) fn read(
     at: &FieldPath,
     faults: &mut Faults,
 ) -> Option<Assignment> {
-    let identity = sources(&spec.identity, &at.field("identity"), faults);
+    let identity = source::identity(&spec.identity, &at.field("identity"), faults);
     let testers = super::testers::read(&spec.testers, &at.field("testers"), faults);
     let anonymous = spec.anonymous.as_deref().map_or(Some(Anonymous::default()), |text| {
         faults.parse(at.field("anonymous"), text, by_rule(str::parse))
@@ -53,44 +50,6 @@ pub(super) fn read(
         incoming: incoming?,
         cohort_header: cohort_header?,
     })
-}
-
-fn sources(specs: &[Source], at: &FieldPath, faults: &mut Faults) -> Option<Vec<IdentitySource>> {
-    let read: Vec<Option<IdentitySource>> = specs
-        .iter()
-        .enumerate()
-        .map(|(index, spec)| source(spec, &at.index(index), faults))
-        .collect();
-    read.into_iter().collect()
-}
-
-fn source(spec: &Source, at: &FieldPath, faults: &mut Faults) -> Option<IdentitySource> {
-    match (&spec.header, &spec.cookie, &spec.query) {
-        (Some(name), None, None) => faults
-            .parse(at.field("header"), name, by_rule(HeaderName::new))
-            .map(IdentitySource::Header),
-        (None, Some(name), None) => faults
-            .parse(at.field("cookie"), name, by_rule(CookieName::new))
-            .map(IdentitySource::Cookie),
-        (None, None, Some(name)) => faults
-            .parse(at.field("query"), name, by_rule(ParameterName::new))
-            .map(IdentitySource::Query),
-        (None, None, None) => {
-            faults.missing(
-                at.clone(),
-                "one of header, cookie and query, such as {header: x-user-id}",
-            );
-            None
-        }
-        _ => {
-            faults.value(
-                at.clone(),
-                "several",
-                "one of header, cookie and query; put each on a line of its own",
-            );
-            None
-        }
-    }
 }
 
 /// The default differs by version, so that each one picks other users first.

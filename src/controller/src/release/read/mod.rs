@@ -12,6 +12,7 @@ mod metrics;
 mod plan;
 mod prometheus;
 mod ratio;
+mod source;
 mod testers;
 mod traffic;
 mod tripwire;

@@ -1,0 +1,290 @@
+//! A token's payload as a header carries it: base64url of a JSON object, with or without padding.
+//!
+//! It is searched for one claim and nothing of it is kept; whatever is wrong with it, there is no
+//! id.
+
+use core::fmt;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::claim::{is_id, of_bool, of_number};
+
+/// The longest payload, in bytes as sent; a longer one has no id. It is read for each request.
+const MAX_PAYLOAD: usize = 16 << 10;
+
+/// The id at a claim.
+pub(super) fn claim(sent: &[u8], path: &[Box<str>]) -> Option<Vec<u8>> {
+    if sent.len() > MAX_PAYLOAD {
+        return None;
+    }
+    let json = Base64UrlUnpadded::decode_vec(unpadded(str::from_utf8(sent).ok()?)).ok()?;
+    // By text, as documents are: a reader of bytes would be a second one in the module.
+    let mut reader = serde_json::Deserializer::from_str(str::from_utf8(&json).ok()?);
+    let found = Claim(path).deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    found
+}
+
+/// Without padding, which is there or not as the sender likes.
+fn unpadded(base64: &str) -> &str {
+    let once = base64.strip_suffix('=').unwrap_or(base64);
+    once.strip_suffix('=').unwrap_or(once)
+}
+
+/// Reads a value, and of it the id at the end of a path.
+#[derive(Clone, Copy)]
+struct Claim<'p>(&'p [Box<str>]);
+
+impl Claim<'_> {
+    /// A value that isn't an object: the id itself, if the path ends here.
+    fn leaf(self, id: impl FnOnce() -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+        if self.0.is_empty() { id() } else { None }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Claim<'_> {
+    type Value = Option<Vec<u8>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Claim<'_> {
+    type Value = Option<Vec<u8>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("claims")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(self.leaf(|| Some(of_bool(value))))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        // Those that a float can't hold are out of its range all the same.
+        #[expect(clippy::cast_precision_loss, reason = "see above")]
+        Ok(self.leaf(|| of_number(value as f64)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        // Those that a float can't hold are out of its range all the same.
+        #[expect(clippy::cast_precision_loss, reason = "see above")]
+        Ok(self.leaf(|| of_number(value as f64)))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(self.leaf(|| of_number(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(self.leaf(|| is_id(value).then(|| value.as_bytes().to_vec())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        // With an empty name no key is the one that is looked for: none has a longer way to go.
+        let (name, rest) = self.0.split_first().map_or((None, self.0), |(n, rest)| (Some(n), rest));
+        while let Some(is_it) = entries.next_key_seed(Is(name.map(|name| &**name)))? {
+            if !is_it {
+                entries.next_value::<IgnoredAny>()?;
+            } else if found.is_none() {
+                found = Some(entries.next_value_seed(Claim(rest))?);
+            } else {
+                // Readers differ in which of the two they take.
+                return Err(A::Error::custom("the claim stands twice"));
+            }
+        }
+        Ok(found.flatten())
+    }
+}
+
+/// Reads a key: whether it is this one.
+struct Is<'n>(Option<&'n str>);
+
+impl<'de> DeserializeSeed<'de> for Is<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Is<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a claim's name")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
+        Ok(self.0 == Some(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64ct::{Base64, Base64Url};
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn path(names: &[&str]) -> Vec<Box<str>> {
+        names.iter().map(|name| (*name).into()).collect()
+    }
+
+    fn encoded(bytes: &[u8]) -> String {
+        Base64UrlUnpadded::encode_string(bytes)
+    }
+
+    fn read(json: &str, names: &[&str]) -> Option<String> {
+        let id = claim(encoded(json.as_bytes()).as_bytes(), &path(names))?;
+        Some(String::from_utf8(id).unwrap())
+    }
+
+    #[test]
+    fn texts_whole_numbers_and_bools_are_ids() {
+        for (json, id) in [
+            (r#"{"sub": "alice"}"#, Some("alice")),
+            (r#"{"a": {"sub": "x"}, "sub": "\u00fc\ud83d\ude00"}"#, Some("ü😀")),
+            (r#"{"sub": ""}"#, Some("")),
+            (r#"{"sub": 4711}"#, Some("4711")),
+            (r#"{"sub": -7}"#, Some("-7")),
+            (r#"{"sub": 4.711e3}"#, Some("4711")),
+            (r#"{"sub": 9007199254740991}"#, Some("9007199254740991")),
+            (r#"{"sub": true}"#, Some("true")),
+            (r#"{"sub": 9007199254740992}"#, None),
+            (r#"{"sub": 18446744073709551615}"#, None),
+            (r#"{"sub": 0.5}"#, None),
+            (r#"{"sub": null}"#, None),
+            (r#"{"sub": ["alice"]}"#, None),
+            (r#"{"sub": {"sub": "alice"}}"#, None),
+            (r#"{"sub": {}}"#, None),
+            (r#"{"sub": "a\u0000b"}"#, None),
+            (r#"{"Sub": "alice"}"#, None),
+            (r"{}", None),
+        ] {
+            assert_eq!(read(json, &["sub"]).as_deref(), id, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_path_leads_through_objects() {
+        let json = r#"{"user": {"id": 7, "name": {"first": "a"}}, "id": 8, "list": [{"id": 9}]}"#;
+        for (names, id) in [
+            (&["user", "id"][..], Some("7")),
+            (&["user", "name", "first"], Some("a")),
+            (&["id"], Some("8")),
+            (&["user"], None),
+            (&["user", "name"], None),
+            (&["id", "id"], None),
+            (&["list", "id"], None),
+            (&["list", "0", "id"], None),
+        ] {
+            assert_eq!(read(json, names).as_deref(), id, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_payload_has_no_id() {
+        let deep = format!(r#"{{"x": {}1{}, "sub": "a"}}"#, "[".repeat(500), "]".repeat(500));
+        for json in [
+            "",
+            "alice",
+            r#""alice""#,
+            r#"["alice"]"#,
+            r#"{"sub": "alice"} x"#,
+            r#"{"sub": "alice""#,
+            r#"{"sub": "alice", "sub": "bob"}"#,
+            r#"{"sub": "alice", "sub": null}"#,
+            r#"{"sub": null, "sub": "alice"}"#,
+        ] {
+            assert_eq!(read(json, &["sub"]), None, "{json}");
+        }
+        // Nothing else in it is of interest, however it looks.
+        assert_eq!(read(&deep, &["sub"]).as_deref(), Some("a"));
+        for sent in [&b"{\"sub\": \"alice\"}"[..], b"\xff", b"%%%", b"eyJ"] {
+            assert_eq!(claim(sent, &path(&["sub"])), None, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn base64_for_urls_may_be_padded() {
+        // Holds a `_` and a `-`, and needs padding.
+        let json = r#"{"sub": "ÿ?>ü~", "n": 1}"#;
+        let (padded, bare) = (Base64Url::encode_string(json.as_bytes()), encoded(json.as_bytes()));
+        assert_ne!(padded, bare);
+        for sent in [&padded, &bare] {
+            let id = claim(sent.as_bytes(), &path(&["sub"]));
+            assert_eq!(id.as_deref(), Some("ÿ?>ü~".as_bytes()), "{sent}");
+        }
+        let standard = Base64::encode_string(json.as_bytes());
+        assert_ne!(standard, padded);
+        assert_eq!(claim(standard.as_bytes(), &path(&["sub"])), None);
+    }
+
+    #[test]
+    fn a_huge_payload_is_not_read() {
+        let json = |size: usize| format!(r#"{{"sub": "a", "x": "{}"}}"#, "x".repeat(size));
+        assert!(read(&json(10_000), &["sub"]).is_some());
+        assert!(read(&json(16_000), &["sub"]).is_none());
+    }
+
+    /// The same by a tree of the whole payload.
+    fn slowly(json: &Value, names: &[&str]) -> Option<String> {
+        let found = names.iter().try_fold(json, |json, name| json.as_object()?.get(*name))?;
+        match found {
+            Value::String(text) if is_id(text) => Some(text.clone()),
+            Value::Bool(value) => Some(value.to_string()),
+            Value::Number(number) => {
+                let whole = number.as_f64()?;
+                let fits = whole.fract() == 0.0 && whole.abs() < 9_007_199_254_740_992.0;
+                fits.then(|| format!("{whole:.0}").replace("-0", "0"))
+            }
+            _ => None,
+        }
+    }
+
+    fn tree() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (1_i64 << 50..1 << 54).prop_map(Value::from),
+            (-1000..1000).prop_map(Value::from),
+            (-1000..1000).prop_map(|n| Value::from(f64::from(n) / 4.0)),
+            "[a-cü\\x00]{0,3}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map("[ab]", inner, 0..3)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_claim_is_what_the_whole_tree_has_there(json in tree(), names in prop::collection::vec("[ab]", 1..4)) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            prop_assert_eq!(read(&json.to_string(), &names), slowly(&json, &names));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = claim(&bytes, &path(&["sub"]));
+            let _ = claim(encoded(&bytes).as_bytes(), &path(&["sub"]));
+        }
+    }
+}
