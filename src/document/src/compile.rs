@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use crate::identity::reach;
 use crate::limits::{Limits, check_testers, check_written};
 use crate::lookup::{Hosts, Owners};
 use crate::token::Places;
@@ -142,6 +143,7 @@ impl Compiled {
             .check_hosts(&rollout, &hosts)
             .and_then(|()| check_written(&rollout))
             .and_then(|()| check_testers(&rollout))
+            .and_then(|()| reach::check(rollout.rollout()))
             .and_then(|()| limits.check(&rollout, hosts.len()));
         if let Err(fault) = checked {
             self.left_out.push(LeftOut::new(rollout.name().as_str(), fault));

@@ -5,6 +5,7 @@ pub(crate) mod baggage;
 pub(crate) mod claim;
 pub(crate) mod generated;
 mod payload;
+pub(crate) mod reach;
 pub(crate) mod read;
 
 use core::str::FromStr;

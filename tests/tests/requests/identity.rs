@@ -5,7 +5,9 @@ use serin_assignment::{Salt, Weight, assign};
 use serin_tests::site::Site;
 
 use crate::marked;
-use crate::rollouts::{COOKIE, COOKIE_SALT, FULL, HALF, HALF_SALT, QUERY, QUERY_SALT};
+use crate::rollouts::{
+    ADDRESS, ADDRESS_SALT, COOKIE, COOKIE_SALT, FULL, HALF, HALF_SALT, QUERY, QUERY_SALT,
+};
 
 /// The longest id that is one, in bytes.
 const LONGEST: usize = 256;
@@ -150,6 +152,18 @@ pub(crate) async fn length(site: &Site) -> Result<()> {
     }
     let all = site.envoy()?.admin().stats("serin_assignments").await?;
     anyhow::bail!("seventeen oversized ids were not counted: {all:?}")
+}
+
+/// The example trusts no proxy before it: what a caller says of his address counts for nothing.
+pub(crate) async fn address(site: &Site) -> Result<()> {
+    let side = at_half(ADDRESS_SALT, b"127.0.0.1")?;
+    marked(&site.see(ADDRESS, "/", &[]).await?, side)?;
+    for number in 0..ENOUGH {
+        let forged = format!("203.0.113.{number}");
+        let headers = [("x-forwarded-for", forged.as_bytes())];
+        marked(&site.see(ADDRESS, "/", &headers).await?, side).context(forged)?;
+    }
+    Ok(())
 }
 
 /// The side of an id at 50 % by the library.

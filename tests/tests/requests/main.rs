@@ -33,6 +33,7 @@ async fn requests_are_decided_by_the_stated_rules() -> Result<()> {
     identity::order(&site).await.context("order of the sources")?;
     identity::bytes(&site).await.context("ids that are no text")?;
     identity::length(&site).await.context("ids of every length")?;
+    identity::address(&site).await.context("addresses that nobody trusted forwards")?;
     testers::opt_in_and_out(&site).await.context("opt-in and opt-out")?;
     testers::not_where_the_canary_must_not_serve(&site).await.context("testers without canary")?;
     mark::forged(&site).await.context("forged marks")?;

@@ -21,6 +21,10 @@ pub(crate) const QUERY_SALT: &str = "shop/query";
 pub(crate) const COOKIE: &str = "cookie.example.com";
 /// The salt at that host.
 pub(crate) const COOKIE_SALT: &str = "shop/cookie";
+/// Half of the callers are on the canary, by their address.
+pub(crate) const ADDRESS: &str = "address.example.com";
+/// The salt at that host.
+pub(crate) const ADDRESS_SALT: &str = "shop/address";
 /// Nobody is on the canary but testers.
 pub(crate) const TESTERS: &str = "testers.example.com";
 /// The canary must not serve.
@@ -51,6 +55,9 @@ pub(crate) fn all() -> Vec<Rollout> {
         Rollout::new(COOKIE_SALT, COOKIE)
             .weight("50%")
             .with("identity", json!([{"cookie": "uid"}])),
+        Rollout::new(ADDRESS_SALT, ADDRESS)
+            .weight("50%")
+            .with("identity", json!([{"address": {}}])),
         Rollout::new(COHORT_SALT, COHORT)
             .weight("50%")
             .with("cohortHeader", json!(COHORT_HEADER))

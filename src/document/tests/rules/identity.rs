@@ -243,6 +243,38 @@ fn a_remembered_choice_has_a_cookie_of_its_own() {
 }
 
 #[test]
+fn a_cookie_that_does_not_come_back_is_refused() {
+    let own = |field: &str, value: &str| {
+        let mut cookie = json!({"cookie": "v"});
+        cookie[field] = json!(value);
+        json!([{"header": "x-user-id"}, {"generated": cookie}])
+    };
+    for (field, value, changes, holds) in [
+        ("domain", "example.com", json!({"hosts": ["shop.example.com", "*.example.com"]}), true),
+        ("domain", "example.com", json!({"hosts": ["example.com"]}), true),
+        ("domain", "example.com", json!({"hosts": ["*"]}), true),
+        ("domain", "example.com", json!({"hosts": ["shop.example.com", "example.org"]}), false),
+        ("domain", "example.com", json!({"hosts": ["badexample.com"]}), false),
+        ("domain", "shop.example.com", json!({"hosts": ["*.example.com"]}), false),
+        ("path", "/", json!({"paths": ["/", "/checkout"]}), true),
+        ("path", "/shop", json!({"paths": ["/shop", "/shop/checkout"]}), true),
+        ("path", "/shop/", json!({"paths": ["/shop/checkout"]}), true),
+        ("path", "/shop", json!({"paths": ["/shop", "/shopping"]}), false),
+        ("path", "/shop/", json!({"paths": ["/shop"]}), false),
+        ("path", "/shop", json!({}), false),
+    ] {
+        let mut changes = changes;
+        changes["identity"] = own(field, value);
+        let parsed = parsed(&[rollout(changes.clone())]);
+        let compiled = Compiled::compile(parsed, None, &Environment::default());
+        let fields: Vec<&str> = compiled.left_out().iter().map(|one| one.field.as_str()).collect();
+        let place = format!("identity[1].generated.{field}");
+        let expected: &[&str] = if holds { &[] } else { &[&place] };
+        assert_eq!(fields, expected, "{changes}");
+    }
+}
+
+#[test]
 fn a_header_that_is_written_says_nothing_about_the_user() {
     for source in [
         json!({"jwt": {"claim": "sub", "header": "x-serin-variant"}}),

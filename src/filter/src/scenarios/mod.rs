@@ -2,6 +2,7 @@
 
 mod configuration;
 mod hostile;
+mod identity;
 mod oracle;
 mod proof;
 mod requests;

@@ -24,7 +24,8 @@ pub(super) fn write(file: &Path, mut inputs: Vec<Vec<u8>>) -> Result<usize> {
     inputs.sort_by_key(|input| (input.len(), input.clone()));
     inputs.dedup();
     let lines: Vec<String> = inputs.iter().map(|input| input.escape_ascii().to_string()).collect();
-    fs::write(file, lines.join("\n") + "\n").with_context(|| format!("unable to write \"{}\"", file.display()))?;
+    fs::write(file, lines.join("\n") + "\n")
+        .with_context(|| format!("unable to write \"{}\"", file.display()))?;
     Ok(inputs.len())
 }
 

@@ -10,15 +10,16 @@ fn source(text: &str) -> String {
 
 #[test]
 fn every_source_of_the_document_is_one_of_a_release() {
-    let release = release(
+    let text = SHOP.replace("*.example.org", "*.example.com").replace(
         PLAIN,
         "identity:
     - {jwt: {claim: sub, metadata: payload}}
     - {jwt: {claim: [user, id], header: X-Jwt-Payload}}
     - {baggage: userId}
     - {address: {ipv6: 56}}
-    - {generated: {cookie: serin-id, maxAge: 30d, domain: example.com, path: /shop, sameSite: strict, secure: false}}",
+    - {generated: {cookie: serin-id, maxAge: 30d, domain: example.com, path: /, sameSite: strict, secure: false}}",
     );
+    let release = parse(&text).unwrap();
     let json = serde_json::to_value(&release.assignment.identity).unwrap();
     assert_eq!(
         json,
@@ -28,7 +29,7 @@ fn every_source_of_the_document_is_one_of_a_release() {
             {"baggage": "userId"},
             {"address": {"ipv4": 32, "ipv6": 56}},
             {"generated": {
-                "cookie": "serin-id", "maxAge": "30d", "domain": "example.com", "path": "/shop",
+                "cookie": "serin-id", "maxAge": "30d", "domain": "example.com", "path": "/",
                 "sameSite": "strict", "secure": false,
             }},
         ])
@@ -57,6 +58,11 @@ fn a_source_that_breaks_a_rule_is_named() {
             "{generated: {cookie: v, sameSite: none, secure: false}}",
             ".generated.secure: false: ",
             "secure: true",
+        ),
+        (
+            "{generated: {cookie: v, domain: example.com}}",
+            ".generated.domain: \"example.com\": ",
+            "*.example.org is none",
         ),
         ("{generated: {cookie: v}}, {cookie: uid}", ".generated: 1 after it: ", "it comes last"),
         ("{generated: {cookie: v, httpOnly: false}}", ".generated.httpOnly", "no such field"),
