@@ -86,6 +86,32 @@ fn the_release_of_the_example_is_accepted() -> Result<()> {
     Ok(())
 }
 
+/// Each stands in the place of the release's own.
+#[test]
+fn every_other_assignment_is_accepted_in_the_release() -> Result<()> {
+    let (text, scratch) = (readme()?, Scratch::new()?);
+    let release = blocks(&text, "yaml").find(|block| block.contains("kind: CanaryRelease"));
+    let release: Value = serde_saphyr::from_str(&release.context("no release")?)?;
+    let mut assignments = 0;
+    for block in blocks(&text, "yaml").filter(|block| block.starts_with("assignment:")) {
+        let mut changed = release.clone();
+        let mut assignment: Value = serde_saphyr::from_str(&block)?;
+        let assignment = assignment["assignment"].take();
+        // A part of the users is what the last step takes.
+        if let Some(part) = assignment.get("buckets") {
+            ensure!(part == &json!(["0%", "30%"]), "{part}");
+            changed["spec"]["steps"] = json!([{"weight": "30%", "bake": "1h"}]);
+        }
+        changed["spec"]["assignment"] = assignment;
+        let file = scratch.write("release.yaml", changed.to_string())?;
+        let said = succeeds(&["check", &file.to_string_lossy()])?;
+        ensure!(!said.contains("warning"), "{said}");
+        assignments += 1;
+    }
+    ensure!(assignments >= 2, "{assignments} assignments");
+    Ok(())
+}
+
 /// The examples stand beside the release of the other one, `release.yaml`.
 #[test]
 fn every_console_example_prints_what_it_says() -> Result<()> {

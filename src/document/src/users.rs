@@ -93,6 +93,12 @@ impl UserLists {
         }
     }
 
+    /// How many are listed for the canary and for stable.
+    #[must_use]
+    pub const fn counts(&self) -> (usize, usize) {
+        (self.canary.len(), self.stable.len())
+    }
+
     /// Whether anybody is listed for stable.
     pub(crate) const fn keeps_out(&self) -> bool {
         !self.stable.is_empty()

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serin_assignment::Weight;
-
 use crate::clock::lasted;
 use crate::decide::Pass;
 use crate::{Action, Alert, Pause, Phase, State, evidence};
@@ -46,10 +44,11 @@ fn standing(pass: Pass<'_>, state: &State) -> BTreeSet<Alert> {
     causes.into_iter().filter_map(|(alert, stands)| stands.then_some(alert)).collect()
 }
 
-/// With everyone on the canary nothing rolls back on suspicion alone, so that a person must look.
+/// With all its users on the canary nothing rolls back on suspicion alone, so that a person must look.
 /// Metrics that do not answer do not take a suspicion back.
 fn suspect_at_full(pass: Pass<'_>, state: &State) -> bool {
-    let full = state.traffic.canary_serves && state.traffic.weight == Weight::FULL;
+    let full =
+        state.traffic.canary_serves && evidence::nothing_to_compare(pass, state.traffic.weight);
     let stood = state.alerts.contains(&Alert::SuspectAtFull) && !evidence::answered(pass);
     full && (stood || evidence::suspicious(pass, state))
 }

@@ -26,7 +26,7 @@ pub(crate) fn answered(pass: Pass<'_>) -> bool {
 pub(crate) fn complete(pass: Pass<'_>, weight: Weight) -> bool {
     verdicts(pass, 0).all(|verdict| match verdict {
         Some(Verdict::Pass | Verdict::Skipped | Verdict::Hold | Verdict::Fail) => true,
-        Some(Verdict::NoComparison) => nothing_to_compare(weight),
+        Some(Verdict::NoComparison) => nothing_to_compare(pass, weight),
         Some(Verdict::NoData | Verdict::Broken) | None => false,
     })
 }
@@ -40,9 +40,9 @@ pub(crate) fn suspicious(pass: Pass<'_>, state: &State) -> bool {
     })
 }
 
-/// Whether there is no other side left at this weight.
-fn nothing_to_compare(weight: Weight) -> bool {
-    weight >= Weight::FULL
+/// Whether nobody of the rollout's users is left on the other side at this weight.
+pub(crate) fn nothing_to_compare(pass: Pass<'_>, weight: Weight) -> bool {
+    weight >= pass.plan.steps.full()
 }
 
 /// What speaks against the end of a step at this weight: `None` where every gate passes, or has
@@ -53,7 +53,7 @@ pub(crate) fn objection(pass: Pass<'_>, weight: Weight, since_ms: u64) -> Option
     }
     verdicts(pass, since_ms).find_map(|verdict| match verdict {
         Some(Verdict::Pass) => None,
-        Some(Verdict::NoComparison) if nothing_to_compare(weight) => None,
+        Some(Verdict::NoComparison) if nothing_to_compare(pass, weight) => None,
         Some(Verdict::Skipped) => Some(Reason::Skipped),
         Some(Verdict::Hold) => Some(Reason::Suspicion),
         Some(Verdict::Fail) => Some(Reason::Harm),

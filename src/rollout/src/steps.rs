@@ -7,11 +7,13 @@ use serin_assignment::Weight;
 
 use crate::{Approval, Length, Step};
 
-/// At least one step; the weights rise and none is zero.
+/// At least one step; the weights rise, none is zero and none is above the rollout's part of the
+/// users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Steps {
     first: Step,
     later: Vec<Step>,
+    full: Weight,
 }
 
 impl Serialize for Steps {
@@ -45,7 +47,26 @@ impl Steps {
         }
         let mut steps = steps.into_iter();
         let first = steps.next().ok_or(InvalidPlan::NoSteps)?;
-        Ok(Self { first, later: steps.collect() })
+        Ok(Self { first, later: steps.collect(), full: Weight::FULL })
+    }
+
+    /// The same steps of a rollout that has only a part of the users: `full` is that part.
+    ///
+    /// # Errors
+    /// [`InvalidPlan::BeyondRange`] where a step would take more.
+    pub fn within(self, full: Weight) -> Result<Self, InvalidPlan> {
+        let beyond = self.iter().enumerate().find(|(_, step)| step.weight > full);
+        if let Some((index, Step { weight, .. })) = beyond {
+            return Err(InvalidPlan::BeyondRange { step: index + 1, weight: *weight, full });
+        }
+        Ok(Self { full, ..self })
+    }
+
+    /// The weight at which all of the rollout's users are on the canary, so that nobody is left on
+    /// stable to compare them with: 100 %, or the part of the users that it has.
+    #[must_use]
+    pub const fn full(&self) -> Weight {
+        self.full
     }
 
     /// The same steps, each of which waits for a person.
@@ -127,6 +148,18 @@ pub enum InvalidPlan {
         /// The weight of the step before it.
         before: Weight,
     },
+    /// A step that takes more users than the rollout has.
+    #[error(
+        "step {step} has a weight of {weight}: the rollout's buckets hold {full} of the users, so the last step has {full} at most"
+    )]
+    BeyondRange {
+        /// Which one.
+        step: usize,
+        /// Its weight.
+        weight: Weight,
+        /// The rollout's part of the users.
+        full: Weight,
+    },
     /// A step that is to detect what is no difference.
     #[error(
         "step {step} detects a ratio of {ratio}: a ratio is above 0 and not 1, such as 2 for errors and latency or 0.9 for conversions"
@@ -178,6 +211,17 @@ mod tests {
             error,
             "step 3 has a weight of 25% after one of 25%: each step rises above the one before"
         );
+    }
+
+    #[test]
+    fn a_part_of_the_users_holds_every_step() {
+        let all = steps(&["5%", "30%"]).unwrap();
+        assert_eq!(all.full(), Weight::FULL);
+        assert_eq!(all.clone().within(weight("30%")).unwrap().full(), weight("30%"));
+        let error = all.within(weight("29.99%")).unwrap_err();
+        let beyond =
+            InvalidPlan::BeyondRange { step: 2, weight: weight("30%"), full: weight("29.99%") };
+        assert_eq!(error, beyond);
     }
 
     #[test]

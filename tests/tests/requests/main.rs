@@ -6,6 +6,7 @@ mod cohort;
 mod identity;
 mod mark;
 mod rollouts;
+mod rules;
 mod testers;
 
 use anyhow::{Context as _, Result, ensure};
@@ -25,7 +26,8 @@ async fn requests_are_decided_by_the_stated_rules() -> Result<()> {
         example.replace("{remove: x-serin-variant}", "{remove: x-something-else}")
     };
     let site = Site::start_changed(1, Answer::document(&document(1, &[])), unlocked).await?;
-    site.publish(revision_now(), &rollouts::all()).await?;
+    let all = [rollouts::all(), rules::all()].concat();
+    site.publish(revision_now(), &all).await?;
 
     identity::header(&site).await.context("identity from a header")?;
     identity::cookie(&site).await.context("identity from a cookie")?;
@@ -46,6 +48,8 @@ async fn requests_are_decided_by_the_stated_rules() -> Result<()> {
     anonymous::route(&site).await.context("anonymous: route")?;
     rollouts::paths(&site).await.context("paths")?;
     rollouts::hosts(&site).await.context("hosts")?;
+    rules::before_the_hash(&site).await.context("rules before the hash")?;
+    rules::shared_out(&site).await.context("rollouts that share their users out")?;
     Ok(())
 }
 

@@ -1,17 +1,12 @@
 //! `serin assign`: which users get the canary.
-//!
-//! Ids are bytes. On standard input a line ends with `\n`, and nothing else is taken off: a `\r`
-//! before it is part of the id, as a proxy would see it, and is warned of. A last line without `\n`
-//! counts; an empty line is an empty id.
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufWriter, Write};
-use std::os::unix::ffi::OsStrExt as _;
 
-use anyhow::{Context as _, anyhow};
-use serin_assignment::{Assignment, Salt, Weight, assign};
+use serin_assignment::{Assignment, Bucket, Salt, Variant, Weight, assign};
+use serin_document::Buckets;
 
+use super::ids::{Ids, to_hex, warn_of};
 use super::{Exit, Failure, Output};
 
 /// Print which users get the canary.
@@ -28,15 +23,23 @@ pub struct Args {
     /// The canary's share, such as 5% or 0.25%.
     #[arg(long)]
     weight: Weight,
-    /// Ids are hexadecimal bytes, and are printed so.
-    #[arg(long)]
-    hex: bool,
+    /// The part of the users that the weight counts from, such as 30%-60%.
+    #[arg(long, value_parser = buckets, default_value = "0%-100%")]
+    buckets: Buckets,
     /// How to print: a table, or one JSON object a line.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
-    /// The users' ids; `-` reads them from standard input, one a line.
-    #[arg(value_name = "USER", required = true)]
-    users: Vec<OsString>,
+    #[command(flatten)]
+    ids: Ids,
+}
+
+fn buckets(text: &str) -> Result<Buckets, String> {
+    let ends =
+        text.split_once('-').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    let range = ends.and_then(|(from, to)| Buckets::new(from, to));
+    range.ok_or_else(|| {
+        "a part of the users is two percentages that rise, such as 30%-60%".to_owned()
+    })
 }
 
 /// The width of ids in a table of unknown length: a UUID's.
@@ -51,13 +54,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// An id that is not hexadecimal with `--hex`, and failing input or output.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let out = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
-    let carriage_returns = print(args, &mut io::stdin().lock(), out)?;
-    if carriage_returns > 0 {
-        anstream::eprintln!(
-            "warning: \\r at the end of {carriage_returns} lines was taken as part of the id; \
-             remove it (tr -d '\\r') if the ids in requests have none"
-        );
-    }
+    warn_of(print(args, &mut io::stdin().lock(), out)?);
     Ok(Exit::Ok)
 }
 
@@ -65,35 +62,14 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 fn print(args: &Args, input: &mut impl BufRead, out: impl Write) -> Result<u64, Failure> {
     let mut printer = Printer { args, width: width(args), out };
     printer.head()?;
-    let mut carriage_returns = 0;
-    for (index, user) in args.users.iter().enumerate() {
-        if user != "-" {
-            let id = printer.decode(user.as_bytes(), || format!("user {}", index + 1));
-            printer.user(&id.map_err(|error| Failure::new(Exit::Usage, error))?)?;
-            continue;
-        }
-        let mut line = Vec::new();
-        let mut number = 0_u64;
-        loop {
-            line.clear();
-            let read = input.read_until(b'\n', &mut line).context("standard input")?;
-            if read == 0 {
-                break;
-            }
-            number += 1;
-            let id = line.strip_suffix(b"\n").unwrap_or(&line);
-            carriage_returns += u64::from(!args.hex && id.ends_with(b"\r"));
-            let id = printer.decode(id, || format!("standard input, line {number}"))?;
-            printer.user(&id)?;
-        }
-    }
+    let carriage_returns = args.ids.each(input, |id| printer.user(id))?;
     printer.out.flush()?;
     Ok(carriage_returns)
 }
 
 fn width(args: &Args) -> usize {
     let of = |user: &OsString| if user == "-" { USUAL_ID_WIDTH } else { user.len() };
-    args.users.iter().map(of).max().unwrap_or_default().max("USER".len())
+    args.ids.users.iter().map(of).max().unwrap_or_default().max("USER".len())
 }
 
 struct Printer<'a, W> {
@@ -117,24 +93,6 @@ impl<W: Write> Printer<'_, W> {
         }
     }
 
-    /// The id that was given, as bytes.
-    fn decode<'i>(
-        &self,
-        given: &'i [u8],
-        place: impl FnOnce() -> String,
-    ) -> anyhow::Result<Cow<'i, [u8]>> {
-        if !self.args.hex {
-            return Ok(Cow::Borrowed(given));
-        }
-        from_hex(given).map(Cow::Owned).ok_or_else(|| {
-            let given = String::from_utf8_lossy(given);
-            anyhow!(
-                "{}: {given:?}: with --hex an id is pairs of 0-9 and a-f, such as 616c",
-                place()
-            )
-        })
-    }
-
     fn user(&mut self, id: &[u8]) -> io::Result<()> {
         let placed = assign(&self.args.salt, id);
         match self.args.output {
@@ -146,47 +104,35 @@ impl<W: Write> Printer<'_, W> {
     fn object(&mut self, id: &[u8], placed: Assignment) -> io::Result<()> {
         self.out.write_all(b"{\"user\": ")?;
         match str::from_utf8(id) {
-            _ if self.args.hex => write!(self.out, "\"{}\"", to_hex(id))?,
+            _ if self.args.ids.hex => write!(self.out, "\"{}\"", to_hex(id))?,
             Ok(text) => serde_json::to_writer(&mut self.out, text)?,
             Err(_) => write!(self.out, "{{\"hex\": \"{}\"}}", to_hex(id))?,
         }
         let Assignment { bucket, cohort } = placed;
-        let variant = placed.variant(self.args.weight);
+        let variant = self.variant(bucket);
         writeln!(
             self.out,
             ", \"bucket\": {bucket}, \"cohort\": {cohort}, \"variant\": \"{variant}\"}}"
         )
     }
 
+    /// Who is outside the part of the users is on stable.
+    fn variant(&self, bucket: Bucket) -> Variant {
+        self.args.buckets.place(bucket, self.args.weight).unwrap_or(Variant::Stable)
+    }
+
     fn row(&mut self, id: &[u8], placed: Assignment) -> io::Result<()> {
         let shown = match str::from_utf8(id) {
-            _ if self.args.hex => to_hex(id),
+            _ if self.args.ids.hex => to_hex(id),
             // A control character would do more to a terminal than be shown.
             Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
             _ => format!("0x{}", to_hex(id)),
         };
         let Assignment { bucket, cohort } = placed;
-        let variant = placed.variant(self.args.weight);
+        let variant = self.variant(bucket);
         let width = self.width;
         writeln!(self.out, "{shown:width$}  {bucket:>6}  {cohort:>6}  {variant}")
     }
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
-/// Spaces around it (and a `\r`) are no digits and mean nothing.
-fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |c: u8| char::from(c).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    let (pairs, rest) = text.trim_ascii().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
 }
 
 #[cfg(test)]
@@ -199,9 +145,12 @@ mod tests {
         Args {
             salt: "s".parse().unwrap(),
             weight: "50%".parse().unwrap(),
-            hex,
+            buckets: Buckets::ALL,
             output,
-            users: users.iter().map(|user| OsString::from_vec(user.to_vec())).collect(),
+            ids: Ids {
+                hex,
+                users: users.iter().map(|user| OsString::from_vec(user.to_vec())).collect(),
+            },
         }
     }
 
@@ -256,6 +205,25 @@ mod tests {
             let failure = print(&args, &mut &*input, io::sink()).unwrap_err();
             assert_eq!(failure.exit(), exit);
             assert!(format!("{failure:?}").contains(place), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_users_counts_from_its_beginning() {
+        let mut args = args(false, Output::Json, &[b"alice", b"bob"]);
+        let variants = |args: &Args| -> Vec<bool> {
+            printed(args, b"").0.lines().map(|line| line.contains("canary")).collect()
+        };
+        let [alice, bob] =
+            [b"alice".as_slice(), b"bob"].map(|id| assign(&"s".parse().unwrap(), id).bucket.get());
+        args.weight = "0.01%".parse().unwrap();
+        for (id, expected) in [(alice, [true, false]), (bob, [false, true])] {
+            let [from, to] = [id, id + 1].map(|end| Weight::from_basis_points(end).unwrap());
+            args.buckets = buckets(&format!("{from}-{to}")).unwrap();
+            assert_eq!(variants(&args), expected);
+        }
+        for bad in ["", "30%", "60%-30%", "30%-30%", "30-60", "0%-101%"] {
+            assert!(buckets(bad).is_err(), "{bad}");
         }
     }
 

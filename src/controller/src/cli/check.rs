@@ -3,6 +3,7 @@
 mod document;
 mod gates;
 mod release;
+mod rules;
 
 use std::path::{Path, PathBuf};
 

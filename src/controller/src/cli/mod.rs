@@ -8,11 +8,13 @@ mod completion;
 mod exit;
 mod explain;
 mod history;
+mod ids;
 pub mod judge;
 mod plan;
 mod replay;
 mod run;
 mod status;
+mod users;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -49,6 +51,8 @@ enum Command {
     Retry(command::Args),
     /// Print which users get the canary.
     Assign(assign::Args),
+    /// Print users as a release lists them: salted hashes.
+    Users(users::Args),
     /// Check a release file or an assignment document and print what it means.
     Check(check::Args),
     /// Judge counts that come as JSON lines on standard input.
@@ -85,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Abort(args) => command::run(&args, Ask::Abort),
         Command::Retry(args) => command::run(&args, Ask::Retry),
         Command::Assign(args) => assign::run(&args),
+        Command::Users(args) => users::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Judge(args) => judge::run(&args),
         Command::Plan(args) => plan::run(&args),

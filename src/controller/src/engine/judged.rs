@@ -6,7 +6,6 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use serin_assignment::Weight;
 use serin_judge::panel::{Absorbed, Counted, Findings, Measure, Panel, Rules, Stage};
 use serin_rollout::{Length, Now, Observation, Outcome, Plan, State, decide};
 
@@ -73,7 +72,7 @@ pub fn pass(
     counts: Option<&Counts>,
     now: Now,
 ) -> Judged {
-    let (panel, absorbed) = absorb(terms.rules, standing, counts).unzip();
+    let (panel, absorbed) = absorb(terms, standing, counts).unzip();
     let findings = panel.as_ref().map(|panel| panel.findings(terms.rules));
     let read = readings::Read {
         terms,
@@ -92,20 +91,22 @@ pub fn pass(
 }
 
 /// Whether these counts alone say that the canary is to be rolled back.
-pub(super) fn is_harm(rules: &Rules, standing: &Standing, counts: &Counts) -> bool {
-    absorb(rules, standing, Some(counts)).is_some_and(|(panel, _)| panel.findings(rules).rollback)
+pub(super) fn is_harm(terms: Terms<'_>, standing: &Standing, counts: &Counts) -> bool {
+    absorb(terms, standing, Some(counts))
+        .is_some_and(|(panel, _)| panel.findings(terms.rules).rollback)
 }
 
 /// The evidence with what was counted since, and that; `None` while nobody has been on the canary.
 fn absorb(
-    rules: &Rules,
+    terms: Terms<'_>,
     standing: &Standing,
     counts: Option<&Counts>,
 ) -> Option<(Panel, Vec<Absorbed>)> {
+    let rules = terms.rules;
     let exposed_since_ms = standing.state.exposed_since_ms?;
     let mut panel = standing.panel.clone().unwrap_or_else(|| Panel::new(exposed_since_ms));
     panel.fit(rules);
-    let stage = stage(&standing.state);
+    let stage = stage(terms.plan, &standing.state);
     panel.enter(stage);
     let counted = counts.iter().flat_map(|counts| &counts.counted);
     let absorbed = counted.flat_map(|counted| panel.absorb(rules, stage, counted)).collect();
@@ -113,9 +114,9 @@ fn absorb(
 }
 
 /// Where the rollout stands, as far as counts are concerned.
-fn stage(state: &State) -> Stage {
-    let traffic = state.traffic;
-    let both = traffic.canary_serves && !traffic.weight.is_zero() && traffic.weight < Weight::FULL;
+fn stage(plan: &Plan, state: &State) -> Stage {
+    let (traffic, full) = (state.traffic, plan.steps.full());
+    let both = traffic.canary_serves && !traffic.weight.is_zero() && traffic.weight < full;
     Stage { traffic_since_ms: state.traffic_since_ms, compared: both }
 }
 

@@ -45,7 +45,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
 
     /// Whether these counts alone are evidence that no other answer should be waited for.
     pub(super) fn is_harm(&self, counts: Option<&Counts>) -> bool {
-        counts.is_some_and(|counts| judged::is_harm(&self.rules, &self.standing(), counts))
+        counts.is_some_and(|counts| judged::is_harm(self.terms(), &self.standing(), counts))
     }
 
     /// What the next observation is to be about.

@@ -57,7 +57,8 @@ pub enum Part {
     Bounds(Chosen),
     /// Requests that the canary served since the step's clock started.
     CanaryRequests(Option<u64>),
-    /// The canary's share of the requests that the hash placed since then, 0.0 to 1.0.
+    /// The canary's share of the requests that the hash placed since then, 0.0 to 1.0; times the
+    /// release's part of the users, to compare with the weight.
     ObservedShare(Option<f64>),
     /// The canary's endpoints.
     Canary(Endpoints),

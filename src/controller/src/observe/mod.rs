@@ -40,6 +40,8 @@ pub struct Observer {
     subject: Subject,
     gates: Arc<[Gate]>,
     counting: Counting,
+    /// The release's part of the users, 0.0 to 1.0: of them the hash places.
+    part: f64,
 }
 
 impl Observer {
@@ -70,7 +72,8 @@ impl Observer {
             counting::from_stable(&gates)
                 .filter_map(|(_, ratio)| counts::bounds_selector(ratio, &subject)),
         );
-        Ok(Self { source, subject, gates, counting: Counting::default() })
+        let part = release.plan.steps.full().share();
+        Ok(Self { source, subject, gates, counting: Counting::default(), part })
     }
 
     /// Tells every part of what is to be seen as of `at_ms` (milliseconds since 1970).
@@ -99,7 +102,8 @@ impl Observer {
         let requests = async {
             let placed = requests::ask(source, subject, state.clock, at_ms).await;
             tell(Part::CanaryRequests(placed.map(|placed| placed.canary)));
-            tell(Part::ObservedShare(placed.and_then(requests::Placed::share)));
+            let share = placed.and_then(requests::Placed::share);
+            tell(Part::ObservedShare(share.map(|share| share * self.part)));
         };
         let traffic = async {
             let since_ms = state.traffic_since_ms;

@@ -27,6 +27,18 @@ impl FieldPath {
         self.with(Segment::Index(index))
     }
 
+    /// The path of a place within this one, as the document's reader names it:
+    /// `segments[0].when.header`.
+    #[must_use]
+    pub fn inside(&self, place: &str) -> Self {
+        place.split(['.', '[']).filter(|part| !part.is_empty()).fold(self.clone(), |path, part| {
+            match part.strip_suffix(']').and_then(|index| index.parse().ok()) {
+                Some(index) => path.index(index),
+                None => path.field(part),
+            }
+        })
+    }
+
     /// The path of what this is a field or an element of.
     #[must_use]
     pub fn parent(&self) -> Self {

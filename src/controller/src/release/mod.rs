@@ -88,6 +88,10 @@ pub struct Assignment {
     pub anonymous: Anonymous,
     /// Where a tester says `canary` or `stable`, in order.
     pub testers: Vec<Tester>,
+    /// What decides before the hash does.
+    pub rules: Rules,
+    /// The release's part of the users.
+    pub buckets: Buckets,
     /// Names the release to the hash.
     pub salt: Salt,
     /// The header that carries the mark.
@@ -115,7 +119,7 @@ impl Release {
     /// gates for which they were chosen before the rollout.
     #[must_use]
     pub fn rollout(&self, traffic: &Traffic, chosen: &BTreeMap<String, Vec<Duration>>) -> Rollout {
-        Rollout {
+        let mut rollout = Rollout {
             name: self.rollout_name.clone(),
             revision: Revision::new(traffic.revision),
             hosts: self.traffic.hosts.clone(),
@@ -123,7 +127,7 @@ impl Release {
             paths: self.traffic.paths.clone(),
             salt: self.assignment.salt.clone(),
             weight: traffic.weight,
-            buckets: Buckets::ALL,
+            buckets: self.assignment.buckets,
             canary_serves: traffic.canary_serves,
             identity: self.assignment.identity.clone(),
             anonymous: self.assignment.anonymous,
@@ -137,10 +141,12 @@ impl Release {
                 canary: vec![self.traffic.canary_cluster.clone()],
             }),
             latency_bounds: self.bounds_of_filter(chosen),
-            rules: Rules::default(),
+            rules: self.assignment.rules.clone(),
             tripwire: self.tripwire,
             requires: Vec::new(),
-        }
+        };
+        rollout.requires = rollout.narrowed_by();
+        rollout
     }
 
     /// Whom metrics are asked about.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 pub(super) use tester::{Signed, Tester};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -89,6 +90,16 @@ pub(super) struct Assignment {
     /// Names the release to the hash; namespace, name and a hash of the version where it is
     /// absent, so that each version picks other users first.
     pub(super) salt: Option<String>,
+    /// Requests that are on stable whoever asks: conditions, which the document's reader reads.
+    pub(super) exclude: Option<Value>,
+    /// The condition of those who may be in the canary at all.
+    pub(super) eligible: Option<Value>,
+    /// Who is on which side by name.
+    pub(super) users: Option<Value>,
+    /// Who is on which side as a group.
+    pub(super) segments: Option<Value>,
+    /// The release's part of the users, such as `["0%", "30%"]`; all where it is absent.
+    pub(super) buckets: Option<Vec<String>>,
     /// The header that carries the mark; `x-serin-variant` where it is absent.
     pub(super) mark: Option<String>,
     /// Marks that requests bring along: `replace` (the default) or `keep`.

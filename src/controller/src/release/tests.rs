@@ -1,4 +1,5 @@
 mod gates;
+mod rules;
 mod sources;
 
 use core::time::Duration;

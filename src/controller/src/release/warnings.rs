@@ -6,7 +6,6 @@ mod steps;
 use core::fmt;
 
 use serde::Serialize;
-use serin_assignment::Weight;
 use serin_rollout::OnSuccess;
 
 use super::{FieldPath, Release};
@@ -48,14 +47,15 @@ impl Release {
         self.doubt_gates(&spec.field("gates"), &mut warnings);
         self.doubt_steps(&spec.field("steps"), &mut warnings);
         let last = self.plan.steps.last().weight;
-        if last < Weight::FULL {
+        let full = self.plan.steps.full();
+        if last < full {
             let end = match self.plan.on_success {
                 OnSuccess::Keep => format!("the release ends with {last} on the canary"),
                 OnSuccess::Promote => format!("stable is replaced after {last} were tried"),
             };
             warnings.push(Warning {
                 field: spec.field("steps").index(self.plan.steps.len().saturating_sub(1)),
-                message: format!("the last step is not 100%: {end}"),
+                message: format!("the last step is not {full}: {end}"),
             });
         }
         warnings

@@ -1,9 +1,14 @@
-//! The release files of one process, as a set: no two may claim the same requests.
+//! The release files of one process, as a set: no two may claim the same requests, unless they
+//! share the users out.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use serin_assignment::Weight;
+use serin_document::{Compiled, Document, Environment, LeftOut, Revision};
+use serin_rollout::Traffic;
 
 use crate::release::Release;
 
@@ -97,7 +102,23 @@ fn common(earlier: &Release, later: &Release) -> Option<String> {
     }
     let host = earlier.traffic.hosts.iter().find(|host| later.traffic.hosts.contains(host))?;
     let path = earlier.traffic.paths.iter().find(|path| later.traffic.paths.contains(path))?;
-    Some(format!("claim the requests to {host} below {path}"))
+    let why = in_the_way(earlier, later)?;
+    Some(format!("claim the requests to {host} below {path}: {why}"))
+}
+
+/// Why a filter would leave the later release out where it has both.
+fn in_the_way(earlier: &Release, later: &Release) -> Option<String> {
+    let traffic = Traffic { weight: Weight::ZERO, canary_serves: false, revision: 0 };
+    let both = [earlier, later].map(|release| release.rollout(&traffic, &BTreeMap::new()));
+    let document = Document::new(Revision::new(0), both.into());
+    let parsed = serin_document::parse(document.to_json().as_bytes());
+    match parsed.map(|parsed| Compiled::compile(parsed, None, &Environment::default())) {
+        Ok(compiled) => compiled.left_out().first().map(|left_out| {
+            let LeftOut { field, value, rule, .. } = left_out;
+            format!("{field}: {value}: {rule}")
+        }),
+        Err(refused) => Some(refused.to_string()),
+    }
 }
 
 #[cfg(test)]

@@ -56,6 +56,21 @@ fn with_nobody_to_compare_with_a_step_rests_on_time_and_requests() {
 }
 
 #[test]
+fn a_rollout_with_a_part_of_the_users_has_nobody_to_compare_with_at_that_part() {
+    let mut part = plan(vec![step("5%"), step("30%")]);
+    part.steps = part.steps.within("30%".parse().unwrap()).unwrap();
+    let mut world = World::at(part, "30%");
+    world.gate("errors", Verdict::NoComparison);
+    world.gate("latency", Verdict::Hold);
+    assert_eq!(world.pass().reason, Reason::Suspicion);
+    assert_eq!(world.actions(), [Action::Raise(Alert::SuspectAtFull)]);
+    world.gate("latency", Verdict::NoComparison);
+    world.seconds(10);
+    world.is(Phase::Succeeded, "30%");
+    assert_eq!(world.alerts(), []);
+}
+
+#[test]
 fn below_full_weight_a_gate_that_did_not_compare_has_told_nothing() {
     let mut world = World::at(three_steps(), "50%");
     world.gate("errors", Verdict::NoComparison);

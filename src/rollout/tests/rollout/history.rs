@@ -186,6 +186,11 @@ fn plans() -> impl Strategy<Value = Plan> {
         });
     let gates = (0..=GATES.len()).prop_map(|many| GATES[..many].iter().map(ToString::to_string));
     let on_success = prop_oneof![Just(OnSuccess::Keep), Just(OnSuccess::Promote)];
+    // Some have only a part of the users, which the last step takes.
+    let steps = (steps, any::<bool>()).prop_map(|(steps, part)| {
+        let full = if part { steps.last().weight } else { steps.full() };
+        steps.within(full).unwrap()
+    });
     (steps, gates, on_success, policy).prop_map(|(steps, gates, on_success, policy)| Plan {
         steps,
         gates: gates.collect(),

@@ -7,7 +7,7 @@ use serde_json::json;
 use serin_document::{IdentitySource, Tester, Tripwire, duration};
 use serin_rollout::{Approval, Length, OnSuccess, Step};
 
-use super::{Meaning, gates};
+use super::{Meaning, gates, rules};
 use crate::metrics::{MetricsSettings, Targets};
 use crate::release::Release;
 
@@ -57,6 +57,9 @@ fn text(release: &Release) -> String {
     line("anonymous", format!("{:?}", assignment.anonymous).to_lowercase());
     if !assignment.testers.is_empty() {
         line("testers", testers(&assignment.testers));
+    }
+    for (name, value) in rules::told(assignment) {
+        line(name, value);
     }
     line("salt", assignment.salt.to_string());
     line("mark", assignment.mark.to_string());
@@ -129,6 +132,11 @@ fn json(release: &Release) -> serde_json::Value {
         "identity": assignment.identity,
         "anonymous": assignment.anonymous,
         "testers": assignment.testers,
+        "exclude": assignment.rules.exclude,
+        "eligible": assignment.rules.eligible,
+        "users": assignment.rules.users,
+        "segments": assignment.rules.segments,
+        "buckets": assignment.buckets,
         "salt": assignment.salt,
         "mark": assignment.mark,
         "cohortHeader": assignment.cohort_header,

@@ -33,6 +33,8 @@ pub(super) struct Step {
     /// Counted from 1.
     pub(super) number: usize,
     pub(super) weight: Weight,
+    /// The canary's share of the release's users: the weight, unless it has only a part of them.
+    pub(super) share: f64,
     /// The rollout's time before it.
     pub(super) starts_seconds: f64,
     pub(super) lasts: Lasts,
@@ -49,7 +51,7 @@ pub(super) struct Step {
 impl Step {
     /// Whether there is no stable side left to compare with.
     pub(super) fn canary_is_all(&self) -> bool {
-        self.weight == Weight::FULL
+        self.share >= 1.0
     }
 }
 
@@ -162,10 +164,14 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
+    fn share(self) -> f64 {
+        self.weight.share() / self.question.full.share()
+    }
+
     fn step(self, number: usize, stage: &Stage) -> Step {
         let lasts = self.lasts(stage);
         let requests = self.question.requests_per_second * lasts.seconds;
-        let share = self.weight.share();
+        let share = self.share();
         let gates = self.question.gates.iter();
         let sights = gates
             .map(|gate| {
@@ -176,6 +182,7 @@ impl Place<'_> {
         Step {
             number,
             weight: self.weight,
+            share,
             starts_seconds: self.before_seconds,
             lasts,
             canary_requests: requests * share,
@@ -193,7 +200,7 @@ impl Place<'_> {
                 _ => (at_most.as_secs_f64(), Because::AtMost),
             },
         };
-        let to_canary = self.question.requests_per_second * self.weight.share();
+        let to_canary = self.question.requests_per_second * self.share();
         let requests = users::count(stage.min_requests) / to_canary;
         if requests > seconds {
             return Lasts { seconds: requests, because: Because::MinRequests };
@@ -220,7 +227,7 @@ impl Place<'_> {
     /// When a gate sees a ratio that is there from the step's beginning: by the bound that sees it
     /// first.
     pub(super) fn when(self, gate: &Watched, ratio: f64) -> Result<When, Blind> {
-        if self.weight == Weight::FULL {
+        if self.weight >= self.question.full {
             return Err(Blind::NoComparison);
         }
         let beyond = match gate.worse() {
@@ -251,7 +258,7 @@ impl Place<'_> {
         };
         let traffic = Traffic {
             requests_per_unit: gate.per_second * (1.0 - set_aside / COHORTS),
-            canary_share: self.weight.share(),
+            canary_share: self.share(),
             stable_rate: rate.get(),
             phi: gate.dispersion,
         };

@@ -25,6 +25,8 @@ pub(super) struct Question {
     pub(super) requests_per_second: f64,
     /// The users whose requests they are, where that is known.
     pub(super) users: Option<u64>,
+    /// The part of all users that the release has: the weight at which the canary has them all.
+    pub(super) full: Weight,
     /// The steps, in their order.
     pub(super) steps: Vec<Stage>,
     /// The gates that compare the sides.
@@ -120,6 +122,7 @@ pub(super) fn of(
     let question = Question {
         requests_per_second: traffic.requests_per_second,
         users,
+        full: release.plan.steps.full(),
         steps: release.plan.steps.iter().map(stage).collect(),
         gates,
         skip: rules.skip,

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::path::Path;
 
+use serin_assignment::Weight;
 use serin_judge::panel::Measure;
 use serin_judge::{Alpha, Dispersion, Margin, SetAside, Share};
 use serin_rollout::Length;
@@ -45,6 +46,7 @@ fn stage(weight: &str, bake: Duration) -> Stage {
 
 fn question(steps: Vec<Stage>, gates: Vec<Watched>) -> Question {
     Question {
+        full: Weight::FULL,
         requests_per_second: 40.0,
         users: None,
         steps,

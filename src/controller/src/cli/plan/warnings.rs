@@ -106,8 +106,9 @@ fn few_users(question: &Question, step: &Step, gate: &Watched) -> Option<String>
     }
     let why = "users differ, and the same few of them make a healthy version look bad or a bad one \
                look healthy";
-    let weight = 100.0 * needed / users::count(all);
-    let remedy = if weight < 100.0 {
+    let share = needed / users::count(all);
+    let weight = 100.0 * share * question.full.share();
+    let remedy = if share < 1.0 {
         format!(
             "{} are needed, a weight of {}%",
             number(needed),

@@ -4,7 +4,7 @@ use serin_assignment::Salt;
 use serin_document::{Anonymous, Incoming, MarkName, RolloutName};
 use serin_rollout::Version;
 
-use super::{by_rule, source};
+use super::{by_rule, rules, source};
 use crate::release::fault::Faults;
 use crate::release::spec;
 use crate::release::{Assignment, FieldPath};
@@ -33,6 +33,8 @@ pub(super) fn read(
             faults.parse(at.field("cohortHeader"), text, by_rule(MarkName::new)).map(Some)
         }
     };
+    let rules = rules::read(spec, at, faults);
+    let buckets = rules::buckets(spec, at, faults);
     let salt = salt(spec.salt.as_deref(), whose, &at.field("salt"), faults);
     if spec.identity.is_empty() && anonymous == Some(Anonymous::Stable) {
         faults.missing(
@@ -45,6 +47,8 @@ pub(super) fn read(
         identity: identity?,
         anonymous: anonymous?,
         testers: testers?,
+        rules: rules?,
+        buckets: buckets?,
         salt: salt?,
         mark: mark?,
         incoming: incoming?,

@@ -12,6 +12,7 @@ mod metrics;
 mod plan;
 mod prometheus;
 mod ratio;
+mod rules;
 mod source;
 mod testers;
 mod traffic;
@@ -68,7 +69,12 @@ fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
     );
     let traffic = traffic::read(spec.traffic, &at.field("traffic"), faults);
     let metrics = metrics::read(spec.metrics, folder, &at.field("metrics"), faults);
-    let steps = plan::steps(&spec.steps, &at.field("steps"), faults);
+    let mut steps = plan::steps(&spec.steps, &at.field("steps"), faults);
+    if let Some(assignment) = &assignment {
+        let full = assignment.buckets.width();
+        steps =
+            steps.and_then(|all| plan::within(all, full, &spec.steps, &at.field("steps"), faults));
+    }
     let gates = gate::all(spec.gates, &at.field("gates"), faults);
     if let (Some(steps), Some(gates)) = (&steps, &gates) {
         plan::check_detection(steps, &gates.read, &at.field("steps"), faults);
@@ -185,21 +191,14 @@ fn acceptable_to_filters(release: &Release, at: &FieldPath, faults: &mut Faults)
 fn field_of_rollout(field: &str, spec: &FieldPath) -> FieldPath {
     let field = field.strip_prefix("rollouts[0].").unwrap_or(field);
     let name = field.split(['.', '[']).next().unwrap_or(field);
-    let mut path = match name {
-        "hosts" | "paths" => spec.field("traffic"),
-        "identity" | "anonymous" | "testers" | "salt" | "mark" | "incoming" | "cohortHeader" => {
-            spec.field("assignment")
+    match name {
+        "hosts" | "paths" => spec.field("traffic").inside(field),
+        "identity" | "anonymous" | "testers" | "exclude" | "eligible" | "users" | "segments"
+        | "buckets" | "salt" | "mark" | "incoming" | "cohortHeader" => {
+            spec.field("assignment").inside(field)
         }
-        _ => return spec.clone(),
-    };
-    for part in field.split('.') {
-        let mut segments = part.split(['[', ']']).filter(|segment| !segment.is_empty());
-        path = segments.next().map_or(path.clone(), |key| path.field(key));
-        for index in segments.filter_map(|index| index.parse().ok()) {
-            path = path.index(index);
-        }
+        _ => spec.clone(),
     }
-    path
 }
 
 /// A duration within limits, both inclusive.

@@ -34,11 +34,30 @@ pub(super) fn steps(specs: &[spec::Step], at: &FieldPath, faults: &mut Faults) -
     }
 }
 
+/// The steps of a release that has only a part of the users.
+pub(super) fn within(
+    steps: Steps,
+    full: Weight,
+    specs: &[spec::Step],
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<Steps> {
+    match steps.within(full) {
+        Ok(steps) => Some(steps),
+        Err(error) => {
+            fault_of_plan(error, specs, at, faults);
+            None
+        }
+    }
+}
+
 /// Puts the plan's fault to the step that it names.
 fn fault_of_plan(error: InvalidPlan, specs: &[spec::Step], at: &FieldPath, faults: &mut Faults) {
     match error {
         InvalidPlan::NoSteps => faults.missing(at.clone(), error),
-        InvalidPlan::NoWeight { step } | InvalidPlan::NotRising { step, .. } => {
+        InvalidPlan::NoWeight { step }
+        | InvalidPlan::NotRising { step, .. }
+        | InvalidPlan::BeyondRange { step, .. } => {
             let index = step.saturating_sub(1);
             let weight = specs.get(index).map_or("", |spec| spec.weight.as_str());
             faults.value(at.index(index).field("weight"), weight, error);
@@ -120,9 +139,11 @@ pub(super) fn check_detection(steps: &Steps, gates: &[Gate], at: &FieldPath, fau
         let Length::Detect { ratio, .. } = step.length else { continue };
         let at = at.index(index).field("detect");
         let wanted = format!("{ratio}x");
-        if step.weight >= Weight::FULL {
-            let rule =
-                "at 100% there is no other side to compare with; give the step a `bake` time";
+        if step.weight >= steps.full() {
+            let rule = format!(
+                "at {} there is no other side to compare with; give the step a `bake` time",
+                steps.full()
+            );
             faults.value(at, &wanted, rule);
             continue;
         }

@@ -52,6 +52,27 @@ fn releases_in_each_others_way_are_refused_naming_both_files() {
 }
 
 #[test]
+fn releases_that_share_their_users_out_are_loaded_and_others_told_why_not() {
+    let scratch = tempfile::tempdir().unwrap();
+    let part = |name: &str, buckets: &str, mark: &str| {
+        let rules = format!("salt: shop-2026-11, mark: {mark}, buckets: [{buckets}], identity:");
+        let text = text(name, "v1", "a.example.com", "/").replace("identity:", &rules);
+        write(&scratch, &format!("{name}.yaml"), &text.replace("100%", "30%"))
+    };
+    let one = part("one", "0%, 30%", "x-one");
+    let two = part("two", "30%, 60%", "x-two");
+    assert_eq!(load(&[one.clone(), two]).unwrap().len(), 2);
+    for (buckets, mark, what) in
+        [("29%, 60%", "x-two", "share buckets"), ("30%, 60%", "x-one", "a mark of its own")]
+    {
+        let told = load(&[one.clone(), part("two", buckets, mark)]).unwrap_err().to_string();
+        for part in ["one.yaml", "two.yaml", "a.example.com", what] {
+            assert!(told.contains(part), "{told} should name {part}");
+        }
+    }
+}
+
+#[test]
 fn all_files_faults_are_told_at_once() {
     let scratch = tempfile::tempdir().unwrap();
     let one = write(&scratch, "one.yaml", "nothing");

@@ -4,7 +4,6 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use serin_assignment::Weight;
 use serin_rollout::{
     Action, Alert, CanaryTraffic, Command, Endpoints, Phase, Proof, Reason, Served, Verdict, decide,
 };
@@ -153,7 +152,7 @@ pub(crate) fn no_harm_without_evidence(passes: &[Pass]) -> Result<(), TestCaseEr
 pub(crate) fn suspicion_at_full_is_told(passes: &[Pass]) -> Result<(), TestCaseError> {
     for pass in passes {
         let told = pass.after.alerts.contains(&Alert::SuspectAtFull);
-        let full = pass.after.traffic.weight == Weight::FULL;
+        let full = pass.after.traffic.weight >= pass.plan.steps.full();
         let of_plan = |gate: &String| pass.plan.gates.contains(gate);
         let fresh = pass.read_at >= pass.at && pass.before.traffic == pass.after.traffic;
         let held = pass

@@ -1,7 +1,6 @@
 //! Weight goes up only where everything says so.
 
 use proptest::prelude::*;
-use serin_assignment::Weight;
 use serin_rollout::{Approval, Command, Endpoints, Pause, Phase, Reason, Served, Verdict, decide};
 
 use crate::history::Pass;
@@ -106,8 +105,8 @@ pub(crate) fn mismatch_and_suspicion_hold(passes: &[Pass]) -> Result<(), TestCas
 pub(crate) fn no_comparison_neither_holds_nor_passes(passes: &[Pass]) -> Result<(), TestCaseError> {
     for pass in passes {
         let mut changed = pass.seen.clone();
-        let full = pass.before.traffic.weight == Weight::FULL;
-        // At 100 % it is as if the gate had passed, below as if it had no data.
+        let full = pass.before.traffic.weight >= pass.plan.steps.full();
+        // With all its users on the canary it is as if the gate had passed, below as if it had no data.
         let as_good_as = if full { Verdict::Pass } else { Verdict::NoData };
         for reading in &mut changed.gates {
             if reading.verdict == Verdict::NoComparison {
