@@ -179,6 +179,8 @@ impl RequestHeaders for Sent<'_> {
         self.request.properties.get(&path.replace('\0', ".")).cloned()
     }
 
+    fn tell(&self, _: &str, _: &str) {}
+
     fn random(&self) -> [u8; 16] {
         [7; 16]
     }

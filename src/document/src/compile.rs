@@ -22,6 +22,7 @@ pub struct Compiled {
     /// The mark, and what becomes of one, where no rollout is found.
     mark: MarkName,
     incoming: Incoming,
+    filter_state: bool,
     removable: Vec<MarkName>,
     /// Where tokens of any of the rollouts stand.
     token_places: Places,
@@ -44,6 +45,7 @@ impl Compiled {
             },
             mark,
             incoming,
+            filter_state: env.overrides.filter_state,
             token_places: Places::default(),
             left_out: Vec::new(),
         }
@@ -81,6 +83,7 @@ impl Compiled {
             hosts: Hosts::default(),
             mark: self.mark.clone(),
             incoming: self.incoming,
+            filter_state: self.filter_state,
             removable: self.removable.clone(),
             token_places: self.token_places.clone(),
             left_out: Vec::new(),
@@ -109,6 +112,12 @@ impl Compiled {
     #[must_use]
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
+    }
+
+    /// Whether what is decided is told to the proxy's access logs and traces.
+    #[must_use]
+    pub const fn filter_state(&self) -> bool {
+        self.filter_state
     }
 
     pub(crate) const fn hosts(&self) -> &Hosts {

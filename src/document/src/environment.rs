@@ -22,4 +22,6 @@ pub struct Overrides {
     pub count: Option<bool>,
     /// The header that carries the mark.
     pub mark: Option<MarkName>,
+    /// Whether what is decided is told to this proxy's access logs and traces.
+    pub filter_state: bool,
 }

@@ -13,8 +13,7 @@ use crate::node::{Fields, Node};
 use crate::parse::{Revisions, document, open};
 use crate::{Fault, Incoming, MarkName, Overrides, Parsed, Refused, TesterKeys};
 
-const FIELDS: &str =
-    "formatVersion, incoming, count, mark, testerKeys, and either source or revision and rollouts";
+const FIELDS: &str = "formatVersion, incoming, count, mark, filterState, testerKeys, and either source or revision and rollouts";
 
 /// Why bytes are no plugin configuration. [`Refused::is_json`] says what to do with them.
 pub type ConfigRefused = Refused;
@@ -83,5 +82,6 @@ fn overrides(fields: &mut Fields) -> Result<Overrides, Fault> {
         incoming: fields.optional("incoming", Node::text::<Incoming>)?,
         count: fields.optional("count", Node::flag)?,
         mark: fields.optional("mark", Node::text::<MarkName>)?,
+        filter_state: fields.optional("filterState", Node::flag)?.unwrap_or_default(),
     })
 }

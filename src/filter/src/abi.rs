@@ -41,6 +41,10 @@ impl RequestHeaders for Request {
         imports::property(path)
     }
 
+    fn tell(&self, key: &str, text: &str) {
+        imports::set_property(key, text.as_bytes());
+    }
+
     fn random(&self) -> [u8; 16] {
         imports::random()
     }

@@ -220,6 +220,8 @@ pub trait RequestHeaders {
     /// A property by the parts of its path, with a zero byte between them; `None` where it is
     /// absent.
     fn property(&self, path: &str) -> Option<Vec<u8>>;
+    /// Keeps a text with the stream, where the proxy's access logs and traces find it.
+    fn tell(&self, key: &str, text: &str);
     /// Random bytes, fit for ids that nobody is to guess.
     fn random(&self) -> [u8; 16];
     /// The time of day, as the time since 1970.

@@ -32,6 +32,7 @@ pub mod serving;
 pub mod shared;
 pub mod source;
 pub mod stream;
+pub mod told;
 #[cfg_attr(not(feature = "tripwire"), path = "tripwire/absent.rs")]
 pub mod tripwire;
 pub mod verdict;

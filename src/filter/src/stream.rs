@@ -14,6 +14,7 @@ use crate::headers::HeaderBlock;
 use crate::host::{RequestHeaders, ResponseHeaders, StreamEnd};
 use crate::responses::Evidence;
 use crate::serving::Serving;
+use crate::told;
 
 /// The numbers of the cohorts as a header carries them.
 const COHORTS: [&str; 16] =
@@ -58,7 +59,7 @@ pub struct Marked {
 /// the application is told, one for each forged header of another rollout, and one for each of the
 /// other things that a rollout is configured to ask for. A header that already is as it should be
 /// costs none, and so does a request that carries no tester's token; taking one off costs one for
-/// each header that it stands in.
+/// each header that it stands in. Where access logs and traces are told, that is one more.
 #[must_use]
 pub fn mark(request: &impl RequestHeaders, serving: &Serving, counts: &Counts) -> Marked {
     let block = request.all();
@@ -66,6 +67,11 @@ pub fn mark(request: &impl RequestHeaders, serving: &Serving, counts: &Counts) -
     write(request, &block, &decisions);
     if let Some(tokens) = decisions.take_off() {
         take_off(request, &block, &tokens);
+    }
+    if serving.in_force().filter_state()
+        && let Some(line) = told::line(&decisions)
+    {
+        request.tell(told::KEY, &line);
     }
     serving.asked();
     let set_cookies = core::mem::take(&mut decisions.set_cookies);

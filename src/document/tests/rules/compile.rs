@@ -18,7 +18,10 @@ fn at(revision: u64, rollouts: &[Value]) -> Parsed {
 
 fn env(incoming: Option<Incoming>, count: Option<bool>, mark: Option<&str>) -> Environment {
     let mark = mark.map(|name| MarkName::new(name).unwrap());
-    Environment { overrides: Overrides { incoming, count, mark }, ..Environment::default() }
+    Environment {
+        overrides: Overrides { incoming, count, mark, filter_state: false },
+        ..Environment::default()
+    }
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn compiled(document: &Value, proxy: &Proxy) -> Compiled {
         incoming: proxy.incoming.map(|text| text.parse().unwrap()),
         count: None,
         mark: proxy.mark.map(|name| MarkName::new(name).unwrap()),
+        filter_state: false,
     };
     let env =
         Environment { namespace: proxy.namespace.clone(), overrides, ..Environment::default() };

@@ -110,8 +110,7 @@ fn an_inline_document_needs_no_revisions() {
 #[test]
 fn overrides_stand_beside_either() {
     for what in [("source", json!({"cluster": "serin"})), ("rollouts", json!([]))] {
-        let mut json =
-            json!({"formatVersion": "1.0", "incoming": "keep", "count": false, "mark": "X-Side"});
+        let mut json = json!({"formatVersion": "1.0", "incoming": "keep", "count": false, "mark": "X-Side", "filterState": true});
         json[what.0] = what.1;
         let (PluginConfig::Inline { overrides, .. } | PluginConfig::Source { overrides, .. }) =
             parse(json.to_string().as_bytes()).unwrap();
@@ -119,6 +118,7 @@ fn overrides_stand_beside_either() {
             incoming: Some(Incoming::Keep),
             count: Some(false),
             mark: Some(MarkName::new("x-side").unwrap()),
+            filter_state: true,
         };
         assert_eq!(overrides, expected);
     }

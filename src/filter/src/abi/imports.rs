@@ -36,6 +36,7 @@ unsafe extern "C" {
         timeout: u32,
         token: *mut u32,
     ) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, data: *const u8, size: usize) -> u32;
 }
 
 /// Milliseconds on the clock that never goes back. The SDK has the time of day only.
@@ -139,6 +140,12 @@ pub(super) fn http_call(cluster: &str, headers: &[u8], timeout: Duration) -> Res
         )
     };
     if status == Status::Ok as u32 { Ok(token) } else { Err(status) }
+}
+
+/// Sets a property of the stream. A proxy that can't leaves it absent; the SDK's call would panic.
+pub(super) fn set_property(path: &str, value: &[u8]) {
+    // SAFETY: both pairs name live bytes.
+    let _ = unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) };
 }
 
 /// Takes over bytes that a call of the proxy has answered with.

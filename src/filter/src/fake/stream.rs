@@ -14,6 +14,7 @@ pub(crate) struct FakeRequest {
     headers: RefCell<Vec<(String, Vec<u8>)>>,
     writes: RefCell<Vec<String>>,
     asked: RefCell<Vec<String>>,
+    told: RefCell<Vec<String>>,
     /// By the parts of their paths with dots between them.
     pub(crate) properties: BTreeMap<String, Vec<u8>>,
     pub(crate) random: [u8; 16],
@@ -51,6 +52,11 @@ impl FakeRequest {
         self.writes.borrow().clone()
     }
 
+    /// What was told to access logs and traces, in order: `key: text`.
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.told.borrow().clone()
+    }
+
     /// What was asked of the proxy beside the headers, in order: a property's path, `random`,
     /// `time-of-day`.
     pub(crate) fn asked(&self) -> Vec<String> {
@@ -83,6 +89,10 @@ impl RequestHeaders for FakeRequest {
         let value = self.properties.get(&path).cloned();
         self.asked.borrow_mut().push(path);
         value
+    }
+
+    fn tell(&self, key: &str, text: &str) {
+        self.told.borrow_mut().push(format!("{key}: {text}"));
     }
 
     fn random(&self) -> [u8; 16] {

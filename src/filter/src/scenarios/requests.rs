@@ -202,3 +202,29 @@ fn rollouts_that_share_requests_are_marked_and_counted_each_by_itself() {
     });
     assert_eq!(canaries.iter().sum::<u64>(), 40);
 }
+
+#[test]
+fn logs_are_told_what_was_decided_where_they_ask() {
+    let shop = rollout("shop", 5, "100%", r#", "testers": [{"header": "x-opt"}]"#);
+    let document = document_of(5, &[&shop]);
+    let asked = document.replacen('{', r#"{"filterState": true, "#, 1);
+    let told = |document: &str, headers: &[(&str, &[u8])]| {
+        let worker = Worker::start(&Proxy::new(), document);
+        let request = FakeRequest::new(headers);
+        worker.mark_request(&request);
+        request.told()
+    };
+    let host = (":authority", b"shop.test".as_slice());
+    let user = ("x-user-id", b"alice".as_slice());
+    assert_eq!(
+        told(&asked, &[host, user]),
+        ["serin: rollout=shop variant=canary reason=hash cohort=2"]
+    );
+    let tester = ("x-opt", b"stable".as_slice());
+    assert_eq!(
+        told(&asked, &[host, user, tester]),
+        ["serin: rollout=shop variant=stable reason=opt-out"]
+    );
+    assert_eq!(told(&asked, &[(":authority", b"elsewhere.test"), user]), [""; 0]);
+    assert_eq!(told(&document, &[host, user]), [""; 0]);
+}
