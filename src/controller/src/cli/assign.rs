@@ -15,7 +15,13 @@ use super::{Exit, Failure, Output};
 Ids are bytes and are not changed. With --output json each line is an object such as
   {\"user\": \"alice\", \"bucket\": 986, \"cohort\": 5, \"variant\": \"stable\"}
 An id that is not UTF-8 stands there as {\"user\": {\"hex\": \"ff00\"}, …}; with --hex all ids are
-read and written as hexadecimal text.")]
+read and written as hexadecimal text.
+
+What the filter reads elsewhere than in a header, cookie or parameter is this id:
+  address          203.0.113.7, or the network that counts: 2001:db8::/64, 203.0.113.0/24
+  token's claim    its text; of a number the digits (4711), of a boolean true or false
+  baggage          the member's value, percent-decoded
+  generated        the cookie's value, 32 hexadecimal digits")]
 pub struct Args {
     /// The release's salt.
     #[arg(long)]

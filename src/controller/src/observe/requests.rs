@@ -103,14 +103,15 @@ mod tests {
         let all = [
             counted("canary", "hash", &points),
             counted("canary", "random", &points),
+            counted("canary", "new-id", &points),
             counted("canary", "opt-in", &points),
             counted("stable", "hash", &points),
             counted("stable", "anonymous", &points),
             counted("none", "no-request-id", &points),
         ];
         let placed = read(&all, 0);
-        assert_eq!(placed, Placed { canary: 16, stable: 8 });
-        assert_eq!(placed.share(), Some(16.0 / 24.0));
+        assert_eq!(placed, Placed { canary: 24, stable: 8 });
+        assert_eq!(placed.share(), Some(24.0 / 32.0));
         assert_eq!(Placed::default().share(), None);
     }
 

@@ -275,6 +275,28 @@ fn a_cookie_that_does_not_come_back_is_refused() {
 }
 
 #[test]
+fn a_source_is_told_in_words() {
+    let sources = json!([
+        {"query": "user"}, {"jwt": {"claim": ["user", "id"], "metadata": "payload"}},
+        {"jwt": {"claim": "sub", "header": "x-p"}}, {"baggage": "userId"}, {"address": {}}, generated(),
+    ]);
+    let parsed = parsed(&[rollout(json!({"identity": sources}))]);
+    let told: Vec<String> =
+        parsed.document.rollouts[0].identity.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "query user",
+            "JWT claim user.id in metadata payload",
+            "JWT claim sub in header x-p",
+            "baggage userId",
+            "address /32, IPv6 /64",
+            "an id made here, in cookie serin-id",
+        ]
+    );
+}
+
+#[test]
 fn a_header_that_is_written_says_nothing_about_the_user() {
     for source in [
         json!({"jwt": {"claim": "sub", "header": "x-serin-variant"}}),
