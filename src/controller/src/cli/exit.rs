@@ -23,6 +23,8 @@ pub enum Exit {
     Held = 6,
     /// The controller wants a token, or another one.
     Denied = 7,
+    /// `serin token verify` refuses the token.
+    TokenRefused = 8,
 }
 
 impl Exit {
@@ -36,7 +38,8 @@ Exit codes:
   4  the command does not fit the release's phase
   5  no controller answers at --server
   6  another controller has the state
-  7  the controller wants a token, or another one";
+  7  the controller wants a token, or another one
+  8  `serin token verify` refuses the token";
 }
 
 impl From<Exit> for ExitCode {

@@ -14,6 +14,7 @@ mod plan;
 mod replay;
 mod run;
 mod status;
+mod token;
 mod users;
 
 use std::io::{self, Write as _};
@@ -61,6 +62,8 @@ enum Command {
     Plan(plan::Args),
     /// Show the decisions that would have been taken over a stretch of history; nothing is changed.
     Replay(replay::Args),
+    /// Make and check the signed tokens by which testers opt in.
+    Token(token::Args),
     /// Print the completion script for a shell.
     Completion(completion::Args),
 }
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Judge(args) => judge::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::Completion(args) => completion::run(&args),
     };
     exit::end(done)
@@ -139,6 +143,7 @@ mod tests {
             Exit::Unreachable,
             Exit::Held,
             Exit::Denied,
+            Exit::TokenRefused,
         ];
         for code in codes {
             assert!(Exit::HELP.contains(&format!("\n  {}  ", code as u8)), "{code:?}");
