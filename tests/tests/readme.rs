@@ -38,7 +38,7 @@ fn every_table_of_options_is_whole() -> Result<()> {
     let text = readme()?;
     let mut checked = 0;
     for (command, table) in tables(&text, "options") {
-        let help = succeeds(&[command, "--help"])?;
+        let help = help(command)?;
         let expected: BTreeSet<&str> = help
             .lines()
             .filter(|line| line.trim_start().starts_with("--"))
@@ -52,7 +52,7 @@ fn every_table_of_options_is_whole() -> Result<()> {
         );
         checked += 1;
     }
-    ensure!(checked == 5, "{checked} tables");
+    ensure!(checked == 8, "{checked} tables");
     Ok(())
 }
 
@@ -60,7 +60,7 @@ fn every_table_of_options_is_whole() -> Result<()> {
 fn every_default_of_an_option_is_the_one_that_help_names() -> Result<()> {
     let text = readme()?;
     for (command, table) in tables(&text, "options") {
-        let help = succeeds(&[command, "--help"])?;
+        let help = help(command)?;
         for (option, told) in help.split("\n      --").skip(1).filter_map(default_of) {
             let row = table.lines().find(|row| row.starts_with(&format!("| `--{option}`")));
             let cell = row.and_then(|row| row.trim_end_matches([' ', '|']).rsplit('|').next());
@@ -109,6 +109,20 @@ fn every_other_assignment_is_accepted_in_the_release() -> Result<()> {
         assignments += 1;
     }
     ensure!(assignments >= 2, "{assignments} assignments");
+    Ok(())
+}
+
+#[test]
+fn the_configurations_of_the_examples_are_accepted() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let mut configurations = 0;
+    for block in blocks(&readme()?, "json").filter(|block| block.contains("formatVersion")) {
+        let file = scratch.write("plugin.json", &block)?;
+        let said = succeeds(&["check", &file.to_string_lossy()])?;
+        ensure!(!said.contains("warning"), "{said}");
+        configurations += 1;
+    }
+    ensure!(configurations >= 1);
     Ok(())
 }
 
@@ -193,6 +207,7 @@ fn fields(scratch: &Scratch, marker: &str) -> Result<BTreeSet<String>> {
     let (name, content) = match marker.split_once(' ') {
         Some(("release", path)) => ("unknown.yaml", with_unknown(release(), path)?),
         Some(("document", "plugin")) => ("unknown.json", with_unknown(polled(), ".")?),
+        Some(("document", "key")) => ("unknown.json", with_unknown(polled(), "testerKeys[0]")?),
         Some(("document", "source")) => ("unknown.json", with_unknown(polled(), "source")?),
         Some(("document", "rollout")) => ("unknown.json", with_unknown(inline(), "rollouts[0]")?),
         _ => bail!("unknown marker"),
@@ -226,12 +241,15 @@ fn release() -> Value {
         "spec": {
             "version": "v2",
             "traffic": {"hosts": ["a.example.com"], "stable": {"cluster": "a"}, "canary": {"cluster": "b"}},
-            "assignment": {"identity": [
-                {"header": "x-user-id"},
-                {"jwt": {"claim": "sub", "metadata": "payload"}},
-                {"address": {"ipv4": 32}},
-                {"generated": {"cookie": "serin-id"}},
-            ]},
+            "assignment": {
+                "identity": [
+                    {"header": "x-user-id"},
+                    {"jwt": {"claim": "sub", "metadata": "payload"}},
+                    {"address": {"ipv4": 32}},
+                    {"generated": {"cookie": "serin-id"}},
+                ],
+                "testers": [{"header": "x-serin-opt-in"}],
+            },
             "metrics": {
                 "prometheus": {
                     "address": "http://127.0.0.1:9090", "basicAuth": {"username": "u", "passwordFile": "f"}
@@ -248,7 +266,8 @@ fn release() -> Value {
 }
 
 fn polled() -> Value {
-    json!({"formatVersion": "1.0", "source": {"cluster": "serin"}})
+    let key = json!({"id": "2026-11", "key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="});
+    json!({"formatVersion": "1.0", "source": {"cluster": "serin"}, "testerKeys": [key]})
 }
 
 fn inline() -> Value {
@@ -317,6 +336,12 @@ fn is_told(said: &str, shown: &str) -> bool {
             };
             name == label && rounded
         })
+}
+
+/// The help of a command, such as `token create`.
+fn help(command: &str) -> Result<String> {
+    let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+    succeeds(&words)
 }
 
 fn succeeds(arguments: &[&str]) -> Result<String> {

@@ -8,6 +8,7 @@ mod mark;
 mod rollouts;
 mod rules;
 mod testers;
+mod tokens;
 
 use anyhow::{Context as _, Result, ensure};
 use serin_tests::configuration::Configuration;

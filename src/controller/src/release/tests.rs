@@ -348,3 +348,33 @@ fn a_file_that_is_not_there_is_named() {
     let error = Release::load(Path::new("no/such/file.yaml")).unwrap_err().to_string();
     assert!(error.starts_with("no/such/file.yaml: "), "{error}");
 }
+
+#[test]
+fn testers_are_read_whole_and_their_faults_told() {
+    let testers = "testers: [{header: x-serin-opt-in}]";
+    let more = "testers: [{query: try, signed: {audience: shop}, remember: kept}, {header: x-try}]";
+    let read = release(testers, more).assignment.testers;
+    let signed = Some(serin_document::Signed { audience: "shop".parse().unwrap() });
+    let header = IdentitySource::Header("x-try".parse().unwrap());
+    let [first, second] = read.as_slice() else { panic!("{read:?}") };
+    assert_eq!((&first.signed, &first.remember), (&signed, &Some("kept".parse().unwrap())));
+    assert_eq!(*second, header.into());
+    for (to, expected) in [
+        (
+            "[{header: x-try, signed: {audience: a b}}]",
+            "testers[0].signed.audience: \"a b\": an audience is",
+        ),
+        ("[{header: x-try, remember: a;b}]", "testers[0].remember: \"a;b\": a cookie's name"),
+        ("[{signed: {audience: shop}}]", "testers[0]: missing: one of header, cookie and query"),
+        ("[{header: a, cookie: b}]", "testers[0]: \"several\": one of header"),
+        (
+            "[{header: cookie, signed: {audience: shop}}]",
+            "testers[0].header: \"cookie\": a token has a header",
+        ),
+        ("[{header: x-try, remember: uid}]", "testers[0].remember: where an id stands: a token"),
+        ("[{header: x-try, signed: {audience: shop, key: k}}]", "unknown field `key`"),
+    ] {
+        let told = fault(testers, &format!("testers: {to}"));
+        assert!(told.contains(expected), "{told}");
+    }
+}

@@ -117,3 +117,27 @@ fn a_file_longer_than_its_kind_may_be_is_refused() {
     let error = checked("a.yaml", &release).err().unwrap();
     assert!(error.contains("a release file has at most 1048576"), "{error}");
 }
+
+#[test]
+fn keys_are_told_by_their_ids_and_a_lack_is_warned_of() {
+    let secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let keys = format!(r#""testerKeys": [{{"id": "k1", "key": "{secret}"}}], "#);
+    let config = |keys: &str| {
+        format!(
+            r#"{{"formatVersion": "1.0", {keys}"rollouts": [{{
+                "name": "shop/a", "hosts": ["a.example.com"], "salt": "s", "weight": "5%",
+                "canaryServes": true, "identity": [],
+                "testers": [{{"header": "x-try", "signed": {{"audience": "shop"}}}}]}}]}}"#
+        )
+    };
+    let meaning = checked("a.json", &config(&keys)).unwrap();
+    assert!(meaning.text.ends_with("  tester keys k1\n"), "{}", meaning.text);
+    assert_eq!(meaning.warnings, [""; 0]);
+    assert!(!format!("{}{}", meaning.text, meaning.json).contains(&secret[4..20]));
+    let meaning = checked("a.json", &config("")).unwrap();
+    let [warning] = meaning.warnings.as_slice() else { panic!("{:?}", meaning.warnings) };
+    assert!(warning.starts_with("testers of shop/a need a signed token"), "{warning}");
+    let polled = format!(r#"{{"formatVersion": "1.0", {keys}"source": {{"cluster": "serin"}}}}"#);
+    let meaning = checked("a.json", &polled).unwrap();
+    assert!(meaning.text.ends_with("  tester keys k1\n"), "{}", meaning.text);
+}
