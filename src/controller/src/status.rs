@@ -219,6 +219,8 @@ pub enum ConditionKind {
     LeftOut,
     /// Proxies have too many metric names and keep some of the release's counts to themselves.
     EvidenceCapped,
+    /// The release asks for a tripwire, and some proxies have a module without.
+    NoTripwire,
     /// The release file was changed into something that cannot be used; the one before goes on.
     ReleaseFileRefused,
     /// The release can be run, but its owner should know something about it.

@@ -24,13 +24,14 @@ const PHASES: [Phase; 6] = [
     Phase::RollingBack,
     Phase::RolledBack,
 ];
-const ALERTS: [Alert; 7] = [
+const ALERTS: [Alert; 8] = [
     Alert::NoData,
     Alert::RollbackNotEffective,
     Alert::NotLive,
     Alert::Frozen,
     Alert::StateLost,
     Alert::SuspectAtFull,
+    Alert::Tripped,
     Alert::ServingChanged,
 ];
 const VERDICTS: [Verdict; 7] = [

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::clock::lasted;
 use crate::decide::Pass;
-use crate::{Action, Alert, Pause, Phase, State, evidence};
+use crate::{Action, Alert, Pause, Phase, State, evidence, tripwire};
 
 /// Notes the alerts that stand after this pass and gives the changes, the raised ones first.
 pub(crate) fn settle(pass: Pass<'_>, state: &mut State) -> Vec<Action> {
@@ -34,6 +34,7 @@ fn standing(pass: Pass<'_>, state: &State) -> BTreeSet<Alert> {
         (Alert::Frozen, state.frozen),
         (Alert::StateLost, state.paused == Some(Pause::StateLost)),
         (Alert::SuspectAtFull, suspect_at_full(pass, state)),
+        (Alert::Tripped, tripwire::alerts(pass, state)),
         (
             Alert::ServingChanged,
             state.phase == Phase::Succeeded

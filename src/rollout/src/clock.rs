@@ -6,7 +6,7 @@
 use core::time::Duration;
 
 use crate::decide::Pass;
-use crate::{Endpoints, Phase, Proof, State, StepClock, evidence, rollback};
+use crate::{Endpoints, Phase, Proof, State, StepClock, evidence, rollback, tripwire};
 
 /// Brings all that depends on time up to this pass.
 pub(crate) fn tick(pass: Pass<'_>, state: &mut State) {
@@ -50,12 +50,17 @@ fn follow_plan(pass: Pass<'_>, state: &mut State) {
     }
 }
 
-/// Starts with the proof that the weight is live; counts time in which every gate was answered.
+/// Starts with the proof that the weight is live; counts time in which every gate was answered. While
+/// a proxy has tripped, users are not where the weight says: the step begins anew after that.
 fn run_step_clock(pass: Pass<'_>, state: &mut State) {
     if !matches!(pass.seen.proof, Proof::Live { .. }) {
         return;
     }
+    let tripped = tripwire::tripped(pass, state).is_some();
     match &mut state.clock {
+        Some(clock) if tripped => {
+            *clock = StepClock { started_ms: pass.now.wall_ms, baked_ms: 0 };
+        }
         None => state.clock = Some(StepClock { started_ms: pass.now.wall_ms, baked_ms: 0 }),
         Some(clock) if evidence::answered(pass) => {
             let watched = pass.now.since_last_pass.min(pass.plan.policy.longest_gap);

@@ -42,6 +42,8 @@ pub enum Alert {
     StateLost,
     /// Suspicion at 100 %, where there is no side to compare with: a person must look.
     SuspectAtFull,
+    /// A proxy has sent everyone to stable by itself.
+    Tripped,
     /// The serving version changed, or a new version cannot start by itself.
     ServingChanged,
 }
@@ -83,6 +85,8 @@ pub enum Reason {
     Suspicion,
     /// Marked requests are served by the other side.
     SplitMismatch,
+    /// A proxy has sent everyone to stable by itself.
+    Tripped,
     /// A person must agree.
     WaitingForApproval,
     /// A person agreed to the end of the step.

@@ -20,12 +20,13 @@ mod promote;
 mod rollback;
 mod state;
 mod steps;
+mod tripwire;
 mod version;
 
 pub use decide::decide;
 pub use decision::{Action, Alert, Decision, Outcome, Reason};
 pub use observation::{
-    CanaryTraffic, Command, Endpoints, GateReading, Now, Observation, Proof, Served, Verdict,
+    CanaryTraffic, Command, Endpoints, GateReading, Now, Observation, Proof, Served, Trips, Verdict,
 };
 pub use plan::{Approval, Length, OnNoData, OnSuccess, Plan, Policy, Step};
 pub use state::{Pause, Phase, State, StepClock, Traffic, Version};

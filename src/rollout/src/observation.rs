@@ -47,6 +47,9 @@ pub struct Observation {
     pub canary_traffic: CanaryTraffic,
     /// Whether marked requests are served by the side that their mark names.
     pub served: Served,
+    /// Whether some proxy's tripwire has sent everyone to stable there.
+    #[serde(default)]
+    pub trips: Trips,
     /// Whether stable runs the version being promoted; only read while promoting.
     pub promoted: bool,
 }
@@ -176,6 +179,27 @@ pub enum Served {
     Mismatch {
         /// The numbers, for people: `120 of 800 requests marked canary were served by stable`.
         why: String,
+    },
+    /// Nobody can tell.
+    #[default]
+    Unknown,
+}
+
+/// What the proxies' tripwires say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Trips {
+    /// None of the proxies of the last three scrapes has tripped.
+    None {
+        /// How many of them have a tripwire for this rollout.
+        watching: usize,
+    },
+    /// Some have: there, everyone is on stable, whatever the weight is.
+    Tripped {
+        /// How many have tripped.
+        tripped: usize,
+        /// How many have a tripwire for this rollout.
+        watching: usize,
     },
     /// Nobody can tell.
     #[default]

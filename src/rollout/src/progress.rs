@@ -7,7 +7,7 @@ use serin_assignment::Weight;
 use crate::decide::Pass;
 use crate::{
     Approval, Decision, Endpoints, Length, OnSuccess, Pause, Phase, Proof, Reason, Served, State,
-    Step, evidence, message,
+    Step, evidence, message, tripwire,
 };
 
 /// Waits until both sides can serve and proxies are proved to follow, then goes to the first step.
@@ -17,7 +17,8 @@ pub(crate) fn start(pass: Pass<'_>, state: &mut State) -> Decision {
         .or_else(|| canary_away(pass))
         .or_else(|| stable_away(pass))
         .or_else(|| preparing(pass))
-        .or_else(|| unproved(pass, state));
+        .or_else(|| unproved(pass, state))
+        .or_else(|| tripwire::tripped(pass, state));
     if let Some((reason, why)) = blocker {
         return reason.because(format!("{} has not started: {why}", state.version));
     }
@@ -80,6 +81,9 @@ fn blocker(pass: Pass<'_>, state: &State, step: &Step) -> Option<(Reason, String
     }
     if let Some(unproved) = unproved(pass, state) {
         return Some(unproved);
+    }
+    if let Some(tripped) = tripwire::tripped(pass, state) {
+        return Some(tripped);
     }
     // The clock was started by the same proof.
     let clock = state.clock?;

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serin_assignment::Weight;
 use serin_judge::panel::{Finding, Findings, GateRules, Measure, Rules};
-use serin_rollout::Proof;
+use serin_rollout::{Proof, Trips};
 
 use super::seen::Seen;
 use super::task::Running;
@@ -19,6 +19,23 @@ use crate::store::Logged;
 const CAPPED: &str = "a proxy has more metric names than its cap allows and keeps some of this \
                       release's counts to itself: they are no evidence; fewer rollouts, cohorts \
                       or bounds, or a restart of the proxy, make room";
+
+/// What the tripwire of a release does not help against.
+fn unwatched(release: &Release, seen: &Seen) -> Option<String> {
+    release.tripwire?;
+    let all = proxies(seen.proof()).seen;
+    let watching = match seen.trips() {
+        Trips::None { watching } | Trips::Tripped { watching, .. } => watching,
+        Trips::Unknown => return None,
+    };
+    (watching < all).then(|| {
+        format!(
+            "{} of {all} proxies show no serin_tripped: their module has no tripwires \
+             (serin-tripwire.wasm has), or they do not count",
+            all - watching
+        )
+    })
+}
 
 /// The status of a release whose state is not known.
 pub(super) fn unknown(release: &Release, message: &str) -> Status {
@@ -181,6 +198,7 @@ fn conditions<O, K>(running: &Running<O, K>, seen: &Seen) -> Vec<Condition> {
         .chain(left_out.iter().map(of(ConditionKind::LeftOut)))
         .chain(refused.map(of(ConditionKind::ReleaseFileRefused)))
         .chain(capped)
+        .chain(unwatched(release, seen).iter().map(of(ConditionKind::NoTripwire)))
         .chain(
             release
                 .warnings()

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serin_assignment::Weight;
 use serin_rollout::{
-    CanaryTraffic, Command, Endpoints, GateReading, Observation, Proof, Served, State, Verdict,
-    Version,
+    CanaryTraffic, Command, Endpoints, GateReading, Observation, Proof, Served, State, Trips,
+    Verdict, Version,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -68,6 +68,8 @@ pub enum Part {
     CanaryTraffic(CanaryTraffic),
     /// Whether marked requests are served by the side that their mark names.
     Served(Served),
+    /// Whether some proxy has sent everyone to stable by itself.
+    Trips(Trips),
     /// Whether proxies keep some of the release's counts to themselves, as they have too many names.
     EvidenceCapped(bool),
 }
@@ -95,6 +97,7 @@ pub(super) struct Seen {
     stable: Option<Endpoints>,
     canary_traffic: Option<CanaryTraffic>,
     served: Option<Served>,
+    trips: Option<Trips>,
     evidence_capped: Option<bool>,
 }
 
@@ -129,6 +132,7 @@ impl Seen {
             Part::Stable(endpoints) => self.stable = Some(endpoints),
             Part::CanaryTraffic(traffic) => self.canary_traffic = Some(traffic),
             Part::Served(served) => self.served = Some(served),
+            Part::Trips(trips) => self.trips = Some(trips),
             Part::EvidenceCapped(capped) => self.evidence_capped = Some(capped),
         }
     }
@@ -148,6 +152,7 @@ impl Seen {
             stable: self.stable.or(older.stable),
             canary_traffic: self.canary_traffic.or(older.canary_traffic),
             served: self.served.clone().or_else(|| older.served.clone()),
+            trips: self.trips.or(older.trips),
             evidence_capped: self.evidence_capped.or(older.evidence_capped),
         }
     }
@@ -162,6 +167,10 @@ impl Seen {
 
     pub(super) const fn bounds(&self) -> Option<&Chosen> {
         self.bounds.as_ref()
+    }
+
+    pub(super) fn trips(&self) -> Trips {
+        self.trips.unwrap_or_default()
     }
 
     pub(super) fn evidence_capped(&self) -> bool {
@@ -192,6 +201,7 @@ impl Seen {
             stable: self.stable.unwrap_or(Endpoints::Unknown),
             canary_traffic: self.canary_traffic.unwrap_or(CanaryTraffic::Unknown),
             served: self.served.clone().unwrap_or_default(),
+            trips: self.trips(),
             // With files nobody can tell what stable runs; `serin approve` says it.
             promoted: false,
         }

@@ -11,6 +11,7 @@ mod names;
 mod proof;
 mod requests;
 mod served;
+mod trips;
 mod weight_in_force;
 
 use core::time::Duration;
@@ -59,6 +60,7 @@ impl Observer {
             proof::selector(&subject),
             requests::selector(&subject),
             served::selector(&subject),
+            trips::selector(&subject),
             weight_in_force::selector(&subject),
         ]);
         let gates: Arc<[Gate]> = release.gates.clone().into();
@@ -118,6 +120,9 @@ impl Observer {
         let served = async {
             tell(Part::Served(served::ask(source, subject, at_ms).await));
         };
+        let trips = async {
+            tell(Part::Trips(trips::ask(source, subject, at_ms).await));
+        };
         let of = (&*self.gates, subject);
         let counts = async {
             let answer = self.counting.ask(source, of, question, at_ms).await;
@@ -131,7 +136,9 @@ impl Observer {
                 tell(Part::Bounds(bounds));
             }
         };
-        tokio::join!(gates, proof, requests, traffic, canary, stable, served, counts, bounds);
+        tokio::join!(
+            gates, proof, requests, traffic, canary, stable, served, trips, counts, bounds
+        );
     }
 
     /// The canary's share that proxies showed last within five minutes, the highest where they

@@ -7,7 +7,7 @@ use serin_controller::engine::{Part, Question};
 use serin_controller::observe::{Observer, WeightUnknown};
 use serin_controller::release::Release;
 use serin_rollout::{
-    CanaryTraffic, Endpoints, Proof, Served, State, StepClock, Traffic, Verdict, Version,
+    CanaryTraffic, Endpoints, Proof, Served, State, StepClock, Traffic, Trips, Verdict, Version,
 };
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -175,12 +175,13 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
             Part::Canary(endpoints) | Part::Stable(endpoints) => *endpoints == Endpoints::Unknown,
             Part::CanaryTraffic(traffic) => *traffic == CanaryTraffic::Unknown,
             Part::Served(served) => *served == Served::Unknown,
+            Part::Trips(trips) => *trips == Trips::Unknown,
             Part::Counts(counts) => counts.counted.is_empty(),
             Part::Bounds(bounds) => bounds.is_err(),
             Part::EvidenceCapped(capped) => !capped,
         };
         assert!(unknown, "{part:?}");
     }
-    assert_eq!(parts.len(), 9);
+    assert_eq!(parts.len(), 10);
     assert!(observer.weight_in_force_at(end_ms).await.is_err(), "not known is not none");
 }

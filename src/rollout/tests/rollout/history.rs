@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use serin_assignment::Weight;
 use serin_rollout::{
     Approval, CanaryTraffic, Command, Endpoints, GateReading, Length, Now, Observation, OnNoData,
-    OnSuccess, Outcome, Plan, Policy, Proof, Served, State, Step, Steps, Verdict, Version, decide,
+    OnSuccess, Outcome, Plan, Policy, Proof, Served, State, Step, Steps, Trips, Verdict, Version,
+    decide,
 };
 
 use crate::world::START_MS;
@@ -42,6 +43,7 @@ pub(crate) struct Event {
     served: Served,
     detectable: Option<f64>,
     preparing: bool,
+    trips: Trips,
     promoted: bool,
 }
 
@@ -132,6 +134,7 @@ impl Event {
             stable: self.stable,
             canary_traffic: self.canary_traffic,
             served: self.served.clone(),
+            trips: self.trips,
             promoted: self.promoted,
         }
     }
@@ -280,14 +283,19 @@ fn moment() -> impl Strategy<Value = Event> {
         2 => prop::sample::select(vec![0.8, 0.9, 0.95, 1.4, 1.5, 1.9, 2.0, 3.0]).prop_map(Some),
     ];
     let rarely = prop::bool::weighted;
+    let trips = prop_oneof![
+        20 => Just(Trips::None { watching: 3 }),
+        1 => Just(Trips::Tripped { tripped: 1, watching: 3 }),
+        1 => Just(Trips::Unknown),
+    ];
     (
         (gap, jump, rarely(0.05), rarely(0.01), rarely(0.2)),
-        (command, requests, detectable, rarely(0.05), rarely(0.1)),
+        (command, requests, detectable, rarely(0.05), trips, rarely(0.1)),
     )
         .prop_map(
             |(
                 (gap_ms, jump_ms, restart, other_plan, stale),
-                (command, canary_requests, detectable, preparing, promoted),
+                (command, canary_requests, detectable, preparing, trips, promoted),
             )| {
                 Event {
                     gap_ms,
@@ -306,6 +314,7 @@ fn moment() -> impl Strategy<Value = Event> {
                     served: Served::Fine,
                     detectable,
                     preparing,
+                    trips,
                     promoted,
                 }
             },

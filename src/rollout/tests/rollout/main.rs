@@ -15,5 +15,6 @@ mod plans;
 mod promote;
 mod properties;
 mod rise;
+mod tripwire;
 mod versions;
 mod world;

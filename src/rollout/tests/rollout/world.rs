@@ -6,7 +6,7 @@ use serin_assignment::Weight;
 use serin_rollout::{
     Action, Alert, Approval, CanaryTraffic, Command, Decision, Endpoints, GateReading, Length, Now,
     Observation, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason, Served, State, Step,
-    Steps, Verdict, Version, decide,
+    Steps, Trips, Verdict, Version, decide,
 };
 
 /// The wall clock at the start of every world, in milliseconds since 1970.
@@ -87,6 +87,7 @@ impl World {
             stable: Endpoints::Ready,
             canary_traffic: CanaryTraffic::Flowing,
             served: Served::Fine,
+            trips: Trips::None { watching: 3 },
             promoted: false,
         };
         let verdicts = vec![("errors", Verdict::Pass), ("latency", Verdict::Pass)];

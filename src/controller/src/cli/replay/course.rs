@@ -9,7 +9,7 @@ use core::time::Duration;
 use serin_judge::panel::{Counted, Rules};
 use serin_rollout::{
     Approval, CanaryTraffic, Command, Decision, Endpoints, GateReading, Now, Observation, Phase,
-    Plan, Proof, Reason, Served, State, Version,
+    Plan, Proof, Reason, Served, State, Trips, Version,
 };
 
 use super::plot::{Look, Shown};
@@ -144,6 +144,7 @@ impl Course {
             stable: Endpoints::Ready,
             canary_traffic: CanaryTraffic::Flowing,
             served: Served::Fine,
+            trips: Trips::None { watching: 1 },
             promoted: false,
             preparing: None,
         }

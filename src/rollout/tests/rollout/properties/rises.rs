@@ -1,7 +1,9 @@
 //! Weight goes up only where everything says so.
 
 use proptest::prelude::*;
-use serin_rollout::{Approval, Command, Endpoints, Pause, Phase, Reason, Served, Verdict, decide};
+use serin_rollout::{
+    Approval, Command, Endpoints, Pause, Phase, Reason, Served, Trips, Verdict, decide,
+};
 
 use crate::history::Pass;
 
@@ -93,6 +95,7 @@ pub(crate) fn mismatch_and_suspicion_hold(passes: &[Pass]) -> Result<(), TestCas
         let ends = pass.before.phase == Phase::Progressing
             && (pass.rises() || matches!(pass.after.phase, Phase::Promoting | Phase::Succeeded));
         let mismatch = matches!(pass.seen.served, Served::Mismatch { .. });
+        let mismatch = mismatch || matches!(pass.seen.trips, Trips::Tripped { .. });
         let held =
             pass.plan.gates.iter().any(|gate| {
                 matches!(verdict_of(pass, gate), Some(Verdict::Hold | Verdict::Skipped))

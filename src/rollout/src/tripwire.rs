@@ -1,0 +1,30 @@
+//! Proxies that have sent everyone to stable by themselves.
+//!
+//! A trip is a proxy's own emergency brake, and no verdict on the version: what the proxies count
+//! together is judged as ever, and rolls back or does not. But while one has tripped, users are on
+//! other sides there than the weight says, so nothing rises, and the step is under observation anew
+//! once no proxy has.
+
+use crate::decide::Pass;
+use crate::{Alert, Phase, Reason, State, Trips};
+
+/// Why nothing rises, where a proxy has tripped. Metrics that do not answer take no trip back.
+pub(crate) fn tripped(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
+    let why = match pass.seen.trips {
+        Trips::None { .. } => return None,
+        Trips::Tripped { tripped, watching } => {
+            format!("{tripped} of {watching} proxies have tripped: everyone is on stable there")
+        }
+        Trips::Unknown => {
+            state.alerts.contains(&Alert::Tripped).then_some(())?;
+            "a proxy had tripped, and nobody can tell whether it still has".to_owned()
+        }
+    };
+    Some((Reason::Tripped, why))
+}
+
+/// Whether the alert stands: where the trips matter, from the first one to the last.
+pub(crate) fn alerts(pass: Pass<'_>, state: &State) -> bool {
+    let matters = matches!(state.phase, Phase::Pending | Phase::Progressing);
+    matters && tripped(pass, state).is_some()
+}
