@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup releases build wasm test test-releases fuzz soak demo demo-keep lint advisories bench bench-judge bench-detect clean
+.PHONY: help setup releases build wasm test test-releases fuzz soak demo demo-keep lint advisories bench bench-judge bench-detect bench-tripwire clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -72,6 +72,10 @@ bench-judge: ## Simulate rollouts: false alarms and time to detect, beside other
 bench-detect: setup build wasm ## Measure how long it takes from a fault to the decision to go back
 	$(call first-time,target/release/bench_detect,the benchmark)
 	@cargo run --quiet --release --package serin-tests --bin bench_detect
+
+bench-tripwire: setup build wasm ## Measure how fast a tripwire trips, and simulate how rarely it does for nothing
+	$(call first-time,target/release/bench_tripwire,the benchmark)
+	@cargo run --quiet --release --package serin-tests --bin bench_tripwire
 
 clean: ## Remove target/ (the fetched parts stay in the cache)
 	@cache=$$(cargo xtask cache) && rm -rf target && \

@@ -46,6 +46,15 @@ impl Configuration {
         Self { name: name.to_owned(), text, envoy: None }.replace(MODULE, &module.to_string_lossy())
     }
 
+    /// With the module that has tripwires.
+    ///
+    /// # Errors
+    /// Where it was not built.
+    pub fn with_tripwires(self) -> Result<Self> {
+        let (plain, tripwire) = (artifacts::module()?, artifacts::module_with_tripwires()?);
+        self.replace(&plain.to_string_lossy(), &tripwire.to_string_lossy())
+    }
+
     /// To be run by this Envoy.
     #[must_use]
     pub fn on(self, envoy: &Path) -> Self {

@@ -49,6 +49,12 @@ impl Cohort {
     /// How many cohorts there are.
     pub const COUNT: u8 = 16;
 
+    /// The cohort of this number; none from 16 on.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        if number < Self::COUNT { Some(Self(number)) } else { None }
+    }
+
     /// The cohort's number, 0 to 15.
     #[must_use]
     pub const fn get(self) -> u8 {

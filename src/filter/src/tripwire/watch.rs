@@ -68,17 +68,23 @@ impl Tests {
         Self { ratio: RatioTest::new(&terms.rule, COHORTS), floor: OneSample::new(terms.floor) }
     }
 
-    fn absorb(&mut self, terms: &Terms, interval: &Interval) {
+    /// Whether there is any evidence left of the ratio, if an event was among what was counted;
+    /// without one that has not changed.
+    fn absorb(&mut self, terms: &Terms, interval: &Interval) -> bool {
         let total = interval.total();
+        self.floor.absorb(&total, Look::Judged);
         if total.events() > 0.0 {
             self.ratio.absorb(&terms.rule, interval, Dispersion::NONE, Look::Judged);
         }
-        self.floor.absorb(&total, Look::Judged);
+        total.events() <= 0.0 || self.ratio.log_e_worst().log_e > 0.0
     }
 
+    /// One, as a natural logarithm, where the floor is not met: nothing is bet then.
     fn log_e(&self, alpha: Alpha) -> f64 {
-        let met = self.floor.log_e() >= alpha.log_threshold();
-        combine::capped_by_floor(self.ratio.log_e_worst().log_e, met)
+        if self.floor.log_e() < alpha.log_threshold() {
+            return 0.0;
+        }
+        self.ratio.log_e_worst().log_e
     }
 }
 
@@ -128,12 +134,11 @@ impl Watch {
         self.looked = now;
         let pending = core::mem::take(&mut self.pending);
         self.since.plus(&pending);
-        self.errors.absorb(terms, &pending.interval(Event::Error));
+        let mut evidence = self.errors.absorb(terms, &pending.interval(Event::Error));
         if let Some(slow) = &mut self.slow {
-            slow.absorb(terms, &pending.interval(Event::Slow));
+            evidence |= slow.absorb(terms, &pending.interval(Event::Slow));
         }
-        let nothing = |tests: &Tests| tests.ratio.log_e_worst().log_e <= 0.0;
-        if nothing(&self.errors) && self.slow.as_ref().is_none_or(nothing) {
+        if !evidence {
             self.since = Sums::default();
         }
     }
