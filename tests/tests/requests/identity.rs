@@ -156,12 +156,12 @@ pub(crate) async fn length(site: &Site) -> Result<()> {
 
 /// The example trusts no proxy before it: what a caller says of his address counts for nothing.
 pub(crate) async fn address(site: &Site) -> Result<()> {
-    let side = at_half(ADDRESS_SALT, b"127.0.0.1")?;
-    marked(&site.see(ADDRESS, "/", &[]).await?, side)?;
+    let expected = at_half(ADDRESS_SALT, b"127.0.0.1")?;
+    marked(&site.see(ADDRESS, "/", &[]).await?, expected)?;
     for number in 0..ENOUGH {
         let forged = format!("203.0.113.{number}");
         let headers = [("x-forwarded-for", forged.as_bytes())];
-        marked(&site.see(ADDRESS, "/", &headers).await?, side).context(forged)?;
+        marked(&site.see(ADDRESS, "/", &headers).await?, expected).context(forged)?;
     }
     Ok(())
 }
