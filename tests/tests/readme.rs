@@ -126,6 +126,28 @@ fn the_configurations_of_the_examples_are_accepted() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn every_example_of_an_id_is_accepted() -> Result<()> {
+    let (text, scratch) = (readme()?, Scratch::new()?);
+    let mut of_fields = tables(&text, "fields");
+    let table = of_fields.find(|(marker, _)| marker.ends_with("assignment.identity[0]"));
+    let rows = table.context("no table of ids")?.1.lines().skip(2);
+    let examples: Vec<&str> = rows.filter_map(|row| row.rsplit('`').nth(1)).collect();
+    ensure!(examples.len() == 7, "{examples:?}");
+    let release = blocks(&text, "yaml").find(|block| block.contains("kind: CanaryRelease"));
+    let release = release.context("no release")?;
+    for example in examples {
+        let other = release.replace(
+            "identity: [{header: x-user-id}, {cookie: uid}]",
+            &format!("identity: [{example}]"),
+        );
+        ensure!(other != release, "the release has another identity");
+        let file = scratch.write("release.yaml", &other)?;
+        succeeds(&["check", &file.to_string_lossy()]).context(example.to_owned())?;
+    }
+    Ok(())
+}
+
 /// The examples stand beside the release of the other one, `release.yaml`.
 #[test]
 fn every_console_example_prints_what_it_says() -> Result<()> {
