@@ -89,14 +89,15 @@ pub(crate) fn ask(
     for tester in testers {
         let word = reader.value(&tester.source).unwrap_or_default();
         if tester.remember.is_some() && *word == *FORGET {
-            set_cookies
-                .extend(remembering(testers).filter_map(|(_, cookie)| forget(cookie, reader)));
+            for (_, cookie) in remembering(testers) {
+                add(set_cookies, forget(cookie, reader));
+            }
             return Said { variant: None, refused };
         }
         match side(tester, &word, rollout, reader) {
             Ok(None) => {}
             Ok(Some(variant)) => {
-                set_cookies.extend(remember(tester, &word, variant, reader));
+                add(set_cookies, remember(tester, &word, variant, reader));
                 return Said { variant: Some(variant), refused };
             }
             Err(refusal) => refused.add(refusal),
@@ -111,7 +112,7 @@ pub(crate) fn ask(
                 refused.add(refusal);
                 // The others may hold at another proxy or for another rollout.
                 if refusal == Refusal::Expired {
-                    set_cookies.extend(forget(cookie, reader));
+                    add(set_cookies, forget(cookie, reader));
                 }
             }
         }
@@ -144,6 +145,13 @@ fn remembering(testers: &[Tester]) -> impl Iterator<Item = (&Tester, &CookieName
         let mut earlier = testers.iter().take(index).filter_map(|other| other.remember.as_ref());
         (!earlier.any(|other| other == cookie)).then_some((tester, cookie))
     })
+}
+
+/// Rollouts that share a request may remember in one cookie, which is set once.
+fn add(set_cookies: &mut Vec<String>, cookie: Option<String>) {
+    if let Some(cookie) = cookie.filter(|cookie| !set_cookies.contains(cookie)) {
+        set_cookies.push(cookie);
+    }
 }
 
 /// What makes a browser remember a choice, where it doesn't already. Of a signed tester that is the

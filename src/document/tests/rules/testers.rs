@@ -173,6 +173,20 @@ fn a_plain_word_is_remembered_as_it_is() {
 }
 
 #[test]
+fn rollouts_that_share_a_request_remember_once() {
+    let testers = json!([{"query": "try", "remember": "kept"}]);
+    let one = json!({"buckets": ["0%", "50%"], "testers": testers});
+    let mut two = json!({"name": "shop/other", "mark": "x-other", "buckets": ["50%", "100%"]});
+    two["testers"] = testers;
+    let rollouts = [rollout(one), rollout(two)];
+    let document = Compiled::compile(parsed(&rollouts), None, &Environment::default());
+    assert_eq!(document.left_out(), []);
+    let decisions = document.decide(&Headers::new("shop.example.com", "/?try=canary", &[]));
+    assert!(decisions.iter().all(|decision| decision.reason == Reason::OptIn));
+    assert_eq!(decisions.set_cookies, ["kept=canary; Path=/; HttpOnly; SameSite=Lax"]);
+}
+
+#[test]
 fn tokens_are_taken_off_whatever_becomes_of_the_request() {
     let good = token(|_| {});
     for changes in [
@@ -180,6 +194,8 @@ fn tokens_are_taken_off_whatever_becomes_of_the_request() {
         json!({"canaryServes": false}),
         json!({"requires": ["telepathy"]}),
         json!({"incoming": "keep"}),
+        json!({"exclude": [{"path": {"prefix": "/"}}]}),
+        json!({"eligible": {"header": "x-none", "present": true}}),
     ] {
         let mut all = json!({"testers": [{"header": "x-try", "signed": {"audience": "shop"}}]});
         all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
