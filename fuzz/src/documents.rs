@@ -19,6 +19,26 @@ pub(crate) const FULL: &str = r#"{"formatVersion": "1.0", "revision": 7, "rollou
  "identity": [{"cookie": "uid"}, {"query": "user"}, {"header": "x-user-id"}], "buckets": ["0%", "50%"]},
 {"name": "r/high", "revision": 7, "hosts": ["shop.test"], "salt": "shop", "weight": "50%", "canaryServes": true,
  "identity": [{"cookie": "uid"}, {"query": "user"}, {"header": "x-user-id"}], "buckets": ["50%", "100%"], "mark": "x-high"},
+{"name": "r/claims", "revision": 7, "hosts": ["claims.test"], "salt": "claims", "weight": "50%", "canaryServes": true, "cohortHeader": "x-cohort",
+ "identity": [{"jwt": {"claim": "sub", "header": "x-jwt"}}, {"jwt": {"claim": ["user", "id"], "header": "x-jwt"}}, {"generated": {"cookie": "serin-id"}}]},
+{"name": "r/baggage", "revision": 7, "hosts": ["baggage.test"], "salt": "baggage", "weight": "50%", "canaryServes": true,
+ "identity": [{"baggage": "userId"}], "segments": [{"name": "s", "when": {"baggage": "group", "prefix": "a"}, "variant": "canary"}]},
+{"name": "r/rules", "revision": 7, "hosts": ["rules.test"], "salt": "rules", "weight": "50%", "canaryServes": true,
+ "identity": [{"header": "x-user-id"}], "exclude": [{"path": {"oneOf": ["/healthz", "/readyz"]}}, {"header": "user-agent", "prefix": "kube"}],
+ "eligible": {"any": [{"header": "x-region", "suffix": "eu"}, {"not": {"cookie": "employee", "present": false}}]},
+ "users": {"salt": "shop-team", "canary": ["8ef0a83dd7f131c3056c4757d873b7b9"], "stable": ["4c5febd81cc0ede04df1ff49af7dbd70"]},
+ "segments": [{"name": "s", "when": {"all": [{"query": "plan", "is": "a"}, {"cookie": "c", "present": true}]}, "variant": "stable"}]},
 {"name": "r/all", "revision": 7, "hosts": ["*"], "salt": "all", "weight": "50%", "canaryServes": true,
  "identity": [{"cookie": "uid"}, {"query": "user"}], "anonymous": "random", "testers": [{"cookie": "opt"}, {"query": "opt"}]}
 ]}"#;
+
+/// A rollout whose testers show signed tokens, in each place that may hold one.
+pub(crate) const SIGNED: &str = r#"{"formatVersion": "1.0", "revision": 7,
+"testerKeys": [{"id": "2026-11", "key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}],
+"rollouts": [{"name": "shop/checkout", "revision": 7, "hosts": ["*"], "salt": "s", "weight": "0%", "canaryServes": true, "identity": [],
+ "testers": [{"header": "x-token", "signed": {"audience": "shop"}, "remember": "opted"}, {"cookie": "token", "signed": {"audience": "shop"}},
+  {"query": "token", "signed": {"audience": "shop"}}]}]}"#;
+
+/// The keys in it.
+pub(crate) const KEYS: &str =
+    r#"[{"id": "2026-11", "key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}]"#;

@@ -5,7 +5,8 @@ mod documents;
 mod proxy;
 mod requests;
 
-use serin_document::{Compiled, Environment, parse};
+use serin_document::token::Token;
+use serin_document::{Compiled, Environment, TesterKeys, parse};
 use serin_filter::host::Answer;
 
 use crate::proxy::Lab;
@@ -96,4 +97,45 @@ pub fn answer(bytes: &[u8]) {
     for request in requests::usual() {
         lab.mark(&request);
     }
+}
+
+/// A tester's token: what is accepted is what signing writes, and nothing that means to be one goes
+/// upstream.
+pub fn token(bytes: &[u8]) {
+    let keys = TesterKeys::read(documents::KEYS.as_bytes(), "keys");
+    let Ok(keys) = keys else { panic!("{keys:?}") };
+    if let Ok(token) = Token::read(bytes)
+        && let Ok(claims) = token.verify(&keys)
+    {
+        assert!(keys.iter().any(|key| claims.sign(key).as_bytes() == bytes), "{claims:?}");
+    }
+    thread_local! {
+        static LAB: Lab = Lab::with(documents::SIGNED);
+    }
+    let cookie = [b"a=1; token=", bytes, b"; b=2"].concat();
+    let path = [b"/?a=1&token=", bytes, b"&b=2"].concat();
+    for (name, value) in [("x-token", bytes), ("cookie", &cookie), (":path", &path)] {
+        let request = requests::with(name, value);
+        for (header, value) in LAB.with(|lab| lab.mark(&request)) {
+            assert!(header != "x-token" || !Token::is_meant(&value), "{header}: {value:?}");
+            assert!(header != "x-serin-variant" || value == b"canary" || value == b"stable");
+        }
+    }
+}
+
+/// The payload of a token that has been verified elsewhere, as a header hands it over: as it is, and
+/// the bytes as what it encodes.
+pub fn payload(bytes: &[u8]) {
+    for payload in [bytes.to_vec(), requests::base64url(bytes)] {
+        let mut request = requests::with(":authority", b"claims.test");
+        request.headers.push(("x-jwt".to_owned(), payload));
+        requests::sound(&request);
+    }
+}
+
+/// A `baggage` header.
+pub fn baggage(bytes: &[u8]) {
+    let mut request = requests::with(":authority", b"baggage.test");
+    request.headers.push(("baggage".to_owned(), bytes.to_vec()));
+    compare(&request);
 }

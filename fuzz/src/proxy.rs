@@ -182,7 +182,7 @@ impl RequestHeaders for Sent<'_> {
     fn tell(&self, _: &str, _: &str) {}
 
     fn random(&self) -> [u8; 16] {
-        [7; 16]
+        self.request.random
     }
 
     fn time_of_day(&self) -> Duration {

@@ -25,7 +25,7 @@ impl serin_document::Request for Asked<'_> {
     }
 
     fn random(&self) -> [u8; 16] {
-        [7; 16]
+        self.0.random
     }
 
     fn now(&self) -> Duration {
@@ -109,12 +109,44 @@ pub(crate) fn compare(request: &Request) {
     });
     assert_eq!(told.collect::<Vec<_>>(), expected.decisions, "{request:?}");
 
-    thread_local! {
-        static LAB: Lab = Lab::with(documents::FULL);
-    }
-    let mut written = LAB.with(|lab| lab.mark(request));
+    let mut written = marked(request);
     let mut headers = expected.headers;
     written.sort();
     headers.sort();
     assert_eq!(written, headers, "{request:?}");
+}
+
+/// Marks a request by the usual document: there is at most one mark, and it is one.
+pub(crate) fn sound(request: &Request) {
+    let headers = marked(request);
+    let values = |wanted: &str| {
+        let found = headers.iter().filter(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+    };
+    let marks = values("x-serin-variant");
+    assert!(
+        matches!(marks.as_slice(), [mark] if mark == b"canary" || mark == b"stable"),
+        "{marks:?}"
+    );
+    let cohorts = values("x-cohort");
+    assert!(cohorts.len() <= 1 && cohorts.iter().flatten().all(u8::is_ascii_digit), "{cohorts:?}");
+}
+
+fn marked(request: &Request) -> Vec<(String, Vec<u8>)> {
+    thread_local! {
+        static LAB: Lab = Lab::with(documents::FULL);
+    }
+    LAB.with(|lab| lab.mark(request))
+}
+
+/// Encodes bytes as a token does.
+pub(crate) fn base64url(bytes: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bits = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+    let bits: Vec<u8> = bits.collect();
+    let digits = bits.chunks(6).map(|six| {
+        let digit = (0..6).fold(0, |all, place| all << 1 | six.get(place).copied().unwrap_or(0));
+        DIGITS.get(usize::from(digit)).copied().unwrap_or_default()
+    });
+    digits.collect()
 }

@@ -96,7 +96,7 @@ fn read(host: &impl Host, answer: &Answer) -> Result<Content, Answered> {
         Some(b"304") => return Ok(Content::NotModified),
         None => return Err(Answered::bad(Outcome::Failed, "no answer within the time limit")),
         Some(other) => {
-            let complaint = format!("status {}", String::from_utf8_lossy(other));
+            let complaint = format!("status {}", other.escape_ascii());
             return Err(Answered::bad(Outcome::Failed, complaint));
         }
     }

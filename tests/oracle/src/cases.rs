@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{Proxy, Request};
 
+mod rules;
+
 const HOSTS: [&str; 7] =
     ["shop.test", "a.shop.test", "b.a.shop.test", "*.shop.test", "*.a.shop.test", "*", "192.0.2.7"];
 const PATHS: [&str; 5] = ["/", "/a", "/a/b", "/a/", "/b"];
@@ -16,12 +18,47 @@ const COHORTS: [&str; 2] = ["x-cohort", "x-sixteenth"];
 const WEIGHTS: [&str; 7] = ["0%", "0.01%", "12.5%", "50%", "50.01%", "99.9%", "100%"];
 const SALTS: [&str; 3] = ["a", "shop/checkout/5d4f8c", "!~"];
 
+const BAGGAGES: [&str; 6] = [
+    "userId=alice",
+    "a=b, userId = al%20ice;p=1;q,userId=bob",
+    "userId",
+    "userId=",
+    "userid=x",
+    ",,=,",
+];
+/// `{"sub":"alice"}`, `{"sub":4711,"user":{"id":"u"}}`, `{"user":{"id":true}}`, `{"sub":[1]}`, garbage.
+const PAYLOADS: [&str; 5] = [
+    "eyJzdWIiOiJhbGljZSJ9",
+    "eyJzdWIiOjQ3MTEsInVzZXIiOnsiaWQiOiJ1In19",
+    "eyJ1c2VyIjp7ImlkIjp0cnVlfX0",
+    "eyJzdWIiOlsxXX0",
+    "e30.x",
+];
+const ADDRESSES: [&str; 5] =
+    ["203.0.113.7:4711", "[2001:db8:1:2::7]:80", "[::ffff:203.0.113.9]:1", "/tmp/socket", ""];
+
 fn source() -> BoxedStrategy<Value> {
     let header =
         select(vec!["x-user-id", "X-User-Id", "x-other"]).prop_map(|n| json!({"header": n}));
     let cookie = select(vec!["uid", "Uid"]).prop_map(|n| json!({"cookie": n}));
     let query = select(vec!["user", "u s"]).prop_map(|n| json!({"query": n}));
-    prop_oneof![header, cookie, query].boxed()
+    let others = select(vec![
+        json!({"baggage": "userId"}),
+        json!({"address": {"ipv4": 24, "ipv6": 48}}),
+        json!({"address": {}}),
+        json!({"jwt": {"claim": "sub", "header": "x-jwt"}}),
+        json!({"jwt": {"claim": ["user", "id"], "header": "x-jwt"}}),
+    ]);
+    prop_oneof![2 => header, 2 => cookie, 2 => query, 3 => others].boxed()
+}
+
+/// Sources, perhaps with an id of our own at the end.
+fn identity() -> impl Strategy<Value = Vec<Value>> {
+    let generated = json!({"generated": {"cookie": "serin-id"}});
+    (vec(source(), 0..4), prop::bool::weighted(0.15)).prop_map(move |(mut sources, last)| {
+        sources.extend(last.then(|| generated.clone()));
+        sources
+    })
 }
 
 fn tester() -> BoxedStrategy<Value> {
@@ -36,18 +73,15 @@ fn rollout() -> impl Strategy<Value = Value> {
         option::of(Just(json!({"shop": ["web"], "other": ["web", "api"]}))),
     );
     let weight = (select(SALTS.to_vec()), select(WEIGHTS.to_vec()), prop::bool::weighted(0.9));
-    let who = (
-        vec(source(), 0..4),
-        option::of(select(vec!["stable", "random", "route"])),
-        vec(tester(), 0..3),
-    );
+    let who =
+        (identity(), option::of(select(vec!["stable", "random", "route"])), vec(tester(), 0..3));
     let how = (
         option::of(select(vec!["replace", "keep"])),
         option::of(select(MARKS.to_vec())),
         option::of(select(COHORTS.to_vec())),
         prop::bool::weighted(0.05),
     );
-    (place, weight, who, how).prop_map(|(place, weight, who, how)| {
+    (place, weight, who, how, rules::fields()).prop_map(|(place, weight, who, how, rules)| {
         let mut fields = Map::new();
         let mut put = |name: &str, value: Option<Value>| {
             fields.extend(value.map(|value| (name.to_owned(), value)));
@@ -64,6 +98,9 @@ fn rollout() -> impl Strategy<Value = Value> {
         put("incoming", how.0.map(|text| json!(text)));
         put("mark", how.1.map(|text| json!(text)));
         put("cohortHeader", how.2.map(|text| json!(text)));
+        for (name, value) in rules {
+            put(name, Some(value));
+        }
         put("requires", how.3.then(|| json!(["what nobody knows"])));
         Value::Object(fields)
     })
@@ -178,6 +215,8 @@ fn id() -> impl Strategy<Value = Vec<u8>> {
     let long = (255..258_usize).prop_map(|length| vec![b'x'; length]);
     prop_oneof![
         8 => "[a-z0-9]{1,12}".prop_map(String::into_bytes),
+        1 => Just(b"alice".to_vec()),
+        1 => Just(b"bob".to_vec()),
         1 => Just(b"canary".to_vec()),
         1 => Just(b"stable".to_vec()),
         1 => Just(Vec::new()),
@@ -217,16 +256,28 @@ fn header() -> impl Strategy<Value = (String, Vec<u8>)> {
         2 => side().prop_map(named("x-opt")),
         3 => (written, prop_oneof![side(), Just(b"7".to_vec())])
             .prop_map(|(name, value)| (name.to_owned(), value)),
+        2 => select(BAGGAGES.to_vec()).prop_map(|text| ("baggage".to_owned(), text.into())),
+        2 => select(PAYLOADS.to_vec()).prop_map(|text| ("x-jwt".to_owned(), text.into())),
         2 => "[a-f0-9-]{0,40}".prop_map(|text| ("x-request-id".to_owned(), text.into_bytes())),
     ]
 }
 
 /// A request, well-formed or not.
 pub fn request() -> impl Strategy<Value = Request> {
-    (option::weighted(0.95, authority()), option::weighted(0.95, path()), vec(header(), 0..8))
-        .prop_map(|(authority, path, headers)| {
-            let own = [(":authority", authority), (":path", path)];
-            let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-            Request { headers: own.chain(headers).collect(), ..Request::default() }
-        })
+    let ours = select(vec!["0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789abcdef"]);
+    let ours = option::weighted(0.1, ours);
+    let head = (option::weighted(0.95, authority()), option::weighted(0.95, path()), ours);
+    let proxy = (option::weighted(0.8, select(ADDRESSES.to_vec())), any::<[u8; 16]>());
+    (head, vec(header(), 0..8), proxy).prop_map(|((authority, path, ours), headers, proxy)| {
+        let ours = ours.map(|id| format!("serin-id={id}").into_bytes());
+        let own = [(":authority", authority), (":path", path), ("cookie", ours)];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let address = proxy.0.map(|address| ("source.address".to_owned(), address.into()));
+        Request {
+            headers: own.chain(headers).collect(),
+            properties: address.into_iter().collect(),
+            random: proxy.1,
+            ..Request::default()
+        }
+    })
 }

@@ -7,7 +7,9 @@
 
 #[cfg(feature = "cases")]
 pub mod cases;
+mod condition;
 mod document;
+mod identity;
 pub mod murmur3;
 mod request;
 mod rules;
@@ -47,7 +49,7 @@ pub struct Decision {
     pub side: Option<&'static str>,
     /// The reason in the metrics.
     pub reason: &'static str,
-    /// The user's sixteenth, where the hash of an id placed the request.
+    /// The user's sixteenth, where the hash of an id placed the request, a new one too.
     pub cohort: Option<u32>,
     /// Whether it counts as evidence.
     pub evidence: bool,

@@ -10,6 +10,8 @@ pub struct Request {
     pub headers: Vec<(String, Vec<u8>)>,
     /// What the proxy knows besides, by the parts of its path with dots between them.
     pub properties: BTreeMap<String, Vec<u8>>,
+    /// What the proxy's random bytes are.
+    pub random: [u8; 16],
     /// Since 1970.
     pub now: Duration,
 }

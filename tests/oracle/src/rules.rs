@@ -1,8 +1,11 @@
 //! The questions that every request of a rollout goes through.
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
+use crate::condition::holds;
 use crate::document::{basis_points, buckets, list, text};
+use crate::identity::{hexadecimal, new_id, value};
 use crate::written::{incoming, mark};
 use crate::{Decision, Proxy, Request, murmur3};
 
@@ -31,13 +34,14 @@ pub(crate) fn decide(rollout: &Value, proxy: &Proxy, request: &Request) -> Decis
         side,
         reason,
         cohort,
-        evidence: matches!(reason, "hash" | "random"),
+        evidence: matches!(reason, "hash" | "new-id" | "random"),
     }
 }
 
 /// The questions in their order; the first that applies decides.
 fn choose(rollout: &Value, proxy: &Proxy, request: &Request) -> Choice {
-    if !list(rollout, "requires").is_empty() {
+    let known = ["buckets", "eligible", "exclude", "segments", "users"];
+    if list(rollout, "requires").iter().any(|what| !known.iter().any(|known| what == known)) {
         return Choice::marked("stable", "requires");
     }
     if rollout.get("canaryServes") == Some(&Value::Bool(false)) {
@@ -48,6 +52,12 @@ fn choose(rollout: &Value, proxy: &Proxy, request: &Request) -> Choice {
     {
         return Choice::marked(side, "incoming");
     }
+    if list(rollout, "exclude").iter().any(|condition| holds(condition, request)) {
+        return Choice::marked("stable", "excluded");
+    }
+    if rollout.get("eligible").is_some_and(|condition| !holds(condition, request)) {
+        return Choice::marked("stable", "ineligible");
+    }
     for tester in list(rollout, "testers") {
         match value(tester, request).and_then(|value| side(&value)) {
             Some("canary") => return Choice::marked("canary", "opt-in"),
@@ -55,17 +65,46 @@ fn choose(rollout: &Value, proxy: &Proxy, request: &Request) -> Choice {
             None => {}
         }
     }
-    let mut ids = list(rollout, "identity").iter().filter_map(|source| value(source, request));
-    match ids.find(|id| !id.is_empty()) {
-        Some(id) if id.len() > 256 => Choice { reason: "oversized", ..anonymous(rollout, request) },
-        Some(id) => {
-            let hash = hash(rollout, &id);
-            let placed = placed(rollout, hash, "hash");
-            let cohort = (placed.reason == "hash").then_some(hash & 15);
-            Choice { cohort, ..placed }
-        }
-        None => anonymous(rollout, request),
+    let sources = list(rollout, "identity");
+    let mut ids = sources.iter().filter_map(|source| value(source, request));
+    let id = ids.find(|id| !id.is_empty());
+    if let Some(id) = id.as_deref().filter(|id| id.len() <= 256)
+        && let Some(side) = listed(rollout, id)
+    {
+        return Choice::marked(side, "listed");
     }
+    for segment in list(rollout, "segments") {
+        if segment.get("when").is_some_and(|condition| holds(condition, request)) {
+            let canary = text(segment, "variant", "") == "canary";
+            return Choice::marked(if canary { "canary" } else { "stable" }, "segment");
+        }
+    }
+    match id {
+        Some(id) if id.len() > 256 => Choice { reason: "oversized", ..anonymous(rollout, request) },
+        Some(id) => by_hash(rollout, &id, "hash"),
+        None => match new_id(sources, request) {
+            Some(id) => by_hash(rollout, &id, "new-id"),
+            None => anonymous(rollout, request),
+        },
+    }
+}
+
+fn by_hash(rollout: &Value, id: &[u8], reason: &'static str) -> Choice {
+    let hash = hash(rollout, id);
+    let placed = placed(rollout, hash, reason);
+    let cohort = (placed.reason == reason).then_some(hash & 15);
+    Choice { cohort, ..placed }
+}
+
+/// The side on whose list a user is.
+fn listed(rollout: &Value, id: &[u8]) -> Option<&'static str> {
+    let users = rollout.get("users")?;
+    let mut hasher = Sha256::new();
+    hasher.update([text(users, "salt", "").as_bytes(), b":", id].concat());
+    let digits = hexadecimal(hasher.finalize().get(..16)?);
+    ["canary", "stable"]
+        .into_iter()
+        .find(|side| list(users, side).iter().any(|listed| *listed == digits.as_str()))
 }
 
 fn anonymous(rollout: &Value, request: &Request) -> Choice {
@@ -99,18 +138,6 @@ fn placed(rollout: &Value, hash: u32, reason: &'static str) -> Choice {
         Choice::marked("canary", reason)
     } else {
         Choice::marked("stable", reason)
-    }
-}
-
-/// What stands at a source.
-fn value(source: &Value, request: &Request) -> Option<Vec<u8>> {
-    let named = |kind: &str| source.get(kind).and_then(Value::as_str);
-    if let Some(name) = named("header") {
-        request.header(&name.to_ascii_lowercase())
-    } else if let Some(name) = named("cookie") {
-        request.cookie(name)
-    } else {
-        request.parameter(named("query")?)
     }
 }
 

@@ -21,7 +21,7 @@ impl Request for Asked<'_> {
     }
 
     fn random(&self) -> [u8; 16] {
-        [0; 16]
+        self.0.random
     }
 
     fn now(&self) -> Duration {

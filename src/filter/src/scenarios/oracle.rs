@@ -35,7 +35,9 @@ proptest! {
         for request in requests {
             let headers: Vec<(&str, &[u8])> =
                 request.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-            let sent = FakeRequest::exactly(&headers);
+            let mut sent = FakeRequest::exactly(&headers);
+            sent.properties.clone_from(&request.properties);
+            sent.random = request.random;
             let _ = stream::mark(&sent, plugin.serving(), vm.counts());
             let expected = serin_oracle::decide(&document, &proxy, &request).headers;
             prop_assert_eq!(sorted(sent.headers()), sorted(expected), "{:?}", request);

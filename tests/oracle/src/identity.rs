@@ -1,0 +1,125 @@
+//! Where ids come from.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use serde_json::Value;
+
+use crate::Request;
+use crate::request::percent_decoded;
+
+/// What stands at a source.
+pub(crate) fn value(source: &Value, request: &Request) -> Option<Vec<u8>> {
+    let named = |kind: &str| source.get(kind).and_then(Value::as_str);
+    if let Some(name) = named("header") {
+        request.header(&name.to_ascii_lowercase())
+    } else if let Some(name) = named("cookie") {
+        request.cookie(name)
+    } else if let Some(name) = named("query") {
+        request.parameter(name)
+    } else if let Some(key) = named("baggage") {
+        baggage(key, &request.header("baggage")?)
+    } else if let Some(bits) = source.get("address") {
+        address(bits, request)
+    } else if let Some(jwt) = source.get("jwt") {
+        claim(jwt, request)
+    } else {
+        generated(source, request)
+    }
+}
+
+/// The first member of a key, decoded, without its properties.
+fn baggage(key: &str, sent: &[u8]) -> Option<Vec<u8>> {
+    for member in sent.split(|byte| *byte == b',') {
+        let pair = member.split(|byte| *byte == b';').next()?;
+        let mut parts = pair.splitn(2, |byte| *byte == b'=');
+        let (name, value) = (parts.next()?.trim_ascii(), parts.next());
+        if name == key.as_bytes()
+            && let Some(value) = value
+        {
+            return Some(percent_decoded(value.trim_ascii()));
+        }
+    }
+    None
+}
+
+/// The caller's address, or the network in which it is.
+fn address(bits: &Value, request: &Request) -> Option<Vec<u8>> {
+    let property = String::from_utf8(request.properties.get("source.address")?.clone()).ok()?;
+    let address = property.parse::<SocketAddr>().map(|socket| socket.ip());
+    let address = address.or_else(|_| property.parse::<IpAddr>()).ok()?;
+    let of = |field: &str, all: u32| {
+        let bits = bits.get(field).and_then(Value::as_u64);
+        bits.and_then(|bits| u32::try_from(bits).ok()).unwrap_or(all)
+    };
+    let text = match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let bits = of("ipv4", 32);
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or_default();
+            let network = Ipv4Addr::from(u32::from(address) & mask);
+            if bits == 32 { network.to_string() } else { format!("{network}/{bits}") }
+        }
+        IpAddr::V6(address) => {
+            let bits = of("ipv6", 64);
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or_default();
+            let network = Ipv6Addr::from(u128::from(address) & mask);
+            if bits == 128 { network.to_string() } else { format!("{network}/{bits}") }
+        }
+    };
+    Some(text.into_bytes())
+}
+
+/// A claim of a token's payload that a header carries.
+fn claim(jwt: &Value, request: &Request) -> Option<Vec<u8>> {
+    let header = jwt.get("header")?.as_str()?;
+    let payload = base64url(&request.header(&header.to_ascii_lowercase())?)?;
+    let mut found = &serde_json::from_slice::<Value>(&payload).ok()?;
+    let names: Vec<&str> = match jwt.get("claim")? {
+        Value::String(name) => vec![name],
+        names => names.as_array()?.iter().filter_map(Value::as_str).collect(),
+    };
+    for name in names {
+        found = found.as_object()?.get(name)?;
+    }
+    let text = match found {
+        Value::String(text) if !text.chars().any(char::is_control) => text.clone(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => {
+            let whole = number.as_i64().filter(|whole| whole.unsigned_abs() < 1 << 53)?;
+            whole.to_string()
+        }
+        _ => return None,
+    };
+    Some(text.into_bytes())
+}
+
+/// Six bits a character; the bits left over at the end are none.
+fn base64url(text: &[u8]) -> Option<Vec<u8>> {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut bits = Vec::new();
+    for character in text {
+        let digit = DIGITS.iter().position(|digit| digit == character)?;
+        bits.extend((0..6).rev().map(|bit| digit >> bit & 1 == 1));
+    }
+    let bytes = bits.chunks_exact(8);
+    Some(bytes.map(|byte| byte.iter().fold(0, |all, bit| all << 1 | u8::from(*bit))).collect())
+}
+
+/// An id of ours in a cookie: 32 hexadecimal digits, in lower case.
+fn generated(source: &Value, request: &Request) -> Option<Vec<u8>> {
+    let cookie = request.cookie(source.get("generated")?.get("cookie")?.as_str()?)?;
+    let is_ours = cookie.len() == 32
+        && cookie.iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte));
+    is_ours.then_some(cookie)
+}
+
+/// A new id of ours, where the last source makes one.
+pub(crate) fn new_id(sources: &[Value], request: &Request) -> Option<Vec<u8>> {
+    sources.last()?.get("generated")?;
+    Some(hexadecimal(&request.random).into_bytes())
+}
+
+/// Two digits a byte.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
+}
