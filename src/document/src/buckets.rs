@@ -2,18 +2,19 @@
 
 use core::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serin_assignment::{Bucket, Variant, Weight};
 
-use crate::Fault;
 use crate::node::Node;
+use crate::{Fault, Invalid};
 
 /// The buckets `[from, to)` within which a rollout's weight counts from `from` up. The weight stays
 /// a share of all users, so it is at most the range's width.
 ///
 /// Rollouts with the same salt and disjoint ranges share no user: each may grow within its own
 /// range without moving a user of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "[Weight; 2]")]
 pub struct Buckets {
     from: Weight,
     to: Weight,
@@ -58,6 +59,13 @@ impl Buckets {
         *self == Self::ALL
     }
 
+    /// Whether another range begins where this one does and ends no sooner, so that it moves none of
+    /// this one's users at any weight.
+    #[must_use]
+    pub fn widens_to(self, other: Self) -> bool {
+        self.from == other.from && self.to <= other.to
+    }
+
     /// Whether no bucket is in both.
     #[must_use]
     pub fn is_disjoint(self, other: Self) -> bool {
@@ -86,6 +94,14 @@ impl Default for Buckets {
 impl fmt::Display for Buckets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} to {}", self.from, self.to)
+    }
+}
+
+impl TryFrom<[Weight; 2]> for Buckets {
+    type Error = Invalid;
+
+    fn try_from([from, to]: [Weight; 2]) -> Result<Self, Invalid> {
+        Self::new(from, to).ok_or_else(|| Invalid::new(&format!("{from}, {to}"), Self::RULE))
     }
 }
 
@@ -143,6 +159,21 @@ mod tests {
         for overlapping in [range(2_999, 3_001), range(0, 10_000), range(1_000, 2_000)] {
             let other = overlapping.unwrap();
             assert!(!low.is_disjoint(other) && !other.is_disjoint(low), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_a_later_end_moves_nobody() {
+        let range = |from, to| range(from, to).unwrap();
+        let present = range(1_000, 3_000);
+        for (other, widens) in [
+            (range(1_000, 3_000), true),
+            (range(1_000, 10_000), true),
+            (range(1_000, 2_999), false),
+            (range(999, 3_000), false),
+            (range(1_001, 4_000), false),
+        ] {
+            assert_eq!(present.widens_to(other), widens, "{other}");
         }
     }
 

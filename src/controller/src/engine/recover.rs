@@ -77,6 +77,8 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             None => State::fresh(version, None, now_ms),
         };
         let salt = release.assignment.salt.clone();
-        Record::new(&release.namespace, &release.name, state, salt)
+        let mut record = Record::new(&release.namespace, &release.name, state, salt);
+        record.buckets = release.assignment.buckets;
+        record
     }
 }

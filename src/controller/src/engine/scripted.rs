@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serin_assignment::Weight;
+use serin_document::Buckets;
 use serin_judge::Interval;
 use serin_judge::panel::Counted;
 use serin_rollout::{CanaryTraffic, Endpoints, GateReading, Phase, Proof, State, Verdict};
@@ -168,6 +169,8 @@ pub(crate) struct Entry {
     pub(crate) weight: Weight,
     pub(crate) salt: String,
     pub(crate) hosts: Vec<String>,
+    #[serde(default)]
+    pub(crate) buckets: Buckets,
     #[serde(default, rename = "latencyBounds")]
     pub(crate) latency_bounds: Vec<String>,
 }

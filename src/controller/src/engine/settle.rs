@@ -62,6 +62,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
             // Nobody is on the canary, so nobody is moved by another salt.
             next.salt = self.engine.release.assignment.salt.clone();
         }
+        let wanted = self.engine.release.assignment.buckets;
+        if before.traffic.weight.is_zero() || next.buckets.widens_to(wanted) {
+            next.buckets = wanted;
+        }
         let over = before.exposed_since_ms.is_some() && outcome.state.exposed_since_ms.is_none();
         // The next rollout is compared with what stable is like then.
         next.bounds = if over { Bounds::default() } else { bounds };
@@ -203,6 +207,11 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let compose = |record: &Record| {
             let mut rollout = self.engine.release.rollout(&record.state.traffic, &record.bounds.0);
             rollout.salt = record.salt.clone();
+            rollout.buckets = record.buckets;
+            // Steps are those of the file, whose range may have become another one meanwhile: no
+            // more than the range in use holds.
+            rollout.weight = rollout.weight.min(record.buckets.width());
+            rollout.requires = rollout.narrowed_by();
             rollout
         };
         let rollout = compose(next);
@@ -255,6 +264,7 @@ fn matters(before: &Record, after: &Record) -> bool {
         || before.decisions.back() != after.decisions.back()
         || before.alerts != after.alerts
         || before.salt != after.salt
+        || before.buckets != after.buckets
         || before.bounds != after.bounds
         || essence(&before.state) != essence(&after.state)
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serin_assignment::{Salt, Weight};
-use serin_document::Revision;
+use serin_document::{Buckets, Revision};
 use serin_judge::panel::Panel;
 use serin_rollout::{Alert, Decision, State};
 
@@ -40,6 +40,10 @@ pub struct Record {
     /// The salt in use. It must not change while anybody is on the canary, whatever the release
     /// file says by now.
     pub salt: Salt,
+    /// The part of the users in use. While anybody is on the canary it may only become wider, and
+    /// only at its end: anything else would move users.
+    #[serde(default)]
+    pub buckets: Buckets,
     /// The alerts whose cause has not gone, oldest first.
     pub alerts: Vec<ActiveAlert>,
     /// The newest decisions, oldest first.
@@ -103,6 +107,7 @@ impl Record {
             panel: None,
             bounds: Bounds::default(),
             salt,
+            buckets: Buckets::ALL,
             alerts: Vec::new(),
             decisions: VecDeque::new(),
             live: None,

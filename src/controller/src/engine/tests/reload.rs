@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use serin_document::Buckets;
 use serin_rollout::{Command, Phase};
 use tokio::time::{Instant, sleep};
 
@@ -67,6 +68,40 @@ async fn a_broken_file_is_reported_and_changes_nothing() {
     bench.reload.send(Reload::Unchanged).await.unwrap();
     bench.until(|status| !has(status)).await;
     bench.until_phase(Phase::Succeeded).await;
+}
+
+/// Parts of the users: in the file at first, in the file then, and in force while users are on the
+/// canary.
+#[tokio::test(start_paused = true)]
+async fn another_part_of_the_users_waits_unless_it_moves_nobody() {
+    for (first, then, in_force) in [
+        (["0%", "30%"], ["0%", "100%"], ["0%", "100%"]),
+        (["0%", "100%"], ["0%", "30%"], ["0%", "100%"]),
+        (["0%", "30%"], ["30%", "100%"], ["0%", "30%"]),
+    ] {
+        let part = |[from, to]: [&str; 2]| {
+            Buckets::new(from.parse().unwrap(), to.parse().unwrap()).unwrap()
+        };
+        let with = |ends: [&str; 2]| {
+            let mut release = release("v2", "shop.example.com").as_ref().clone();
+            release.assignment.buckets = part(ends);
+            Arc::new(release)
+        };
+        let (_scratch, folder) = scratch();
+        let mut bench = Bench::start_with(with(first), &folder, &clock(), HEALTHY);
+        bench.until_weight("5%").await;
+        let news = Reload::Release(with(then), Arc::clone(&bench.world));
+        bench.reload.send(news).await.unwrap();
+        sleep(Duration::from_secs(2)).await;
+        let expected = part(in_force);
+        assert_eq!(bench.stored().unwrap().buckets, expected, "{first:?}, then {then:?}");
+        assert_eq!(bench.entry().unwrap().buckets, expected);
+        // Whatever the steps say, no more than the range holds is ever published.
+        bench.until_phase(Phase::Succeeded).await;
+        let published = bench.entry().unwrap();
+        assert_eq!(published.weight, published.buckets.width(), "{first:?}, then {then:?}");
+        assert_eq!(published.buckets, expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]
