@@ -143,10 +143,22 @@ fn no_id_is_made_for_who_has_one_or_needs_none() {
         (json!({}), "t=canary", Reason::OptIn),
         (json!({"canaryServes": false}), "", Reason::NotServing),
         (json!({"requires": ["x"]}), "", Reason::Requires),
+        (json!({"exclude": [{"path": {"prefix": "/"}}]}), "", Reason::Excluded),
+        (json!({"eligible": {"header": "x-region", "is": "eu"}}), "", Reason::Ineligible),
+        (
+            json!({"segments": [{"name": "all", "when": {"path": {"prefix": "/"}}, "variant": "canary"}]}),
+            "",
+            Reason::Segment,
+        ),
     ] {
         let (_, found, set_cookies) = visit(with(changes), cookie);
         assert_eq!((found, set_cookies), (reason, vec![]), "{cookie}");
     }
+    // An inner proxy that takes the mark over.
+    let compiled = compiled(with(json!({"incoming": "keep"})));
+    let decisions = compiled.decide(&Headers::shop(&[("x-serin-variant", "canary")]));
+    assert_eq!((decisions.first.reason, decisions.set_cookies), (Reason::Incoming, vec![]));
+
     let (_, reason, set_cookies) = visit(with(json!({})), "uid=");
     assert_eq!((reason, set_cookies), (Reason::NewId, set(NEW_ID)));
 }
