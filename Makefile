@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup releases build wasm test test-releases fuzz soak demo demo-keep lint advisories bench bench-judge bench-detect bench-tripwire clean
+.PHONY: help setup releases build wasm decisions test test-releases fuzz soak demo demo-keep lint advisories bench bench-filter bench-judge bench-detect bench-tripwire clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -14,7 +14,7 @@ DEMO := cargo run --quiet --release --package serin-tests --bin demo
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Fetch Envoy, Prometheus, wasm-opt and the Wasm standard library (once; into the user's cache)
+setup: ## Fetch Envoy, Prometheus, Valgrind, wasm-opt and the Wasm standard library (once; into the user's cache)
 	@cargo xtask setup
 
 releases: ## Fetch the Envoy releases of the last year (once; into the user's cache)
@@ -27,7 +27,11 @@ build: ## Build the controller: target/release/serin
 wasm: ## Build the filter: target/serin.wasm, and with tripwires: target/serin-tripwire.wasm
 	@cargo xtask wasm
 
-test: setup releases build wasm ## Run all tests, those on the real Envoy and Prometheus among them
+# The module's own logic, built for this machine: a test counts its instructions.
+decisions:
+	@cargo build --quiet --release --package serin-filter --example decisions
+
+test: setup releases build wasm decisions ## Run all tests, those on the real Envoy and Prometheus among them
 	$(call first-time,target/debug/deps/serin_tests-*,the tests)
 	@cargo test --quiet --workspace
 	@cargo xtask fuzz --seconds 6 --fixed

@@ -16,6 +16,8 @@ pub struct Setup {
     pub prometheus: PathBuf,
     /// Prometheus' own tool, for making blocks of history and asking from a shell.
     pub promtool: PathBuf,
+    /// Valgrind, for counting instructions.
+    pub valgrind: PathBuf,
 }
 
 impl Setup {
@@ -28,7 +30,7 @@ impl Setup {
         let text = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
         let setup: Self = serde_json::from_slice(&text)
             .with_context(|| format!("{}: run `make setup` again", file.display()))?;
-        for program in [&setup.envoy, &setup.prometheus, &setup.promtool] {
+        for program in [&setup.envoy, &setup.prometheus, &setup.promtool, &setup.valgrind] {
             if !program.exists() {
                 bail!("{} has gone: run `make setup`", program.display());
             }
@@ -92,6 +94,14 @@ pub fn module() -> Result<PathBuf> {
 /// Where it was not built.
 pub fn module_with_tripwires() -> Result<PathBuf> {
     made("target/serin-tripwire.wasm", "make wasm")
+}
+
+/// The program that does nothing but decide.
+///
+/// # Errors
+/// Where it was not built.
+pub fn decisions() -> Result<PathBuf> {
+    made("target/release/examples/decisions", "make decisions")
 }
 
 /// A module that the filter is compared with, by its name in `tests/modules/examples`.

@@ -173,7 +173,10 @@ impl Compiled {
             return None;
         }
         let authority = reader.header(":authority").unwrap_or_default();
-        let paths = self.hosts().find(&host::normalise(&authority))?;
+        // Most callers name the host as the document has it.
+        let hosts = self.hosts();
+        let exact = hosts.find_exact(&authority);
+        let paths = exact.or_else(|| hosts.find(&host::normalise(&authority)))?;
         let owners = paths.find(reader.target().path)?;
         Some((self.rollout(owners.first)?, &owners.others))
     }

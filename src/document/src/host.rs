@@ -116,6 +116,7 @@ impl From<HostPattern> for String {
 
 /// The host that a request names, as the document would: lower-case, without port and without one
 /// trailing dot. Anything that is no host stays as it is and matches only `*`.
+#[inline]
 pub(crate) fn normalise(authority: &[u8]) -> Cow<'_, [u8]> {
     let host = without_port(authority);
     let host = host.strip_suffix(b".").unwrap_or(host);
@@ -128,6 +129,7 @@ pub(crate) fn normalise(authority: &[u8]) -> Cow<'_, [u8]> {
 
 /// Drops `:` and the digits after it. Within the brackets of an IPv6 address no `:` starts a port,
 /// as a `]` follows.
+#[inline]
 fn without_port(authority: &[u8]) -> &[u8] {
     let digits = authority.iter().rev().take_while(|b| b.is_ascii_digit()).count();
     let rest = authority.get(..authority.len() - digits).unwrap_or(authority);

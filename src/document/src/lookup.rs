@@ -41,11 +41,19 @@ impl Hosts {
         paths.insert(prefix, index);
     }
 
+    /// The paths of a host of exactly this name.
+    #[inline]
+    pub(crate) fn find_exact(&self, host: &[u8]) -> Option<&Paths> {
+        self.exact.get(host)
+    }
+
     /// The paths of a normalised host: those of the exact name, else of the longest wildcard.
+    #[inline]
     pub(crate) fn find(&self, host: &[u8]) -> Option<&Paths> {
         self.exact.get(host).or_else(|| self.find_below(host)).or(self.any.as_ref())
     }
 
+    #[inline]
     fn find_below(&self, host: &[u8]) -> Option<&Paths> {
         if self.below.is_empty() {
             return None;
@@ -100,6 +108,7 @@ impl Paths {
     }
 
     /// The rollouts of the longest prefix of a path.
+    #[inline]
     pub(crate) fn find(&self, path: &[u8]) -> Option<&Owners> {
         self.lengths
             .iter()
@@ -109,6 +118,7 @@ impl Paths {
 }
 
 /// Whether a prefix of that length would end where a segment does. `/` itself always does.
+#[inline]
 fn ends_segment(path: &[u8], length: usize) -> bool {
     length == 1 || path.len() == length || path.get(length) == Some(&b'/')
 }

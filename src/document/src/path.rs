@@ -59,6 +59,7 @@ pub(crate) struct Target<'a> {
 
 impl<'a> Target<'a> {
     /// Cuts a raw `:path`. What follows a `#` belongs to neither.
+    #[inline]
     pub(crate) fn read(raw: &'a [u8]) -> Self {
         let (sent, _) = cut(raw, b'#');
         let (path, query) = cut(sent, b'?');
@@ -67,6 +68,7 @@ impl<'a> Target<'a> {
 }
 
 /// What stands before the first `mark`, and what after it (nothing where it is absent).
+#[inline]
 pub(crate) fn cut(bytes: &[u8], mark: u8) -> (&[u8], &[u8]) {
     let mut parts = bytes.splitn(2, |b| *b == mark);
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())

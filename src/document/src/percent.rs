@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 /// Decodes `%` with two hexadecimal digits to a byte. `+` stays a plus, and a `%` without two such
 /// digits stays as it is.
+#[inline]
 pub(crate) fn decode(encoded: &[u8]) -> Cow<'_, [u8]> {
     if !encoded.contains(&b'%') {
         return Cow::Borrowed(encoded);

@@ -102,6 +102,7 @@ impl<'r, R: Request> Reader<'r, R> {
 
 /// The first cookie of that name in a `cookie` header, its value as sent. Pairs without `=` have
 /// no name and are passed over.
+#[inline]
 fn cookie<'a>(sent: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     sent.split(|b| *b == b';').find_map(|pair| {
         let rest = pair.trim_ascii().strip_prefix(name)?;
@@ -110,6 +111,7 @@ fn cookie<'a>(sent: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// The first parameter of that name in a query, decoded. One without `=` has an empty value.
+#[inline]
 fn parameter<'a>(query: &'a [u8], name: &[u8]) -> Option<Cow<'a, [u8]>> {
     query.split(|b| *b == b'&').find_map(|pair| {
         let (key, value) = cut(pair, b'=');

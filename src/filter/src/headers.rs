@@ -21,14 +21,15 @@ impl HeaderBlock {
     }
 
     /// The values of all headers of a name (in lower case), in their order.
-    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter().filter(move |(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
+    pub fn values<'a, 'n>(&'a self, name: &'n str) -> Values<'a, 'n> {
+        let Headers { lengths, rest } = self.iter();
+        Values { name: name.as_bytes(), lengths, texts: rest, at: 0 }
     }
 
     /// The first value of a name (in lower case).
     #[must_use]
     pub fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.iter().find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value.into())
+        self.values(name).next().map(Cow::Borrowed)
     }
 
     /// All headers in their order.
@@ -49,6 +50,47 @@ impl<'a> IntoIterator for &'a HeaderBlock {
 
     fn into_iter(self) -> Headers<'a> {
         self.iter()
+    }
+}
+
+/// Walks over the values of one name.
+///
+/// A request is searched for half a dozen names, most of which it doesn't have, so only a header
+/// whose name is as long as the one that is wanted is looked at: of the others the lengths are
+/// added up.
+#[derive(Clone, Debug)]
+pub struct Values<'a, 'n> {
+    name: &'n [u8],
+    lengths: &'a [u8],
+    texts: &'a [u8],
+    /// Where the next header's name begins in the texts.
+    at: usize,
+}
+
+impl<'a> Iterator for Values<'a, '_> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while let Some((pair, lengths)) = self.lengths.split_first_chunk::<{ 2 * NUMBER }>() {
+            self.lengths = lengths;
+            let [n0, n1, n2, n3, v0, v1, v2, v3] = *pair;
+            let name = u32::from_le_bytes([n0, n1, n2, n3]) as usize;
+            let value = u32::from_le_bytes([v0, v1, v2, v3]) as usize;
+            let begin = self.at;
+            // Each text has its zero byte behind it.
+            let middle = begin.checked_add(name)?.checked_add(1)?;
+            let end = middle.checked_add(value)?;
+            self.at = end.checked_add(1)?;
+            if name == self.name.len() {
+                if self.at > self.texts.len() {
+                    return None;
+                }
+                if self.texts.get(begin..)?.starts_with(self.name) {
+                    return self.texts.get(middle..end);
+                }
+            }
+        }
+        None
     }
 }
 
@@ -139,6 +181,22 @@ mod tests {
             let block = HeaderBlock::new(bytes);
             let _ = block.iter().count();
             let _ = block.header("cookie");
+        }
+
+        #[test]
+        fn a_name_is_found_wherever_walking_over_all_finds_it(
+            pairs in prop::collection::vec(("[ab]{0,2}", "[xy]{0,3}"), 0..8),
+            name in "[ab]{0,2}",
+            cut in 0_usize..80,
+        ) {
+            let given: Vec<(&str, &[u8])> =
+                pairs.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+            let mut bytes = block(&given).0;
+            bytes.truncate(bytes.len().saturating_sub(cut.saturating_sub(40)));
+            let block = HeaderBlock::new(bytes);
+            let all = block.iter().filter(|(found, _)| *found == name.as_bytes());
+            let walked: Vec<&[u8]> = all.map(|(_, value)| value).collect();
+            prop_assert_eq!(block.values(&name).collect::<Vec<_>>(), walked);
         }
     }
 }

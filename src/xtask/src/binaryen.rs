@@ -1,4 +1,4 @@
-//! wasm-opt of Binaryen: the machine's own, or Debian's package. It takes a tenth off the module
+//! wasm-opt of Binaryen: the machine's own, or Debian's package. It takes a twentieth off the module
 //! that the compiler leaves.
 
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ pub(crate) fn find() -> Result<PathBuf> {
 /// Writes a smaller module that does the same.
 pub(crate) fn shrink(wasm_opt: &Path, from: &Path, to: &Path) -> Result<()> {
     let mut command = Command::new(wasm_opt);
-    command.args(FEATURES).args(["-Oz", "--converge", "--strip-debug", "--strip-producers"]);
+    command.args(FEATURES).args(["-O3", "--strip-debug", "--strip-producers"]);
     process::output(command.arg(from).arg("-o").arg(to))
         .with_context(|| format!("wasm-opt can't take \"{}\"", from.display()))?;
     Ok(())

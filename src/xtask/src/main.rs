@@ -15,6 +15,7 @@ mod repository;
 mod setup;
 mod slim;
 mod toolchain;
+mod valgrind;
 mod wasm;
 
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ use crate::repository::Repository;
 const USAGE: &str = "\
 Usage: cargo xtask <step>
 
-  setup       fetch Envoy, Prometheus, wasm-opt and the Wasm standard library; write target/setup.json
+  setup       fetch Envoy, Prometheus, Valgrind, wasm-opt and the Wasm standard library; write target/setup.json
   releases    fetch the Envoy releases of the last year; write target/releases.json
   wasm        build the filter to target/serin.wasm, with tripwires to target/serin-tripwire.wasm
   modules     build what the filter's cost is compared with to target/modules

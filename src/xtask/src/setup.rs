@@ -8,16 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::repository::Repository;
 use crate::toolchain::{self, Toolchain};
-use crate::{binaryen, envoy, process, prometheus};
+use crate::{binaryen, envoy, process, prometheus, valgrind};
 
 /// What a set-up depends on: it is done anew when one of these changes.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "ENVOY_BIN",
     "HOME",
     "PROMETHEUS_BIN",
     "RUSTUP_TOOLCHAIN",
     toolchain::OVERRIDE,
     binaryen::OVERRIDE,
+    valgrind::OVERRIDE,
     "XDG_CACHE_HOME",
 ];
 
@@ -29,13 +30,14 @@ pub(crate) struct Setup {
     promtool: PathBuf,
     pub(crate) wasm: Toolchain,
     pub(crate) wasm_opt: PathBuf,
+    valgrind: PathBuf,
     made_for: Vec<String>,
 }
 
 impl Setup {
     fn is_current(&self, made_for: &[String]) -> bool {
         self.made_for == made_for
-            && [&self.envoy, &self.prometheus, &self.promtool, &self.wasm_opt]
+            && [&self.envoy, &self.prometheus, &self.promtool, &self.wasm_opt, &self.valgrind]
                 .into_iter()
                 .all(|program| process::is_executable(program))
             && self.wasm.exists()
@@ -60,6 +62,7 @@ pub(crate) fn run(repository: &Repository) -> Result<Setup> {
         promtool: prometheus.promtool,
         wasm,
         wasm_opt,
+        valgrind: valgrind::find()?,
         made_for,
     };
     fs::create_dir_all(repository.target(""))?;

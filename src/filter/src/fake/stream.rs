@@ -1,6 +1,6 @@
 //! One stream of the fake proxy: its request, its response, its end.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ pub(crate) struct FakeRequest {
     writes: RefCell<Vec<String>>,
     asked: RefCell<Vec<String>>,
     told: RefCell<Vec<String>>,
+    reads: Cell<usize>,
     /// By the parts of their paths with dots between them.
     pub(crate) properties: BTreeMap<String, Vec<u8>>,
     pub(crate) random: [u8; 16],
@@ -62,10 +63,17 @@ impl FakeRequest {
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.borrow().clone()
     }
+
+    /// How many calls to the proxy it took.
+    pub(crate) fn calls(&self) -> usize {
+        let others = [&self.writes, &self.asked, &self.told].map(|calls| calls.borrow().len());
+        self.reads.get() + others.iter().sum::<usize>()
+    }
 }
 
 impl RequestHeaders for FakeRequest {
     fn all(&self) -> HeaderBlock {
+        self.reads.set(self.reads.get() + 1);
         let headers = self.headers.borrow();
         let pairs: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
         block(&pairs)

@@ -1,5 +1,6 @@
 //! Whole plugins in several VMs of one fake proxy.
 
+mod calls;
 mod configuration;
 mod hostile;
 mod identity;

@@ -1,0 +1,108 @@
+//! Decides about one request again and again, for `tests/tests/instructions.rs`, which counts the
+//! instructions: `decisions <case> <times>`. All but the calls to the proxy is here as it is in the
+//! module: the headers' block is searched, decided about, and the mark written.
+
+use core::cell::Cell;
+use core::time::Duration;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use serin_document::{Compiled, Environment, parse};
+use serin_filter::counts::Counts;
+use serin_filter::headers::{HeaderBlock, encode};
+use serin_filter::host::RequestHeaders;
+use serin_filter::serving::Serving;
+use serin_filter::stream;
+
+/// One rollout, by one header.
+const PLAIN: &str = r#"{"name": "shop", "revision": 1, "hosts": ["shop.example.com"], "salt": "shop",
+    "weight": "50%", "canaryServes": true, "count": false, "identity": [{"header": "x-user-id"}]}"#;
+
+/// One of many, by a cookie before the query, with testers, paths and wildcards.
+fn full(number: usize) -> String {
+    let host = if number == 50 { "shop".to_owned() } else { format!("shop-{number}") };
+    format!(
+        r#"{{"name": "shop/{number}", "revision": 1, "hosts": ["{host}.example.com", "*.{host}.example.net"],
+        "paths": ["/checkout", "/basket", "/checkout/express"], "salt": "shop", "weight": "50%",
+        "canaryServes": true, "count": false, "identity": [{{"cookie": "uid"}}, {{"query": "user"}}],
+        "testers": [{{"header": "x-serin-opt-in"}}]}}"#
+    )
+}
+
+/// A request that is always the same, and what is written to it.
+struct Request {
+    headers: Vec<u8>,
+    written: Cell<usize>,
+}
+
+impl RequestHeaders for Request {
+    fn all(&self) -> HeaderBlock {
+        HeaderBlock::new(self.headers.clone())
+    }
+
+    fn set(&self, _: &str, _: &[u8]) {
+        self.written.set(self.written.get() + 1);
+    }
+
+    fn remove(&self, _: &str) {
+        self.written.set(self.written.get() + 1);
+    }
+
+    fn property(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn random(&self) -> [u8; 16] {
+        [0; 16]
+    }
+
+    fn time_of_day(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+fn headers(more: usize) -> Vec<u8> {
+    let mut headers: Vec<(String, String)> = [
+        (":authority", "shop.example.com"),
+        (":path", "/checkout/42?step=2"),
+        (":method", "GET"),
+        (":scheme", "https"),
+        ("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101"),
+        ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"),
+        ("x-user-id", "user-00042"),
+        ("cookie", "theme=dark; lang=en; uid=user-00042"),
+        ("x-forwarded-proto", "https"),
+        ("x-request-id", "4bf92f35-77b3-4da6-a3ce-929d0e0e4736"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    headers.extend((0..more).map(|n| (format!("x-context-{n:02}"), format!("value-{n:024}"))));
+    let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    encode(&pairs.collect::<Vec<_>>())
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [case, times] = args.as_slice() else { return ExitCode::from(2) };
+    let (rollouts, more) = match case.as_str() {
+        "plain" => (PLAIN.to_owned(), 0),
+        "full" => ((0..100).map(full).collect::<Vec<_>>().join(", "), 0),
+        "full-30" => ((0..100).map(full).collect::<Vec<_>>().join(", "), 20),
+        "elsewhere" => (PLAIN.replace("shop.example.com", "other.example.com"), 0),
+        _ => return ExitCode::from(2),
+    };
+    let document =
+        format!(r#"{{"formatVersion": "1.0", "revision": 1, "rollouts": [{rollouts}]}}"#);
+    let (Ok(parsed), Ok(times)) = (parse(document.as_bytes()), times.parse::<usize>()) else {
+        return ExitCode::from(2);
+    };
+    let counts = Counts::default();
+    let compiled = Compiled::compile(parsed, None, &Environment::default());
+    let serving = Serving::new(Rc::new(compiled), false, &counts);
+    let request = Request { headers: headers(more), written: Cell::new(0) };
+    for _ in 0..times {
+        core::hint::black_box(stream::mark(&request, &serving, &counts));
+    }
+    let expected = if case == "elsewhere" { 0 } else { times };
+    if request.written.get() == expected { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
