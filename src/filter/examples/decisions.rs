@@ -52,6 +52,8 @@ impl RequestHeaders for Request {
         None
     }
 
+    fn tell(&self, _: &str, _: &str) {}
+
     fn random(&self) -> [u8; 16] {
         [0; 16]
     }

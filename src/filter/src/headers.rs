@@ -21,6 +21,7 @@ impl HeaderBlock {
     }
 
     /// The values of all headers of a name (in lower case), in their order.
+    #[must_use]
     pub fn values<'a, 'n>(&'a self, name: &'n str) -> Values<'a, 'n> {
         let Headers { lengths, rest } = self.iter();
         Values { name: name.as_bytes(), lengths, texts: rest, at: 0 }
