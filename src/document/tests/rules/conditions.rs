@@ -184,6 +184,24 @@ fn the_path_is_as_sent_without_its_query() {
 }
 
 #[test]
+fn what_the_proxy_knows_is_a_subject_too_but_an_id_made_here_is_none() {
+    let staff = json!({"jwt": {"claim": ["realm", "role"], "metadata": "payload"}, "is": "staff"});
+    let office = json!({"address": {"ipv4": 24}, "is": "192.0.2.0/24"});
+    let member = json!({"baggage": "tier", "prefix": "gold"});
+    let mut request = Headers::shop(&[("baggage", "a=b,tier=gold%20plus")]);
+    assert!(holds(&member, &request));
+    assert!(!holds(&staff, &request) && !holds(&office, &request));
+    let claim = "metadata\0filter_metadata\0envoy.filters.http.jwt_authn\0payload\0realm\0role";
+    request.properties.insert(claim.to_owned(), b"staff".to_vec());
+    request.properties.insert("source\0address".to_owned(), b"192.0.2.77:4711".to_vec());
+    assert!(holds(&staff, &request) && holds(&office, &request));
+
+    let own = json!({"generated": {"cookie": "serin-id"}, "present": true});
+    let parsed = parsed(&[rollout(json!({"exclude": [own]}))]);
+    assert_eq!(only(&parsed.left_out).field, "rollouts[0].exclude[0].generated");
+}
+
+#[test]
 fn a_faulty_condition_is_left_out_with_its_place_and_rule() {
     let deep = (0..8).fold(json!({"path": {"is": "/"}}), |inner, _| json!({"not": inner}));
     let many: Vec<Value> = (0..32).map(|_| json!({"header": "a", "is": ""})).collect();

@@ -76,6 +76,21 @@ fn a_first_step_without_skip_and_cohorts_is_the_formula_itself() {
 }
 
 #[test]
+fn a_part_of_the_users_is_all_that_the_weight_is_a_share_of() {
+    let mut part = question(vec![stage("15%", MINUTE), stage("30%", MINUTE)], vec![errors()]);
+    part.full = "30%".parse().unwrap();
+    let all = question(vec![stage("50%", MINUTE), stage("100%", MINUTE)], vec![errors()]);
+    assert_eq!(seconds(&part, 0, 1), seconds(&all, 0, 1));
+    let (part, all) = (forecast(&part), forecast(&all));
+    for (part, all) in part.steps.iter().zip(&all.steps) {
+        near(part.canary_requests, all.canary_requests);
+        assert_eq!(part.canary_is_all(), all.canary_is_all());
+    }
+    let last = part.steps[1].sights.iter().flatten();
+    assert!(last.into_iter().all(|sight| sight.when == Err(Blind::NoComparison)));
+}
+
+#[test]
 fn the_skip_comes_on_top_and_a_cohort_set_aside_takes_a_sixteenth() {
     let mut question = question(vec![stage("5%", MINUTE)], vec![errors()]);
     question.skip = 2 * MINUTE;
