@@ -372,7 +372,10 @@ fn testers_are_read_whole_and_their_faults_told() {
             "testers[0].header: \"cookie\": a token has a header",
         ),
         ("[{header: x-try, remember: uid}]", "testers[0].remember: where an id stands: a token"),
-        ("[{header: x-try, signed: {audience: shop, key: k}}]", "unknown field `key`"),
+        (
+            "[{header: x-try, signed: {audience: shop, key: k}}]",
+            "testers[0].signed.key: no such field; there are audience",
+        ),
     ] {
         let told = fault(testers, &format!("testers: {to}"));
         assert!(told.contains(expected), "{told}");
