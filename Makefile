@@ -69,6 +69,11 @@ bench: setup wasm ## Measure how long a change takes to the last worker
 	$(call first-time,target/release/bench,the benchmark)
 	@cargo run --quiet --release --package serin-tests --bin bench
 
+bench-filter: setup wasm ## Measure what the filter costs Envoy, beside no filter, Lua and other modules
+	$(call first-time,target/release/bench_filter,the benchmark)
+	@cargo xtask modules
+	@cargo run --quiet --release --package serin-tests --bin bench_filter
+
 bench-judge: ## Simulate rollouts: false alarms and time to detect, beside other rules
 	$(call first-time,target/release/bench_judge,the simulation)
 	@cargo run --quiet --release --package serin-tests --bin bench_judge
