@@ -63,12 +63,15 @@ fn exclusions() -> Value {
     json!([{"path": {"prefix": "/health"}}, {"header": "user-agent", "prefix": "kube-probe/"}])
 }
 
+/// A request's path and headers, the side that it is marked for, and the reason that is counted.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a [u8])], &'a str, &'a str);
+
 pub(crate) async fn before_the_hash(site: &Site) -> Result<()> {
     const EU: (&str, &[u8]) = ("x-region", b"eu");
     let user = |id: &'static str| ("x-user-id", id.as_bytes());
     let canary = ("x-try", b"canary".as_slice());
     let employee = ("cookie", b"a=b; employee=yes".as_slice());
-    let rows: &[(&str, &[(&str, &[u8])], &str, &str)] = &[
+    let rows: &[Row<'_>] = &[
         ("/healthz", &[EU, user("ann"), canary], "stable", "excluded"),
         ("/", &[EU, ("user-agent", b"kube-probe/1.30")], "stable", "excluded"),
         ("/", &[user("ann"), canary], "stable", "ineligible"),
