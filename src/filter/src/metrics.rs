@@ -23,7 +23,7 @@ impl Purpose {
     /// A rollout has at most 111 names of evidence (two variants with 17 cohorts and three classes,
     /// and nine for who served), 213 with three latency bounds: this is room for more than 200
     /// rollouts, or 100 with bounds, in the life of a proxy. The other counts of a rollout are at
-    /// most 63 and its gauges three. Measured with one worker, a name takes 0.4 kB of memory and
+    /// most 63 and its gauges four. Measured with one worker, a name takes 0.4 kB of memory and
     /// 0.1 kB of each scrape: all evidence together 10 MB and 2.5 MB.
     const fn limit(self) -> usize {
         match self {

@@ -47,6 +47,10 @@ fn history(id: &str) -> History {
     history.add("serin_rollout_revision", &a, SCRAPES, revision);
     history.add(&flat("serin_rollout_revision", ""), "instance=\"b\"", SCRAPES, revision);
     history.add("serin_rollout_revision", "instance=\"c\",id=\"00000000\"", SCRAPES, |_| Some(1.0));
+    // b's tripwire tripped at the rise, and a's never.
+    let tripped = |scrape: u64| Some(f64::from(u8::from((PUBLISHED..EMPTY + 1).contains(&scrape))));
+    history.add("serin_tripped", &a, SCRAPES, |_| Some(0.0));
+    history.add(&flat("serin_tripped", ""), "instance=\"b\"", SCRAPES, tripped);
     history.add("serin_rollout_weight", &a, SCRAPES, weight);
     history.add(&flat("serin_rollout_weight", ""), "instance=\"b\"", SCRAPES, weight);
     for (variant, reason, each) in [
@@ -131,7 +135,9 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
     assert!(parts.contains(&Part::CanaryTraffic(CanaryTraffic::Flowing)), "{parts:?}");
     assert!(parts.contains(&Part::Canary(Endpoints::NotReady)), "{parts:?}");
     assert!(parts.contains(&Part::Stable(Endpoints::Ready)), "{parts:?}");
-    assert_eq!(parts.len(), 9, "{parts:?}");
+    assert_eq!(parts.len(), 10, "{parts:?}");
+    let trips = Trips::Tripped { tripped: 1, watching: 2 };
+    assert!(parts.contains(&Part::Trips(trips)), "{parts:?}");
     // What a rollback took back a moment ago is in force no more.
     for (scrape, weight) in [(EMPTY - 1, "5%"), (EMPTY, "0%")] {
         let in_force = observer.weight_in_force_at(history.scrape_ms(scrape) + 1000).await;
@@ -141,6 +147,7 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
     // A later revision is not live, and the canary stands still at the end.
     let end_ms = history.scrape_ms(SCRAPES - 1) + 1000;
     let parts = seen(&observer, &state(&history, REVISION + 1), end_ms).await;
+    assert!(parts.contains(&Part::Trips(Trips::None { watching: 2 })), "{parts:?}");
     let behind = Proof::Behind { proxies: 2, behind: 2, smallest: REVISION };
     assert!(parts.contains(&Part::Proof(behind)), "{parts:?}");
     let still = CanaryTraffic::Still { scrapes: 5 };
