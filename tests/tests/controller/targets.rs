@@ -68,6 +68,30 @@ async fn counts_of_envoys_own_clusters_send_a_canary_back() -> Result<()> {
     .await
 }
 
+/// No gate looks at the canary: nothing but the trip keeps the weight from rising.
+#[tokio::test]
+async fn the_controller_holds_while_a_proxy_has_tripped() -> Result<()> {
+    let steps = "[{weight: 25%, bake: 30s}, {weight: 100%, bake: 1h}]\n  tripwire: {lasts: 15s}";
+    let values = [("steps", steps), ("gates", "[]")];
+    let site = Site::start_changed(&values, Configuration::with_tripwires).await?;
+    let api = site.controller.api();
+    let live = |s: &Status| s.weight == "25%" && s.step_clock.is_some();
+    api.until(RELEASE, LIMIT, live).await.context("25 %")?;
+    // Its endpoint fails some of its checks, too few in a row for that to count.
+    site.fail_canary(0.4);
+    let held = |s: &Status| s.reason.as_deref() == Some("Tripped") && !s.alerts.is_empty();
+    let status = api.until(RELEASE, LIMIT, held).await.context("a trip")?;
+    ensure!(status.message.contains("1 of 1 proxies have tripped"), "{}", status.message);
+    ensure!(status.weight == "25%", "{status:?}");
+    site.fail_canary(0.0);
+    let over = |s: &Status| s.reason.as_deref() != Some("Tripped") && s.alerts.is_empty();
+    let status = api.until(RELEASE, LIMIT, over).await.context("its end")?;
+    // The step begins anew.
+    ensure!(status.weight == "25%" && status.reason.as_deref() == Some("Baking"), "{status:?}");
+    api.until(RELEASE, LIMIT, |s| s.weight == "100%").await.context("the rise")?;
+    Ok(())
+}
+
 /// A canary that is fine passes every gate, by requests of both sides; failing, it goes back.
 async fn harm_is_seen(gates: &str) -> Result<()> {
     let steps = "[{weight: 20%, bake: 1h}, {weight: 100%, bake: 1h}]";
@@ -97,6 +121,13 @@ struct Site {
 
 impl Site {
     async fn start(values: &[(&str, &str)]) -> Result<Self> {
+        Self::start_changed(values, Ok).await
+    }
+
+    async fn start_changed(
+        values: &[(&str, &str)],
+        change: impl FnOnce(Configuration) -> Result<Configuration>,
+    ) -> Result<Self> {
         let scratch = Scratch::new()?;
         let stable = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
         let canary = WebApp::start("canary", 0, Behaviour::healthy("v2")).await?;
@@ -106,6 +137,7 @@ impl Site {
             .port(SOURCE, port)?
             .port(STABLE, stable.port())?
             .port(CANARY, canary.port())?;
+        let configuration = change(configuration)?;
         let envoy = Envoy::start("envoy", &configuration, &scratch).await?;
         let page = format!("http://127.0.0.1:{}{PAGE}", envoy.admin().port());
         let template = artifacts::root()?.join("tests/shop/targets.yaml");
