@@ -1,9 +1,9 @@
 //! An id of our own for visitors who have none: random, in a cookie.
 
 use core::fmt::Write as _;
+use core::net::Ipv4Addr;
 use core::str::FromStr;
 use core::time::Duration;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use serde::Serialize;

@@ -119,9 +119,9 @@ pub(super) fn property(path: &str) -> Option<Vec<u8>> {
 /// Sends a call without body, with headers as the ABI has them; else the status that refuses it. The
 /// SDK's call also notes in its dispatcher, which is not in use, who made it.
 pub(super) fn http_call(cluster: &str, headers: &[u8], timeout: Duration) -> Result<u32, u32> {
-    let timeout = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
     /// None, as a block.
     const TRAILERS: [u8; 4] = [0; 4];
+    let timeout = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
     let mut token = 0;
     // SAFETY: each pair names live bytes, or no bytes at all; the last is a pointer to a live
     // variable of the type that the ABI states.

@@ -73,17 +73,17 @@ impl Crowd {
         for cell in groups.as_flattened_mut().as_flattened_mut() {
             *cell *= scale;
         }
-        Population::new(dice, groups)
+        Population::new(dice, &groups)
     }
 }
 
 impl Population {
-    fn new(dice: Xoshiro256PlusPlus, groups: [[[f64; 2]; COHORTS]; 2]) -> Self {
+    fn new(dice: Xoshiro256PlusPlus, groups: &[[[f64; 2]; COHORTS]; 2]) -> Self {
         let good = groups.map(|side| side.iter().map(|[good, _]| good).sum::<f64>());
         let all_errors = groups.as_flattened().iter().map(|[_, errors]| errors).sum();
         Self {
             dice,
-            groups,
+            groups: *groups,
             good: good.map(|mean| Poisson::new(mean).ok()),
             errors: Poisson::new(all_errors).ok(),
             all_errors,
