@@ -236,9 +236,23 @@ mod tests {
         let sleep = Process::start("sleep", Path::new("/bin/sleep"), args, scratch.path()).unwrap();
         let proc = format!("/proc/{}", sleep.id());
         assert!(Path::new(&proc).exists());
-        assert!(!sleep.cpu_time().unwrap().is_zero() && sleep.resident().unwrap() > 0);
+        assert!(sleep.resident().unwrap() > 0);
         drop(sleep);
         assert!(!Path::new(&proc).exists());
+    }
+
+    #[tokio::test]
+    async fn tells_the_processor_time_that_it_has_used() {
+        let scratch = Scratch::new().unwrap();
+        let args = ["-c".to_owned(), "while :; do :; done".to_owned()];
+        let busy = Process::start("busy", Path::new("/bin/sh"), args, scratch.path()).unwrap();
+        // It has used none before it first ran.
+        let used = || busy.cpu_time().unwrap_or_default();
+        let start = std::time::Instant::now();
+        while used() < std::time::Duration::from_millis(20) {
+            assert!(start.elapsed() < std::time::Duration::from_secs(30), "{:?}", used());
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
     }
 
     #[tokio::test]
