@@ -6,6 +6,7 @@ mod missing_module;
 mod page;
 mod refused;
 mod retries;
+mod site;
 
 use std::time::{Duration, Instant};
 
