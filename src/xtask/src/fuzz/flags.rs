@@ -20,7 +20,7 @@ const FLAGS: [&str; 6] = [
 ];
 
 pub(super) fn manifest(repository: &Repository) -> PathBuf {
-    repository.root().join("fuzz/Cargo.toml")
+    repository.root().join("tests/fuzz/Cargo.toml")
 }
 
 /// A cargo command on the targets, in a target folder of their own: others would be thrown away.

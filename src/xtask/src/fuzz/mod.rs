@@ -1,4 +1,4 @@
-//! Fuzzing: builds the targets of `fuzz/` so that libFuzzer sees what they cover, and runs them.
+//! Fuzzing: builds the targets of `tests/fuzz/` so that libFuzzer sees what they cover, and runs them.
 //!
 //! A stable compiler takes the flags for coverage; only sanitizers would need a nightly one.
 
@@ -65,7 +65,7 @@ pub(crate) fn run(repository: &Repository, args: &[&str]) -> Result<()> {
     let order = Order::read(args)?;
     let targets = Target::all(repository)?;
     if let Some(unknown) = order.targets.iter().find(|name| !targets.iter().any(|t| t.is(name))) {
-        bail!("there is no target \"{unknown}\" in fuzz/targets");
+        bail!("there is no target \"{unknown}\" in tests/fuzz/targets");
     }
     build(repository)?;
     let mut wanted = targets;
@@ -116,6 +116,6 @@ fn compiler() -> String {
 pub(crate) fn lint(repository: &Repository) -> Result<()> {
     let manifest = flags::manifest(repository);
     process::run(repository.cargo().args(["fmt", "--check", "--manifest-path"]).arg(&manifest))
-        .context("the formatting differs: run `cargo fmt --manifest-path fuzz/Cargo.toml`")?;
+        .context("the formatting differs: run `cargo fmt --manifest-path tests/fuzz/Cargo.toml`")?;
     process::run(flags::cargo(repository, "clippy")?.args(["--", "--deny", "warnings"]))
 }

@@ -31,7 +31,7 @@ impl Target {
     /// All targets.
     pub(super) fn all(repository: &Repository) -> Result<Vec<Self>> {
         let mut targets = Vec::new();
-        for entry in fs::read_dir(repository.root().join("fuzz/targets"))? {
+        for entry in fs::read_dir(repository.root().join("tests/fuzz/targets"))? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "rs") {
                 targets.extend(path.file_stem().map(|name| Self(name.to_string_lossy().into())));
@@ -108,7 +108,7 @@ impl Target {
     }
 
     fn file(&self, repository: &Repository) -> PathBuf {
-        repository.root().join("fuzz/corpus").join(format!("{}.txt", self.0))
+        repository.root().join("tests/fuzz/corpus").join(format!("{}.txt", self.0))
     }
 
     fn binary(&self, repository: &Repository) -> Result<PathBuf> {
