@@ -23,12 +23,13 @@ const fn rule(member: &'static str, layer: u8, external: External) -> Rule {
     Rule { member, layer, external }
 }
 
-const TABLE: [Rule; 10] = [
+const TABLE: [Rule; 11] = [
     rule("serin-assignment", 0, External::Pure),
     // Below all that it is compared with, so that it can take nothing from there.
     rule("serin-oracle", 0, External::Anything),
     rule("serin-document", 1, External::Pure),
     rule("serin-rollout", 1, External::Pure),
+    rule("serin-routes", 1, External::Pure),
     rule("serin-judge", 1, External::Pure),
     rule("serin-filter", 2, External::Only(IN_THE_PROXY)),
     rule("serin-controller", 2, External::Anything),
