@@ -24,7 +24,7 @@ const PHASES: [Phase; 6] = [
     Phase::RollingBack,
     Phase::RolledBack,
 ];
-const ALERTS: [Alert; 8] = [
+const ALERTS: [Alert; 9] = [
     Alert::NoData,
     Alert::RollbackNotEffective,
     Alert::NotLive,
@@ -33,6 +33,7 @@ const ALERTS: [Alert; 8] = [
     Alert::SuspectAtFull,
     Alert::Tripped,
     Alert::ServingChanged,
+    Alert::RouteUnusable,
 ];
 const VERDICTS: [Verdict; 7] = [
     Verdict::Pass,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::clock::lasted;
 use crate::decide::Pass;
-use crate::{Action, Alert, Pause, Phase, State, evidence, tripwire};
+use crate::{Action, Alert, Pause, Phase, State, evidence, route, tripwire};
 
 /// Notes the alerts that stand after this pass and gives the changes, the raised ones first.
 pub(crate) fn settle(pass: Pass<'_>, state: &mut State) -> Vec<Action> {
@@ -35,14 +35,17 @@ fn standing(pass: Pass<'_>, state: &State) -> BTreeSet<Alert> {
         (Alert::StateLost, state.paused == Some(Pause::StateLost)),
         (Alert::SuspectAtFull, suspect_at_full(pass, state)),
         (Alert::Tripped, tripwire::alerts(pass, state)),
-        (
-            Alert::ServingChanged,
-            state.phase == Phase::Succeeded
-                && state.traffic.canary_serves
-                && pass.seen.version != state.version,
-        ),
+        (Alert::ServingChanged, pass.seen.serving_changed || replaced_while_serving(pass, state)),
+        (Alert::RouteUnusable, route::alerts(pass, state)),
     ];
     causes.into_iter().filter_map(|(alert, stands)| stands.then_some(alert)).collect()
+}
+
+/// Whether the canary that serves for good is to run another version.
+fn replaced_while_serving(pass: Pass<'_>, state: &State) -> bool {
+    state.phase == Phase::Succeeded
+        && state.traffic.canary_serves
+        && pass.seen.version != state.version
 }
 
 /// With all its users on the canary nothing rolls back on suspicion alone, so that a person must look.

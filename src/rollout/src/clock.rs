@@ -6,7 +6,7 @@
 use core::time::Duration;
 
 use crate::decide::Pass;
-use crate::{Endpoints, Phase, Proof, State, StepClock, evidence, rollback, tripwire};
+use crate::{Endpoints, Phase, Proof, State, StepClock, evidence, rollback, route, tripwire};
 
 /// Brings all that depends on time up to this pass.
 pub(crate) fn tick(pass: Pass<'_>, state: &mut State) {
@@ -62,7 +62,8 @@ fn run_step_clock(pass: Pass<'_>, state: &mut State) {
             *clock = StepClock { started_ms: pass.now.wall_ms, baked_ms: 0 };
         }
         None => state.clock = Some(StepClock { started_ms: pass.now.wall_ms, baked_ms: 0 }),
-        Some(clock) if evidence::answered(pass) => {
+        // Where users are while the route is broken is not known.
+        Some(clock) if evidence::answered(pass) && !route::unusable(pass) => {
             let watched = pass.now.since_last_pass.min(pass.plan.policy.longest_gap);
             clock.baked_ms = clock.baked_ms.saturating_add(millis(watched));
         }

@@ -2,8 +2,8 @@
 
 use crate::decide::Pass;
 use crate::{
-    Approval, Command, Decision, Endpoints, Pause, Phase, Reason, State, harm, message, outdated,
-    progress, promote, rollback,
+    Approval, Command, Decision, Endpoints, Pause, Phase, Reason, StableRuns, State, harm, message,
+    outdated, progress, promote, rollback,
 };
 
 /// Takes note of a pause before anything is decided: it stops rises only, so that no decision of the
@@ -67,10 +67,18 @@ fn resume(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
 fn approve(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
     match state.phase {
         Phase::Promoting if state.hands_over() => Err("stable takes the traffic already".into()),
+        Phase::Promoting if state.restoring => {
+            Err("stable's earlier version is being put back".to_owned())
+        }
         Phase::Promoting if pass.seen.stable == Endpoints::NotReady => {
             Err("stable has no ready endpoint, so that everyone would get errors".to_owned())
         }
-        Phase::Promoting => Ok(promote::hand_over(pass, state, "a person said so")),
+        Phase::Promoting => match pass.seen.stable_runs {
+            StableRuns::NotApplicable | StableRuns::New => {
+                Ok(promote::hand_over(pass, state, "a person said so"))
+            }
+            _ => Err(promote::next(pass.seen, &state.version)),
+        },
         Phase::Progressing if state.frozen => Err("it is frozen".to_owned()),
         Phase::Progressing => approve_step(pass, state),
         _ => Err("nothing waits for approval".to_owned()),

@@ -1,8 +1,8 @@
 //! The decision itself: which question comes first.
 
 use crate::{
-    Action, Decision, Now, Observation, Outcome, Phase, Plan, Reason, State, alerts, clock,
-    command, harm, outdated, progress, promote, rollback, version,
+    Action, Decision, Now, Observation, Outcome, Phase, Plan, Reason, State, alerts, capacity,
+    clock, command, harm, outdated, progress, promote, rollback, route, version,
 };
 
 /// What a pass decides on; nothing in it changes.
@@ -26,9 +26,10 @@ pub(crate) struct Pass<'a> {
 ///    serve or there is no side left to go back to;
 /// 3. a stored state that is older than what proxies have: paused until a person decides;
 /// 4. another version than the one on trial: stable first, then the start of the new one;
-/// 5. any other command, done or refused with the reason;
-/// 6. the course of the phase: wait for endpoints, for the proof that the weight is live, for time,
-///    gates, requests and approval, then rise.
+/// 5. a weight that a person lowered in the route: the document follows, paused;
+/// 6. any other command, done or refused with the reason;
+/// 7. the course of the phase: wait for endpoints, for the route, for the proof that the weight is
+///    live, for time, gates, requests, approval and replicas, then rise.
 ///
 /// # Commands
 ///
@@ -36,8 +37,8 @@ pub(crate) struct Pass<'a> {
 /// |---|---|---|
 /// | pause | `Pending`, `Progressing`, also in a pass that decides something of more weight | no rise is to come |
 /// | resume | wherever a pause is set; frozen in `Promoting` or `Succeeded` once no harm is seen any more | |
-/// | approve | `Progressing` at a manual step whose time is over; `Promoting` while stable can serve: it takes the traffic back | |
-/// | abort | `Pending`: ends the rollout, as nobody is on the canary; `Progressing`: back to stable, where stable cannot serve a freeze, and a second abort goes all the same; `Promoting` and `Succeeded` with the canary serving: back to stable unless that runs the new version already or cannot serve | |
+/// | approve | `Progressing` at a manual step whose time is over; `Promoting` while stable can serve, unless it is seen not to run the new version: it takes the traffic back | |
+/// | abort | `Pending`: ends the rollout, as nobody is on the canary; `Progressing`: back to stable, where stable cannot serve a freeze, and a second abort goes all the same; `Promoting` and `Succeeded` with the canary serving: back to stable unless that cannot serve; where the rollout promotes by itself, stable's earlier version is put back first | |
 /// | retry | `RolledBack`; `Succeeded` with the canary serving when the release names a new version and stable can serve: everyone to stable, then the new rollout | |
 #[must_use]
 pub fn decide(plan: &Plan, state: &State, observation: &Observation, now: Now) -> Outcome {
@@ -50,8 +51,10 @@ pub fn decide(plan: &Plan, state: &State, observation: &Observation, now: Now) -
         .or_else(|| harm::check(pass, &mut next))
         .or_else(|| outdated::check(pass, &mut next))
         .or_else(|| version::check(pass, &mut next))
+        .or_else(|| route::follow(pass, &mut next))
         .or_else(|| command::check(pass, &mut next))
         .unwrap_or_else(|| course(pass, &mut next));
+    capacity::let_go(pass, &mut next);
 
     let mut actions = Vec::new();
     if next.traffic != state.traffic {

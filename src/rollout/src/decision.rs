@@ -46,6 +46,8 @@ pub enum Alert {
     Tripped,
     /// The serving version changed, or a new version cannot start by itself.
     ServingChanged,
+    /// The route cannot be written as it is, so that it may send users anywhere.
+    RouteUnusable,
 }
 
 /// One line of the decision log.
@@ -93,12 +95,22 @@ pub enum Reason {
     Approved,
     /// Rises are stopped.
     Paused,
+    /// A person lowered the canary's weight in the route.
+    LoweredByHand,
     /// A person ended the pause.
     Resumed,
     /// The canary has no ready endpoint yet.
     WaitingForCanary,
     /// Stable has no ready endpoint, so that a rise could not be taken back.
     WaitingForStable,
+    /// The route cannot be written as it is.
+    RouteUnusable,
+    /// Nobody can tell how the route is.
+    RouteUnknown,
+    /// The serving side runs another version than at the rollout's start.
+    ServingChanged,
+    /// Replicas do not suffice for the next weight yet.
+    Capacity,
     /// A person asked for a new start.
     Retried,
     /// Gates saw harm: back to stable.
@@ -115,6 +127,8 @@ pub enum Reason {
     Frozen,
     /// The last step held; stable is being brought to the new version.
     Promoting,
+    /// Stable's earlier version is being put back before everyone goes there.
+    Restoring,
     /// The rollout has ended well.
     Succeeded,
     /// The stored state is older than what proxies have: nothing rises until a person decides.

@@ -2,7 +2,9 @@
 
 use crate::clock::lasted;
 use crate::decide::Pass;
-use crate::{Decision, Endpoints, OnNoData, Phase, Reason, State, evidence, message, rollback};
+use crate::{
+    Decision, Endpoints, OnNoData, Phase, Reason, StableRuns, State, evidence, message, rollback,
+};
 
 /// Acts on harm in every phase in which somebody may be on the canary.
 pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
@@ -16,14 +18,22 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
             let (reason, why) = cause(pass, state)?;
             Some(rollback::start_if_stable_serves(pass, state, reason, &why))
         }
+        // The way back has begun: it goes as soon as stable runs what it ran before.
+        Phase::Promoting if state.restoring => None,
         Phase::Promoting | Phase::Succeeded if !state.frozen => {
             let (_, why) = cause(pass, state)?;
             state.frozen = true;
             Some(Reason::Frozen.because(format!(
                 "frozen at {}: {why}; traffic stays, as stable may not run what it ran before: \
-                 `serin abort` moves everyone there all the same, `serin resume` goes on once the \
-                 harm has gone",
-                state.traffic.weight
+                 `serin abort` {}, `serin resume` goes on once the harm has gone",
+                state.traffic.weight,
+                if state.phase == Phase::Promoting
+                    && pass.seen.stable_runs != StableRuns::NotApplicable
+                {
+                    "puts that back and moves everyone there"
+                } else {
+                    "moves everyone there all the same"
+                }
             )))
         }
         _ => None,
@@ -63,6 +73,10 @@ pub(crate) fn stay_frozen(pass: Pass<'_>, state: &State) -> Decision {
     let ends = match state.phase {
         Phase::Progressing => {
             "back to stable as soon as that has a ready endpoint, `serin abort` goes all the same"
+        }
+        Phase::Promoting if pass.seen.stable_runs != StableRuns::NotApplicable => {
+            "`serin approve` moves everyone to stable once that runs the new version, `serin abort` \
+             puts the earlier one back first, `serin resume` goes on once the harm has gone"
         }
         Phase::Promoting => {
             "`serin approve` moves everyone to stable once that runs the new version, \

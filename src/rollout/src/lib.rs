@@ -5,6 +5,7 @@
 //! can be computed again from what was logged.
 
 mod alerts;
+mod capacity;
 mod clock;
 mod command;
 mod decide;
@@ -18,8 +19,10 @@ mod plan;
 mod progress;
 mod promote;
 mod rollback;
+mod route;
 mod state;
 mod steps;
+mod surroundings;
 mod tripwire;
 mod version;
 
@@ -29,5 +32,6 @@ pub use observation::{
     CanaryTraffic, Command, Endpoints, GateReading, Now, Observation, Proof, Served, Trips, Verdict,
 };
 pub use plan::{Approval, Length, OnNoData, OnSuccess, Plan, Policy, Step};
-pub use state::{Pause, Phase, State, StepClock, Traffic, Version};
+pub use state::{Pause, Phase, StableWanted, State, StepClock, Traffic, Version};
 pub use steps::{InvalidPlan, Steps};
+pub use surroundings::{Capacity, RouteSeen, StableRuns};

@@ -4,7 +4,9 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use crate::decide::Pass;
-use crate::{Approval, CanaryTraffic, Length, Observation, Plan, Proof, State, Verdict, progress};
+use crate::{
+    Approval, CanaryTraffic, Length, Observation, Plan, Proof, RouteSeen, State, Verdict, progress,
+};
 
 /// `25% (step 2 of 5)`
 pub(crate) fn place(plan: &Plan, state: &State) -> String {
@@ -128,6 +130,10 @@ pub(crate) fn emptying(seen: &Observation) -> String {
         }
         CanaryTraffic::Flowing => "requests still reach the canary".to_owned(),
         CanaryTraffic::Unknown => "nobody can tell what reaches the canary".to_owned(),
+    };
+    let traffic = match &seen.route {
+        RouteSeen::Unknown { why } => format!("{traffic}, nobody can tell how the route is: {why}"),
+        _ => traffic,
     };
     match seen.proof {
         Proof::Behind { proxies, behind, .. } => {

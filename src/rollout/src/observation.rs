@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Version;
+use crate::{Capacity, RouteSeen, StableRuns, Version};
 
 /// The time of a pass, taken after its observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +50,19 @@ pub struct Observation {
     /// Whether some proxy's tripwire has sent everyone to stable there.
     #[serde(default)]
     pub trips: Trips,
-    /// Whether stable runs the version being promoted; only read while promoting.
-    pub promoted: bool,
+    /// How the route stands.
+    #[serde(default)]
+    pub route: RouteSeen,
+    /// Whether replicas suffice for the next weight.
+    #[serde(default)]
+    pub capacity: Capacity,
+    /// What stable runs; only read while promoting.
+    #[serde(default)]
+    pub stable_runs: StableRuns,
+    /// Whether the serving side runs another version than at the rollout's start though nobody
+    /// promoted, as far as is known.
+    #[serde(default)]
+    pub serving_changed: bool,
 }
 
 /// What a person asks for.

@@ -7,22 +7,27 @@ use serin_assignment::Weight;
 use crate::decide::Pass;
 use crate::{
     Approval, Decision, Endpoints, Length, OnSuccess, Pause, Phase, Proof, Reason, Served, State,
-    Step, evidence, message, tripwire,
+    Step, capacity, evidence, message, promote, route, tripwire,
 };
 
 /// Waits until both sides can serve and proxies are proved to follow, then goes to the first step.
 /// Gates say nothing yet, as nobody is on the canary.
 pub(crate) fn start(pass: Pass<'_>, state: &mut State) -> Decision {
+    let (index, first) = pass.plan.steps.reached_by(Weight::ZERO);
+    // A canary that is still to get its replicas has no endpoints.
+    let away = if capacity::awaited(pass) { None } else { canary_away(pass) };
     let blocker = paused(state)
-        .or_else(|| canary_away(pass))
+        .or(away)
         .or_else(|| stable_away(pass))
         .or_else(|| preparing(pass))
+        .or_else(|| route::away(pass))
+        .or_else(|| serving_changed(pass))
         .or_else(|| unproved(pass, state))
-        .or_else(|| tripwire::tripped(pass, state));
+        .or_else(|| tripwire::tripped(pass, state))
+        .or_else(|| capacity::ask(pass, state, first.weight));
     if let Some((reason, why)) = blocker {
         return reason.because(format!("{} has not started: {why}", state.version));
     }
-    let (index, first) = pass.plan.steps.reached_by(Weight::ZERO);
     rise(pass, state, index, first, &format!("{} starts", state.version))
 }
 
@@ -33,7 +38,8 @@ pub(crate) fn step(pass: Pass<'_>, state: &mut State) -> Decision {
     let facts = message::facts(pass, state);
     let blocker = blocker(pass, state, now_at)
         // Where the weight stays, nothing hangs on stable.
-        .or_else(|| next.and_then(|_| stable_away(pass)));
+        .or_else(|| next.and_then(|_| stable_away(pass)))
+        .or_else(|| next.and_then(|(_, step)| capacity::ask(pass, state, step.weight)));
     match (blocker, next) {
         (Some((reason, why)), _) => {
             let place = message::place(pass.plan, state);
@@ -76,8 +82,14 @@ pub(crate) fn detects(pass: Pass<'_>, ratio: f64, state: &State) -> bool {
 /// The first condition that is not met, and what the facts of the step do not say about it.
 fn blocker(pass: Pass<'_>, state: &State, step: &Step) -> Option<(Reason, String)> {
     let fact = |reason| Some((reason, String::new()));
-    if let Some(away) = paused(state).or_else(|| canary_away(pass)) {
-        return Some(away);
+    // What a broken route sends where says nothing of this weight; and nobody brings stable to a
+    // version over one that a person has just put there.
+    let away = paused(state)
+        .or_else(|| canary_away(pass))
+        .or_else(|| route::away(pass))
+        .or_else(|| serving_changed(pass));
+    if away.is_some() {
+        return away;
     }
     if let Some(unproved) = unproved(pass, state) {
         return Some(unproved);
@@ -116,6 +128,9 @@ fn paused(state: &State) -> Option<(Reason, String)> {
         Pause::StateLost => {
             "paused until `serin resume`, as the stored state was lost; harm still rolls back"
         }
+        Pause::LoweredByHand => {
+            "paused until `serin resume`, as a person lowered the canary's weight in the route"
+        }
     };
     Some((Reason::Paused, why.to_owned()))
 }
@@ -127,6 +142,14 @@ fn preparing(pass: Pass<'_>) -> Option<(Reason, String)> {
 fn canary_away(pass: Pass<'_>) -> Option<(Reason, String)> {
     (pass.seen.canary == Endpoints::NotReady)
         .then(|| (Reason::WaitingForCanary, "the canary has no ready endpoint".to_owned()))
+}
+
+fn serving_changed(pass: Pass<'_>) -> Option<(Reason, String)> {
+    pass.seen.serving_changed.then(|| {
+        let why = "the serving side runs another version than at the start, and nobody promoted: \
+                   put it back, or `serin abort` and `serin retry` compare with it as it is";
+        (Reason::ServingChanged, why.to_owned())
+    })
 }
 
 fn unproved(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
@@ -169,8 +192,8 @@ fn finish(pass: Pass<'_>, state: &mut State, facts: &str) -> Decision {
         OnSuccess::Promote => {
             state.phase = Phase::Promoting;
             Reason::Promoting.because(format!(
-                "all steps held, at {weight}: bring stable to version {version}, then \
-                 `serin approve`; {facts}"
+                "all steps held, at {weight}: {}; {facts}",
+                promote::next(pass.seen, version)
             ))
         }
     }

@@ -3,7 +3,9 @@
 use serin_assignment::Weight;
 
 use crate::decide::Pass;
-use crate::{Decision, Endpoints, Phase, Reason, State, message, rollback};
+use crate::{
+    Decision, Endpoints, Observation, Phase, Reason, StableRuns, State, Version, message, rollback,
+};
 
 /// Waits until stable runs the new version, hands the traffic over, and waits until the canary is
 /// proved empty.
@@ -11,18 +13,58 @@ pub(crate) fn promote(pass: Pass<'_>, state: &mut State) -> Decision {
     if state.hands_over() {
         return take_leave(pass, state);
     }
-    let (version, weight) = (&state.version, state.traffic.weight);
-    match (pass.seen.promoted, pass.seen.stable) {
-        (true, Endpoints::Ready | Endpoints::Unknown) => {
-            hand_over(pass, state, "stable runs the new version")
-        }
-        (true, Endpoints::NotReady) => Reason::Promoting.because(format!(
-            "canary serves {weight}; stable runs {version} but has no ready endpoint yet"
-        )),
-        (false, _) => Reason::Promoting.because(format!(
-            "canary serves {weight}: bring stable to version {version}, then `serin approve`"
-        )),
+    if state.restoring {
+        return go_back(pass, state);
     }
+    let new = pass.seen.stable_runs == StableRuns::New;
+    if new && pass.seen.stable != Endpoints::NotReady {
+        return hand_over(pass, state, "stable runs the new version");
+    }
+    let (next, weight) = (next(pass.seen, &state.version), state.traffic.weight);
+    Reason::Promoting.because(format!("canary serves {weight}: {next}"))
+}
+
+/// What the promotion waits for.
+pub(crate) fn next(seen: &Observation, version: &Version) -> String {
+    match seen.stable_runs {
+        StableRuns::NotApplicable => {
+            format!("bring stable to version {version}, then `serin approve`")
+        }
+        StableRuns::Unknown => "nobody can tell what stable runs".to_owned(),
+        StableRuns::Earlier => format!("stable is to run {version}"),
+        StableRuns::Between => format!("stable is being brought to {version}"),
+        StableRuns::New => format!("stable runs {version} but has no ready endpoint yet"),
+    }
+}
+
+/// Has stable's earlier version put back before anybody goes there, also where stable is seen to run
+/// it: what is seen may be older than the change that is under way.
+pub(crate) fn restore(state: &mut State, why: &str) -> Decision {
+    state.restoring = true;
+    state.frozen = false;
+    Reason::Restoring.because(format!(
+        "the canary keeps {} until stable runs its earlier version again: {why}",
+        state.traffic.weight
+    ))
+}
+
+/// Sends everyone back once stable runs its earlier version.
+fn go_back(pass: Pass<'_>, state: &mut State) -> Decision {
+    let weight = state.traffic.weight;
+    let waits = match (pass.seen.stable_runs, pass.seen.stable) {
+        (StableRuns::Earlier, Endpoints::Ready | Endpoints::Unknown) => {
+            let why = "stable runs its earlier version again";
+            return rollback::start(pass, state, Reason::RollingBack, why);
+        }
+        (StableRuns::Earlier, Endpoints::NotReady) => {
+            "stable runs its earlier version but has no ready endpoint yet"
+        }
+        (StableRuns::Between | StableRuns::New, _) => {
+            "stable is being brought back to its earlier version, then everyone goes there"
+        }
+        (StableRuns::NotApplicable | StableRuns::Unknown, _) => "nobody can tell what stable runs",
+    };
+    Reason::Restoring.because(format!("canary serves {weight}: {waits}"))
 }
 
 /// Sends everyone to stable, which runs the new version.

@@ -4,8 +4,8 @@ use serin_assignment::Weight;
 
 use crate::decide::Pass;
 use crate::{
-    CanaryTraffic, Command, Decision, Endpoints, Observation, Pause, Phase, Proof, Reason, State,
-    message,
+    CanaryTraffic, Command, Decision, Endpoints, Observation, Pause, Phase, Proof, Reason,
+    RouteSeen, StableRuns, State, message, promote,
 };
 
 /// Scrapes in a row without a request to the canary that prove it empty. One may fall between two
@@ -17,6 +17,7 @@ pub(crate) fn start(pass: Pass<'_>, state: &mut State, reason: Reason, why: &str
     let place = message::place(pass.plan, state);
     state.phase = Phase::RollingBack;
     state.frozen = false;
+    state.restoring = false;
     state.no_data_ms = 0;
     state.not_ready_ms = 0;
     state.send(Weight::ZERO, false, pass.now.wall_ms);
@@ -63,6 +64,9 @@ pub(crate) fn abort(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
         Phase::Progressing if !state.frozen => {
             start_if_stable_serves(pass, state, Reason::Aborted, why)
         }
+        Phase::Promoting if pass.seen.stable_runs != StableRuns::NotApplicable => {
+            promote::restore(state, why)
+        }
         _ => start(pass, state, Reason::Aborted, why),
     })
 }
@@ -76,19 +80,21 @@ pub(crate) fn abort_refused(seen: &Observation, state: &State) -> Option<&'stati
         Phase::Promoting | Phase::Succeeded if !state.traffic.canary_serves => {
             Some("stable runs the new version and serves it: release the earlier one as a new one")
         }
-        Phase::Promoting if seen.promoted => {
-            Some("stable runs the new version already: there is no earlier one to go back to")
+        Phase::Promoting if state.restoring => {
+            Some("stable's earlier version is being put back already, and everyone goes there then")
         }
+        Phase::Promoting if seen.stable_runs != StableRuns::NotApplicable => None,
         Phase::Promoting | Phase::Succeeded => (seen.stable == Endpoints::NotReady)
             .then_some("stable has no ready endpoint, so that everyone would get errors"),
     }
 }
 
-/// Whether nothing reaches the canary any more. A proxy that is behind may still send somebody there,
-/// however quiet it is just now.
+/// Whether nothing reaches the canary any more. A proxy that is behind, or a route that was not
+/// written, may still send somebody there, however quiet it is just now.
 pub(crate) const fn emptied(seen: &Observation) -> bool {
     matches!(seen.canary_traffic, CanaryTraffic::Still { scrapes } if scrapes >= SCRAPES_TO_PROVE_EMPTY)
         && matches!(seen.proof, Proof::Live { .. } | Proof::Unknown { .. })
+        && !matches!(seen.route, RouteSeen::Unknown { .. })
 }
 
 /// Goes on until the canary is proved empty, for ever if need be.

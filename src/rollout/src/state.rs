@@ -60,6 +60,19 @@ pub enum Pause {
     Person,
     /// The state was lost while the canary had weight.
     StateLost,
+    /// A person lowered the canary's weight in the route.
+    LoweredByHand,
+}
+
+/// What a state asks of the stable side, where the rollout may change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StableWanted {
+    /// Nothing: it is left to its owner.
+    AsItIs,
+    /// The version before, as it was stored before the first change.
+    Earlier,
+    /// The version in the state.
+    New,
 }
 
 /// All that is stored of a rollout: enough to go on after a kill at any point.
@@ -87,6 +100,14 @@ pub struct State {
     /// Whether harm was seen where going back would help nobody: in a phase that has no side left to
     /// go back to no further act until a person decides, else until stable can serve.
     pub frozen: bool,
+    /// While promoting: whether stable's earlier version is being put back, after which everyone goes
+    /// there.
+    #[serde(default)]
+    pub restoring: bool,
+    /// The weight for which the canary is to have replicas at least; 0: none at all, as nothing
+    /// reaches it. `None`: they are left as they are.
+    #[serde(default)]
+    pub capacity_for: Option<Weight>,
     /// For how long the gates have had no data without a break, in milliseconds.
     pub no_data_ms: u64,
     /// For how long the canary has had no ready endpoint without a break, in milliseconds; the pass
@@ -120,6 +141,8 @@ impl State {
             paused: None,
             approved: false,
             frozen: false,
+            restoring: false,
+            capacity_for: None,
             no_data_ms: 0,
             not_ready_ms: 0,
             unproved_ms: 0,
@@ -177,6 +200,16 @@ impl State {
 }
 
 impl State {
+    /// What the stable side is to run. While frozen it is left as it is.
+    #[must_use]
+    pub const fn stable_wanted(&self) -> StableWanted {
+        match self.phase {
+            Phase::Promoting if self.restoring => StableWanted::Earlier,
+            Phase::Promoting if self.traffic.canary_serves && !self.frozen => StableWanted::New,
+            _ => StableWanted::AsItIs,
+        }
+    }
+
     /// The same traffic under a revision above one that proxies have.
     pub(crate) fn overtake(&mut self, largest: u64, now_ms: u64) {
         self.traffic.revision = self.traffic.revision.max(largest);

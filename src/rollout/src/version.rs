@@ -1,13 +1,14 @@
 //! A release that names another version than the one on trial.
 
 use crate::decide::Pass;
-use crate::{Decision, Endpoints, Phase, Reason, State, rollback};
+use crate::{Decision, Endpoints, Phase, Reason, StableRuns, State, Version, promote, rollback};
 
 /// Starts the new version where everyone is on stable; mid-rollout everyone goes to stable first,
 /// since what runs on the canary is no longer what was tried.
 ///
 /// Where the canary serves for good, a new version has nowhere to be tried: a person decides
-/// ([`Command::Retry`](crate::Command::Retry)).
+/// ([`Command::Retry`](crate::Command::Retry)). While stable is being brought to the version that
+/// held, everyone goes there first; what has not begun is taken back.
 pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
     let named = &pass.seen.version;
     if *named == state.version {
@@ -30,9 +31,18 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
         // Waits for stable already.
         Phase::Progressing if state.frozen => None,
         Phase::Promoting if state.frozen && pass.seen.stable == Endpoints::NotReady => None,
+        Phase::Promoting if state.restoring => None,
+        Phase::Promoting if pass.seen.stable_runs == StableRuns::Earlier => {
+            Some(promote::restore(state, &renamed(named, state)))
+        }
+        Phase::Promoting if pass.seen.stable_runs != StableRuns::NotApplicable => None,
         Phase::Progressing | Phase::Promoting => {
-            let why = format!("the release names {named} instead of {}", state.version);
+            let why = renamed(named, state);
             Some(rollback::start_if_stable_serves(pass, state, Reason::NewVersion, &why))
         }
     }
+}
+
+fn renamed(named: &Version, state: &State) -> String {
+    format!("the release names {named} instead of {}", state.version)
 }

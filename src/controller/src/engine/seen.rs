@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serin_assignment::Weight;
 use serin_rollout::{
-    CanaryTraffic, Command, Endpoints, GateReading, Observation, Proof, Served, State, Trips,
-    Verdict, Version,
+    CanaryTraffic, Capacity, Command, Endpoints, GateReading, Observation, Proof, RouteSeen,
+    Served, StableRuns, State, Trips, Verdict, Version,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -72,6 +72,16 @@ pub enum Part {
     Trips(Trips),
     /// Whether proxies keep some of the release's counts to themselves, as they have too many names.
     EvidenceCapped(bool),
+    /// How the route stands, compared with what was last written for the traffic that the state
+    /// holds.
+    Route(RouteSeen),
+    /// Whether replicas suffice for the next weight.
+    Capacity(Capacity),
+    /// What stable runs, compared with the version that the state holds.
+    StableRuns(StableRuns),
+    /// Whether the serving side runs another version than at the rollout's start though nobody
+    /// promoted; the last answer while it cannot be asked.
+    ServingChanged(bool),
 }
 
 impl Part {
@@ -99,6 +109,10 @@ pub(super) struct Seen {
     served: Option<Served>,
     trips: Option<Trips>,
     evidence_capped: Option<bool>,
+    route: Option<RouteSeen>,
+    capacity: Option<Capacity>,
+    stable_runs: Option<StableRuns>,
+    serving_changed: Option<bool>,
 }
 
 /// What an observation is about. One made for other traffic or another clock proves nothing.
@@ -106,6 +120,7 @@ pub(super) struct Seen {
 pub(super) struct Subject {
     revision: u64,
     clock_started_ms: Option<u64>,
+    restoring: bool,
 }
 
 impl Subject {
@@ -113,6 +128,7 @@ impl Subject {
         Self {
             revision: state.traffic.revision,
             clock_started_ms: state.clock.map(|clock| clock.started_ms),
+            restoring: state.restoring,
         }
     }
 }
@@ -134,6 +150,10 @@ impl Seen {
             Part::Served(served) => self.served = Some(served),
             Part::Trips(trips) => self.trips = Some(trips),
             Part::EvidenceCapped(capped) => self.evidence_capped = Some(capped),
+            Part::Route(route) => self.route = Some(route),
+            Part::Capacity(capacity) => self.capacity = Some(capacity),
+            Part::StableRuns(runs) => self.stable_runs = Some(runs),
+            Part::ServingChanged(changed) => self.serving_changed = Some(changed),
         }
     }
 
@@ -154,6 +174,10 @@ impl Seen {
             served: self.served.clone().or_else(|| older.served.clone()),
             trips: self.trips.or(older.trips),
             evidence_capped: self.evidence_capped.or(older.evidence_capped),
+            route: self.route.clone().or_else(|| older.route.clone()),
+            capacity: self.capacity.clone().or_else(|| older.capacity.clone()),
+            stable_runs: self.stable_runs.or(older.stable_runs),
+            serving_changed: self.serving_changed.or(older.serving_changed),
         }
     }
 
@@ -202,8 +226,11 @@ impl Seen {
             canary_traffic: self.canary_traffic.unwrap_or(CanaryTraffic::Unknown),
             served: self.served.clone().unwrap_or_default(),
             trips: self.trips(),
-            // With files nobody can tell what stable runs; `serin approve` says it.
-            promoted: false,
+            // With files there are none of these; `serin approve` says what stable runs.
+            route: self.route.clone().unwrap_or_default(),
+            capacity: self.capacity.clone().unwrap_or_default(),
+            stable_runs: self.stable_runs.unwrap_or_default(),
+            serving_changed: self.serving_changed.unwrap_or_default(),
         }
     }
 }

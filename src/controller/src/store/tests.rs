@@ -22,6 +22,8 @@ fn state() -> State {
         paused: None,
         approved: false,
         frozen: false,
+        restoring: false,
+        capacity_for: Weight::from_basis_points(50),
         no_data_ms: 1,
         not_ready_ms: 2,
         unproved_ms: 3,

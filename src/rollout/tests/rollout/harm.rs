@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serin_rollout::{
     Action, Alert, Command, Endpoints, Length, Now, OnNoData, Phase, Plan, Policy, Proof, Reason,
-    Step, Verdict, decide,
+    StableRuns, Step, Verdict, decide,
 };
 
 use crate::world::{Reach, World, manual, plan, step, three_steps, three_steps_and_promotion};
@@ -175,9 +175,9 @@ fn with_no_side_left_to_go_back_to_harm_freezes_until_a_person_decides() {
         assert_eq!(world.actions(), [Action::Raise(Alert::Frozen)]);
         world.refused(Command::Resume, "harm is still seen: errors fails");
         world.gate("errors", Verdict::Pass);
-        world.seen.promoted = true;
+        world.seen.stable_runs = StableRuns::New;
         assert_eq!(world.seconds(60).reason, Reason::Frozen);
-        world.seen.promoted = false;
+        world.seen.stable_runs = StableRuns::NotApplicable;
         world.is(phase, "100%");
         assert_eq!(world.command(Command::Resume).reason, Reason::Resumed);
         assert_eq!(world.actions(), [Action::Clear(Alert::Frozen)]);

@@ -5,9 +5,9 @@ use core::time::Duration;
 use proptest::prelude::*;
 use serin_assignment::Weight;
 use serin_rollout::{
-    Approval, CanaryTraffic, Command, Endpoints, GateReading, Length, Now, Observation, OnNoData,
-    OnSuccess, Outcome, Plan, Policy, Proof, Served, State, Step, Steps, Trips, Verdict, Version,
-    decide,
+    Approval, CanaryTraffic, Capacity, Command, Endpoints, GateReading, Length, Now, Observation,
+    OnNoData, OnSuccess, Outcome, Plan, Policy, Proof, RouteSeen, Served, StableRuns, State, Step,
+    Steps, Trips, Verdict, Version, decide,
 };
 
 use crate::world::START_MS;
@@ -44,7 +44,16 @@ pub(crate) struct Event {
     detectable: Option<f64>,
     preparing: bool,
     trips: Trips,
-    promoted: bool,
+    around: Around,
+}
+
+/// What is seen of the objects around a rollout on a cluster.
+#[derive(Clone, Debug, Default)]
+struct Around {
+    route: RouteSeen,
+    capacity: Capacity,
+    stable_runs: StableRuns,
+    serving_changed: bool,
 }
 
 /// One pass with all that went into it.
@@ -135,7 +144,10 @@ impl Event {
             canary_traffic: self.canary_traffic,
             served: self.served.clone(),
             trips: self.trips,
-            promoted: self.promoted,
+            route: self.around.route.clone(),
+            capacity: self.around.capacity.clone(),
+            stable_runs: self.around.stable_runs,
+            serving_changed: self.around.serving_changed,
         }
     }
 }
@@ -143,7 +155,28 @@ impl Event {
 /// Two plans, of which the second may replace the first, and stretches of weather.
 pub(crate) fn histories() -> impl Strategy<Value = ([Plan; 2], Vec<Event>)> {
     let weathers = prop::collection::vec(weather(), 1..12);
-    ([plans(), plans()], weathers.prop_map(|weathers| weathers.concat()))
+    let events = (weathers, home()).prop_map(|(weathers, home)| {
+        weathers.concat().into_iter().map(|event| event.at(home)).collect()
+    });
+    ([plans(), plans()], events)
+}
+
+/// Where a rollout runs.
+#[derive(Clone, Copy, Debug)]
+enum Home {
+    Files,
+    /// `scales`: replicas are its matter.
+    Cluster {
+        scales: bool,
+    },
+}
+
+fn home() -> impl Strategy<Value = Home> {
+    prop_oneof![
+        2 => Just(Home::Files),
+        1 => Just(Home::Cluster { scales: false }),
+        4 => Just(Home::Cluster { scales: true }),
+    ]
 }
 
 fn plans() -> impl Strategy<Value = Plan> {
@@ -217,7 +250,7 @@ fn weather() -> impl Strategy<Value = Vec<Event>> {
 }
 
 /// What lasts: how the sides, the gates and the proof are.
-type Sky = (u8, Proof, [Option<Verdict>; 3], Endpoints, Endpoints, CanaryTraffic, Served);
+type Sky = (u8, Proof, [Option<Verdict>; 3], Endpoints, Endpoints, CanaryTraffic, Served, Around);
 
 /// `fair` to two is how likely each part is well.
 fn sky(fair: u32) -> impl Strategy<Value = Sky> {
@@ -258,7 +291,36 @@ fn sky(fair: u32) -> impl Strategy<Value = Sky> {
     ];
     let version = prop_oneof![12 => Just(0), 1 => 1..3_u8];
     let verdicts = [verdict(), verdict(), verdict()];
-    (version, proof, verdicts, endpoints(), endpoints(), traffic, served)
+    (version, proof, verdicts, endpoints(), endpoints(), traffic, served, around(fair))
+}
+
+fn around(fair: u32) -> impl Strategy<Value = Around> {
+    let why = || "the API server does not answer".to_owned();
+    let route = prop_oneof![
+        fair => Just(RouteSeen::AsSet),
+        1 => Just(RouteSeen::Unusable { why: "entry serin-rest is missing".to_owned() }),
+        1 => Just(RouteSeen::Unknown { why: why() }),
+    ];
+    let capacity = prop_oneof![
+        fair => Just(Capacity::Enough),
+        fair.div_ceil(10) => Just(Capacity::Short { why: "2 of 5 are ready".to_owned() }),
+        1 => Just(Capacity::Unknown { why: why() }),
+    ];
+    let stable_runs = prop::sample::select(vec![
+        StableRuns::Unknown,
+        StableRuns::Earlier,
+        StableRuns::Between,
+        StableRuns::New,
+    ]);
+    let changed = prop_oneof![fair => Just(false), 1 => Just(true)];
+    (route, capacity, stable_runs, changed).prop_map(
+        |(route, capacity, stable_runs, serving_changed)| Around {
+            route,
+            capacity,
+            stable_runs,
+            serving_changed,
+        },
+    )
 }
 
 /// What happens at one moment only, under a sky where all is well.
@@ -288,15 +350,20 @@ fn moment() -> impl Strategy<Value = Event> {
         1 => Just(Trips::Tripped { tripped: 1, watching: 3 }),
         1 => Just(Trips::Unknown),
     ];
+    let lowered =
+        prop_oneof![40 => Just(None), 1 => Just(Some(0)), 2 => (0..10_000_u16).prop_map(Some)];
     (
         (gap, jump, rarely(0.05), rarely(0.01), rarely(0.2)),
-        (command, requests, detectable, rarely(0.05), trips, rarely(0.1)),
+        (command, requests, detectable, rarely(0.05), trips, lowered),
     )
         .prop_map(
             |(
                 (gap_ms, jump_ms, restart, other_plan, stale),
-                (command, canary_requests, detectable, preparing, trips, promoted),
+                (command, canary_requests, detectable, preparing, trips, lowered),
             )| {
+                let lowered = lowered.and_then(Weight::from_basis_points);
+                let route =
+                    lowered.map_or(RouteSeen::AsSet, |weight| RouteSeen::Lowered { weight });
                 Event {
                     gap_ms,
                     jump_ms,
@@ -315,7 +382,7 @@ fn moment() -> impl Strategy<Value = Event> {
                     detectable,
                     preparing,
                     trips,
-                    promoted,
+                    around: Around { route, ..Around::default() },
                 }
             },
         )
@@ -324,8 +391,23 @@ fn moment() -> impl Strategy<Value = Event> {
 impl Event {
     fn under(
         self,
-        (version, proof, verdicts, canary, stable, canary_traffic, served): Sky,
+        (version, proof, verdicts, canary, stable, canary_traffic, served, mut around): Sky,
     ) -> Self {
-        Self { version, proof, verdicts, canary, stable, canary_traffic, served, ..self }
+        if let (RouteSeen::AsSet, RouteSeen::Lowered { .. }) = (&around.route, &self.around.route) {
+            around.route = self.around.route.clone();
+        }
+        Self { version, proof, verdicts, canary, stable, canary_traffic, served, around, ..self }
+    }
+
+    /// What is seen where the rollout runs.
+    fn at(self, home: Home) -> Self {
+        let around = match home {
+            Home::Files => Around::default(),
+            Home::Cluster { scales: false } => {
+                Around { capacity: Capacity::NotApplicable, ..self.around }
+            }
+            Home::Cluster { scales: true } => self.around,
+        };
+        Self { around, ..self }
     }
 }

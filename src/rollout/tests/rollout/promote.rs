@@ -1,6 +1,8 @@
 //! `onSuccess: promote`: stable is brought to the new version and takes the traffic back.
 
-use serin_rollout::{Action, Alert, CanaryTraffic, Command, Endpoints, Phase, Reason, Verdict};
+use serin_rollout::{
+    Action, Alert, CanaryTraffic, Command, Endpoints, Phase, Reason, StableRuns, Verdict,
+};
 
 use crate::world::{World, three_steps_and_promotion, version};
 
@@ -39,11 +41,11 @@ fn a_person_says_when_stable_runs_the_new_version() {
 #[test]
 fn what_is_seen_of_stable_may_say_so_too() {
     let mut world = promoting();
-    world.seen.promoted = true;
+    world.seen.stable_runs = StableRuns::New;
     world.seen.stable = Endpoints::NotReady;
     assert_eq!(
         world.pass().message,
-        "canary serves 100%; stable runs v1 but has no ready endpoint yet"
+        "canary serves 100%: stable runs v1 but has no ready endpoint yet"
     );
     world.refused(Command::Approve, "stable has no ready endpoint");
     world.seen.stable = Endpoints::Ready;

@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use serin_assignment::Weight;
 use serin_rollout::{
-    Action, Alert, Approval, CanaryTraffic, Command, Decision, Endpoints, GateReading, Length, Now,
-    Observation, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason, Served, State, Step,
-    Steps, Trips, Verdict, Version, decide,
+    Action, Alert, Approval, CanaryTraffic, Capacity, Command, Decision, Endpoints, GateReading,
+    Length, Now, Observation, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason, RouteSeen,
+    Served, StableRuns, State, Step, Steps, Trips, Verdict, Version, decide,
 };
 
 /// The wall clock at the start of every world, in milliseconds since 1970.
@@ -88,7 +88,10 @@ impl World {
             canary_traffic: CanaryTraffic::Flowing,
             served: Served::Fine,
             trips: Trips::None { watching: 3 },
-            promoted: false,
+            route: RouteSeen::NotApplicable,
+            capacity: Capacity::NotApplicable,
+            stable_runs: StableRuns::NotApplicable,
+            serving_changed: false,
         };
         let verdicts = vec![("errors", Verdict::Pass), ("latency", Verdict::Pass)];
         Self { plan, state, seen, verdicts, now_ms: START_MS, last: None }

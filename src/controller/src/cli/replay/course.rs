@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use serin_judge::panel::{Counted, Rules};
 use serin_rollout::{
-    Approval, CanaryTraffic, Command, Decision, Endpoints, GateReading, Now, Observation, Phase,
-    Plan, Proof, Reason, Served, State, Trips, Version,
+    Approval, CanaryTraffic, Capacity, Command, Decision, Endpoints, GateReading, Now, Observation,
+    Phase, Plan, Proof, Reason, RouteSeen, Served, StableRuns, State, Trips, Version,
 };
 
 use super::plot::{Look, Shown};
@@ -145,7 +145,10 @@ impl Course {
             canary_traffic: CanaryTraffic::Flowing,
             served: Served::Fine,
             trips: Trips::None { watching: 1 },
-            promoted: false,
+            route: RouteSeen::NotApplicable,
+            capacity: Capacity::NotApplicable,
+            stable_runs: StableRuns::NotApplicable,
+            serving_changed: false,
             preparing: None,
         }
     }

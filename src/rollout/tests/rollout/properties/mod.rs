@@ -73,6 +73,6 @@ fn histories_reach_every_phase_and_decision() {
     }
     assert_eq!(phases.len(), 6, "{phases:?}");
     assert!(later_rises > 100, "{later_rises} rises above the first step");
-    assert_eq!(reasons.len(), 30, "{reasons:?}");
-    assert_eq!(alerts.len(), 8, "{alerts:?}");
+    assert_eq!(reasons.len(), 36, "{reasons:?}");
+    assert_eq!(alerts.len(), 9, "{alerts:?}");
 }

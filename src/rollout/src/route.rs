@@ -1,0 +1,61 @@
+//! The route on the cluster: what its state lets a rollout do.
+//!
+//! The document works without it, so that harm goes back whatever the route is; and nobody is sent
+//! to the canary who was not before while it is not known to be as it was set.
+
+use crate::decide::Pass;
+use crate::{Alert, Decision, Pause, Phase, Reason, RouteSeen, State, message, rollback};
+
+/// A person lowered the canary's weight in the route: the document follows in the same pass, and
+/// nothing rises until a person resumes. Whoever takes the canary's whole weight sends everyone back.
+///
+/// It is done where stable has no endpoint, too: the person insists.
+pub(crate) fn follow(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
+    let RouteSeen::Lowered { weight } = pass.seen.route else { return None };
+    if state.phase != Phase::Progressing || weight >= state.traffic.weight {
+        return None;
+    }
+    if weight.is_zero() {
+        let why = "a person took the canary's whole weight in the route";
+        return Some(rollback::start(pass, state, Reason::LoweredByHand, why));
+    }
+    let from = state.traffic.weight;
+    // A pause that stands already says more.
+    state.paused.get_or_insert(Pause::LoweredByHand);
+    state.send(weight, true, pass.now.wall_ms);
+    state.step = pass.plan.steps.reached_by(weight).0;
+    Some(Reason::LoweredByHand.because(format!(
+        "a person lowered the canary in the route from {from} to {}: paused there until `serin \
+         resume`, harm still rolls back",
+        message::place(pass.plan, state)
+    )))
+}
+
+/// Why nothing rises, where the route is not known to be as it was set.
+pub(crate) fn away(pass: Pass<'_>) -> Option<(Reason, String)> {
+    match &pass.seen.route {
+        RouteSeen::NotApplicable | RouteSeen::AsSet | RouteSeen::Lowered { .. } => None,
+        RouteSeen::Unusable { why } => {
+            let why = format!("the route cannot be used: {why}; harm still rolls back");
+            Some((Reason::RouteUnusable, why))
+        }
+        RouteSeen::Unknown { why } => {
+            Some((Reason::RouteUnknown, format!("nobody can tell how the route is: {why}")))
+        }
+    }
+}
+
+/// Whether users may be where neither the weight nor the document says.
+pub(crate) const fn unusable(pass: Pass<'_>) -> bool {
+    matches!(pass.seen.route, RouteSeen::Unusable { .. })
+}
+
+/// Whether the alert stands, in every phase: also at rest the route decides who is where. A route
+/// that nobody can read does not take it back.
+pub(crate) fn alerts(pass: Pass<'_>, state: &State) -> bool {
+    match pass.seen.route {
+        RouteSeen::Unusable { .. } => true,
+        RouteSeen::Unknown { .. } => state.alerts.contains(&Alert::RouteUnusable),
+        _ => false,
+    }
+}

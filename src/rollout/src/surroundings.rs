@@ -1,0 +1,72 @@
+//! What is seen of the objects around a rollout where it runs on a cluster: its route, its
+//! workloads. A release of files has none of them.
+
+use serde::{Deserialize, Serialize};
+use serin_assignment::Weight;
+
+/// How the route stands, compared with what was last written for the traffic in the state. Whatever
+/// drifted and is neither lower nor unusable is put back by who writes it, and counts as set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RouteSeen {
+    /// The release has no route of its own.
+    #[default]
+    NotApplicable,
+    /// It has what the traffic in the state asks for.
+    AsSet,
+    /// A person lowered the canary's weight in it, and nothing else differs. It is left like that
+    /// until it was decided on.
+    Lowered {
+        /// The canary's share as it is now.
+        weight: Weight,
+    },
+    /// It cannot be written: it is gone, or an entry or a destination is missing or double.
+    Unusable {
+        /// Which object, and what is wrong with it.
+        why: String,
+    },
+    /// It could not be read, or the last write failed.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Whether the replicas of both sides suffice for the next weight: the first step's before the
+/// start, the next step's on the way up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Capacity {
+    /// Replicas are not the rollout's matter.
+    #[default]
+    NotApplicable,
+    /// They do, and are ready.
+    Enough,
+    /// They do not, or not yet.
+    Short {
+        /// The numbers, for people: `2 of 5 canary replicas are ready`.
+        why: String,
+    },
+    /// Nobody can tell.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What the stable side runs, compared with the version in the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StableRuns {
+    /// Stable is brought to the new version by a person, who says so.
+    #[default]
+    NotApplicable,
+    /// Nobody can tell.
+    Unknown,
+    /// The version before, wholly rolled out and ready.
+    Earlier,
+    /// Either version is being rolled out.
+    Between,
+    /// The version in the state, wholly rolled out and ready.
+    New,
+}
