@@ -1,14 +1,20 @@
 //! The assignment document of all releases, and its publication to whoever waits for it.
 //!
 //! One document holds every release that this process runs. It is shown once the state of all of
-//! them is known: a document without a release would have filters forget it. Publications take
-//! turns, so that a revision can be stored before anybody sees it and none is given twice.
+//! them is known: a document without a release would have filters forget it. A revision is reserved
+//! first, so that it can be stored before anybody sees it, and none is given twice. Nobody waits for
+//! anybody: a release that is rolled back must not stand behind one whose disk hangs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serin_document::{Compiled, Document, Environment, LeftOut, Refused, Revision, Rollout};
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::watch;
+
+/// By how much a revision may be above what was stored of it: where others publish between a
+/// reservation and its use, the document gets a later one, and a document has no more rollouts than
+/// this.
+const UNSTORED: u64 = 20_000;
 
 /// Where releases put their part of the document and the server takes the whole.
 #[derive(Debug)]
@@ -26,6 +32,8 @@ pub struct Published {
     pub etag: String,
     /// The wire form.
     pub json: String,
+    /// What it holds.
+    pub rollouts: Vec<Rollout>,
     /// What the module's own parser does not accept, which the document therefore lacks.
     pub left_out: Vec<LeftOut>,
 }
@@ -36,15 +44,8 @@ struct Ledger {
     parts: BTreeMap<String, Option<Rollout>>,
     /// The newest revision that was given, by this process or one before it.
     last: Option<Revision>,
-}
-
-/// The right to publish next. Nobody else can until it is used or dropped.
-#[derive(Debug)]
-pub struct Turn<'a> {
-    board: &'a Board,
-    ledger: MutexGuard<'a, Ledger>,
-    rollout: Rollout,
-    revision: Revision,
+    /// The revision of the document that was shown last.
+    shown: Option<Revision>,
 }
 
 impl Board {
@@ -52,22 +53,82 @@ impl Board {
     #[must_use]
     pub fn new(rollouts: impl IntoIterator<Item = String>) -> Self {
         let parts = rollouts.into_iter().map(|name| (name, None)).collect();
-        Self { ledger: Mutex::new(Ledger { parts, last: None }), shown: watch::Sender::new(None) }
+        let ledger = Ledger { parts, last: None, shown: None };
+        Self { ledger: Mutex::new(ledger), shown: watch::Sender::new(None) }
     }
 
-    /// Takes note of a revision that a process before this one gave: every later one is above it.
-    pub async fn remember(&self, revision: Revision) {
-        let mut ledger = self.ledger.lock().await;
-        ledger.last = ledger.last.max(Some(revision));
+    /// Takes note of a revision that a process before this one stored: every later one is above all
+    /// that it can have given.
+    pub fn remember(&self, revision: Revision) {
+        let given = revision.get().saturating_add(UNSTORED).min(Revision::MAX.get());
+        let mut ledger = self.ledger();
+        ledger.last = ledger.last.max(Some(Revision::new(given)));
     }
 
-    /// Waits for the turn to publish this rollout.
-    pub async fn turn(&self, rollout: Rollout, now_ms: u64) -> Turn<'_> {
-        let ledger = self.ledger.lock().await;
+    /// A revision for a document with this rollout, which nobody else gets.
+    pub fn reserve(&self, rollout: &Rollout, now_ms: u64) -> Revision {
+        let mut ledger = self.ledger();
         let parts = ledger.parts.values().flatten().map(|part| part.revision);
-        let newest = parts.chain([rollout.revision]).max();
-        let revision = Revision::next(ledger.last, now_ms).max(newest.unwrap_or(rollout.revision));
-        Turn { board: self, ledger, rollout, revision }
+        let newest = parts.fold(rollout.revision, Ord::max);
+        let revision = Revision::next(ledger.last, now_ms).max(newest);
+        ledger.last = Some(revision);
+        revision
+    }
+
+    /// Puts the rollout into the document and shows it, under the revision that was reserved or,
+    /// where a later one has been shown meanwhile, under one above that.
+    ///
+    /// # Errors
+    /// [`Refused`] where the module's own parser takes no document at all from what would be
+    /// shown; the one before stays.
+    pub fn publish(&self, rollout: Rollout, reserved: Revision) -> Result<(), Refused> {
+        let mut ledger = self.ledger();
+        ledger.parts.insert(rollout.name.as_str().to_owned(), Some(rollout));
+        self.show(&mut ledger, reserved)
+    }
+
+    /// Has the document wait for one more rollout (`namespace/name`); what is shown stays until then.
+    pub fn expect(&self, rollout: String) {
+        self.ledger().parts.entry(rollout).or_insert(None);
+    }
+
+    /// Takes over a rollout as a process before this one published it, without showing anything.
+    pub fn adopt(&self, rollout: Rollout) {
+        self.ledger().parts.insert(rollout.name.as_str().to_owned(), Some(rollout));
+    }
+
+    /// Does not wait for a rollout any longer that was expected.
+    pub fn give_up(&self, rollout: &str) {
+        self.ledger().parts.retain(|name, part| part.is_some() || name != rollout);
+    }
+
+    /// Forgets all rollouts: another process publishes from now on. What is shown stays.
+    pub fn resign(&self) {
+        self.ledger().parts.clear();
+    }
+
+    /// Shows what another process has published, unless something as new is shown.
+    pub fn mirror(&self, published: Published) {
+        let mut ledger = self.ledger();
+        if ledger.shown < Some(published.revision) {
+            ledger.last = ledger.last.max(Some(published.revision));
+            ledger.shown = Some(published.revision);
+            self.shown.send_replace(Some(Arc::new(published)));
+        }
+    }
+
+    /// Takes a rollout (`namespace/name`) out of the document.
+    ///
+    /// # Errors
+    /// [`Refused`], as by [`Board::publish`].
+    pub fn withdraw(&self, rollout: &str, now_ms: u64) -> Result<(), Refused> {
+        let mut ledger = self.ledger();
+        if ledger.parts.remove(rollout).is_none() {
+            return Ok(());
+        }
+        let revision = Revision::next(ledger.last, now_ms);
+        ledger.last = Some(revision);
+        self.show(&mut ledger, revision)
     }
 
     /// The document as it is shown, and its changes; `None` until every release's state is known.
@@ -84,27 +145,24 @@ impl Board {
             ours.map(ToString::to_string).collect()
         })
     }
-}
 
-impl Turn<'_> {
-    /// The revision that the document will have.
-    #[must_use]
-    pub const fn revision(&self) -> Revision {
-        self.revision
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts the rollout into the document and shows it.
-    ///
-    /// # Errors
-    /// [`Refused`] where the module's own parser takes no document at all from what would be
-    /// shown; the one before stays.
-    pub fn publish(mut self) -> Result<(), Refused> {
-        self.ledger.last = Some(self.revision);
-        self.ledger.parts.insert(self.rollout.name.as_str().to_owned(), Some(self.rollout));
-        let known: Option<Vec<Rollout>> = self.ledger.parts.values().cloned().collect();
+    fn show(&self, ledger: &mut Ledger, reserved: Revision) -> Result<(), Refused> {
+        let known: Option<Vec<Rollout>> = ledger.parts.values().cloned().collect();
         let Some(rollouts) = known else { return Ok(()) };
-        let published = Published::compile(self.revision, rollouts)?;
-        self.board.shown.send_replace(Some(Arc::new(published)));
+        let revision = if Some(reserved) > ledger.shown {
+            reserved
+        } else {
+            let later = Revision::next(ledger.last, reserved.get());
+            ledger.last = Some(later);
+            later
+        };
+        let published = Published::compile(revision, rollouts)?;
+        ledger.shown = Some(revision);
+        self.shown.send_replace(Some(Arc::new(published)));
         Ok(())
     }
 }
@@ -112,7 +170,10 @@ impl Turn<'_> {
 impl Published {
     /// Leaves out what the module's own parser does not accept, so that one release that does not
     /// compile never blocks another.
-    fn compile(revision: Revision, mut rollouts: Vec<Rollout>) -> Result<Self, Refused> {
+    ///
+    /// # Errors
+    /// [`Refused`] where the parser takes no document at all from it.
+    pub fn compile(revision: Revision, mut rollouts: Vec<Rollout>) -> Result<Self, Refused> {
         let mut left_out = Vec::new();
         loop {
             let json = Document::new(revision, rollouts.clone()).to_json();
@@ -125,7 +186,8 @@ impl Published {
             let done = rollouts.len() == before;
             left_out.extend(refused);
             if done {
-                return Ok(Self { revision, etag: format!("\"{revision}\""), json, left_out });
+                let etag = format!("\"{revision}\"");
+                return Ok(Self { revision, etag, json, rollouts, left_out });
             }
         }
     }

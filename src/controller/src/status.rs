@@ -215,6 +215,8 @@ pub enum ConditionKind {
     StateUnknown,
     /// The state could not be written; nothing rises meanwhile.
     StateNotStored,
+    /// The router does not have the weights yet; nothing rises meanwhile.
+    RouteNotWritten,
     /// The module's own parser does not accept the release, which is not in the document.
     LeftOut,
     /// Proxies have too many metric names and keep some of the release's counts to themselves.

@@ -50,6 +50,12 @@ impl Stop {
         (give, Self(sign))
     }
 
+    /// Whether the sign was given.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
+
     /// Returns once the sign was given.
     pub async fn given(&mut self) {
         // An error says that the giver is gone, which is a sign too.

@@ -6,6 +6,7 @@
 //! is known by then, however long other answers take.
 
 mod bounds;
+mod carry;
 mod clock;
 mod gathering;
 pub mod judged;
@@ -18,6 +19,7 @@ mod seen;
 mod settle;
 mod task;
 
+pub use carry::{Carry, Change};
 pub use clock::{Clock, Stop};
 pub use order::{Answer, Asked, Handle, Reload};
 pub use seen::{Observe, Part, Question};

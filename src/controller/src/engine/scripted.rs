@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::bounds::Chosen;
 use super::judged::Counts;
-use super::{Clock, Engine, Handle, Keep, Observe, Part, Question, Reload, Stop};
+use super::{Carry, Clock, Engine, Handle, Keep, Observe, Part, Question, Reload, Stop};
 use crate::publish::{Board, Published};
 use crate::release::Release;
 use crate::status::Status;
@@ -303,6 +303,16 @@ impl Bench {
         clock: &Clock,
         metrics: Metrics,
     ) -> Self {
+        Self::start_on(release, folder, clock, metrics, None)
+    }
+
+    pub(crate) fn start_on(
+        release: Arc<Release>,
+        folder: &Folder,
+        clock: &Clock,
+        metrics: Metrics,
+        route: Option<Arc<dyn Carry>>,
+    ) -> Self {
         let file = Arc::new(folder.open("demo", "shop").unwrap());
         let stored = file.load().unwrap();
         let kept =
@@ -317,6 +327,7 @@ impl Bench {
             release,
             observer: Arc::clone(&world),
             keep: kept.clone(),
+            route,
             board: Arc::clone(&board),
             telemetry: Arc::new(Telemetry::default()),
             clock: clock.clone(),
@@ -351,6 +362,10 @@ impl Bench {
     /// The release's part of the document that proxies get now.
     pub(crate) fn entry(&self) -> Option<Entry> {
         self.board.watch().borrow().as_ref().map(|shown| entry(&shown.json))
+    }
+
+    pub(crate) fn document(&self) -> watch::Receiver<Option<Arc<Published>>> {
+        self.board.watch()
     }
 
     pub(crate) fn stored(&self) -> Option<Record> {

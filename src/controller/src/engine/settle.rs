@@ -7,10 +7,10 @@ use serin_judge::panel::Findings;
 use serin_rollout::{Action, Now, Observation, Reason, State, Traffic};
 use tokio::time::{Instant, timeout};
 
-use super::Keep;
 use super::judged::{Judged, Terms};
 use super::seen::Observe;
 use super::task::Running;
+use super::{Change, Keep};
 use crate::store::{Bounds, Live, Record, StoreError};
 
 /// How often the record is stored where only its counters have moved. A crash forgets no more
@@ -22,6 +22,9 @@ const REST: Duration = Duration::from_secs(10);
 /// turn to publish.
 const DISK: Duration = Duration::from_secs(3);
 
+/// How long a router may take. While its API hangs every pass takes that much longer.
+const ROUTER: Duration = Duration::from_secs(2);
+
 /// How long it may take where users or testers are taken from the canary: that happens anyway.
 const DISK_BEFORE_RELIEF: Duration = Duration::from_secs(1);
 
@@ -29,7 +32,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
     /// Publishes what is stored, as every process does once when it starts.
     pub(super) async fn announce(&mut self) {
         let next = self.record.clone();
-        let stored = self.apply(next, true).await;
+        let stored = self.apply(next, Act::Announce).await;
         self.complain(stored);
         let newest = self.newest.clone();
         self.status(&newest);
@@ -55,7 +58,8 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let now_ms = now.wall_ms;
         let Judged { outcome, panel, absorbed, findings, observation } = judged;
         let before = &self.record.state;
-        let down = takes_away(before.traffic, outcome.state.traffic);
+        let act =
+            if takes_away(before.traffic, outcome.state.traffic) { Act::Relieve } else { Act::Go };
         let begins = self.record.panel.is_none() && panel.is_some();
         let mut next = self.record.clone();
         if before.traffic.weight.is_zero() {
@@ -86,7 +90,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
                 Action::Publish(_) | Action::Raise(_) | Action::Clear(_) => {}
             }
         }
-        let applied = self.apply(next.clone(), down).await;
+        let applied = self.apply(next.clone(), act).await;
         if applied.is_err() {
             self.keep_watch(next);
         }
@@ -131,25 +135,40 @@ impl<O: Observe, K: Keep> Running<O, K> {
     }
 
     /// Makes this record the present one: stores it where it matters, publishes it where it
-    /// differs from what is published. `anyway`: also where it cannot be stored.
-    async fn apply(&mut self, mut next: Record, anyway: bool) -> Result<(), StoreError> {
+    /// differs from what is published. Up goes the router first, then the document; down both at
+    /// once.
+    async fn apply(&mut self, mut next: Record, act: Act) -> Result<(), StoreError> {
         let rollout = self.wire(&mut next);
         let json = serde_json::to_value(&rollout).ok();
-        if self.announced && json == next.published {
-            return self.remember(next, anyway).await;
+        let published = json == next.published;
+        if published && self.announced {
+            let remembered = self.remember(next, act).await;
+            self.carry(Change::None).await;
+            return remembered;
         }
+        if self.engine.route.is_some() && act != Act::Relieve {
+            let change = if published { Change::None } else { Change::More };
+            let intent = self.store(next.clone(), patience(act)).await;
+            if act == Act::Go {
+                intent?;
+            }
+            self.record = next.clone();
+            // A process that starts says what is in force, whatever the router does.
+            if !self.carry(change).await && act == Act::Go {
+                return Ok(());
+            }
+        }
+        let reserved = self.engine.board.reserve(&rollout, self.engine.clock.wall_ms());
         next.published = json;
-        let board = std::sync::Arc::clone(&self.engine.board);
-        let turn = board.turn(rollout, self.engine.clock.wall_ms()).await;
-        next.document_revision = Some(turn.revision().get());
-        let intent = self.store(next.clone(), patience(anyway)).await;
-        if let (Err(_), false) = (&intent, anyway) {
-            return intent;
+        next.document_revision = Some(reserved.get());
+        let intent = self.store(next.clone(), patience(act)).await;
+        if act == Act::Go {
+            intent?;
         }
         // Taken before anybody can see the document.
         let since_ms = self.engine.clock.wall_ms();
         let revision = next.state.traffic.revision;
-        if let Err(error) = turn.publish() {
+        if let Err(error) = self.engine.board.publish(rollout, reserved) {
             let release = self.engine.release.key();
             tracing::error!(%release, %error, "the document as a whole is not accepted; the one before stays");
         }
@@ -158,20 +177,40 @@ impl<O: Observe, K: Keep> Running<O, K> {
             next.live = Some(Live { revision, since_ms });
         }
         self.record = next;
+        if act == Act::Relieve {
+            self.carry(Change::Less).await;
+        }
         let outcome = self.store(self.record.clone(), DISK).await;
         self.complain(outcome);
         Ok(())
     }
 
+    /// Brings the record's traffic into the router, where there is one, and says whether it is there.
+    async fn carry(&mut self, change: Change) -> bool {
+        let Some(route) = &self.engine.route else { return true };
+        let carried = match timeout(ROUTER, route.carry(self.record.state.traffic, change)).await {
+            Ok(carried) => carried,
+            Err(_) => Err(format!("no answer within {ROUTER:?}")),
+        };
+        let not_carried = carried.err();
+        if let Some(why) = &not_carried
+            && self.not_carried != not_carried
+        {
+            tracing::error!(release = %self.engine.release.key(), "the router's weights are not written: {why}");
+        }
+        self.not_carried = not_carried;
+        self.not_carried.is_none()
+    }
+
     /// Takes over a record whose traffic is published already.
-    async fn remember(&mut self, next: Record, anyway: bool) -> Result<(), StoreError> {
+    async fn remember(&mut self, next: Record, act: Act) -> Result<(), StoreError> {
         let due = self.not_stored.is_some()
             || self.stored_at.elapsed() >= REST
             || matters(&self.record, &next);
         if due {
-            let stored = self.store(next.clone(), patience(anyway)).await;
-            if let (Err(_), false) = (&stored, anyway) {
-                return stored;
+            let stored = self.store(next.clone(), patience(act)).await;
+            if act == Act::Go {
+                stored?;
             }
         }
         self.record = next;
@@ -239,8 +278,22 @@ struct Inputs<'a> {
     terms: Terms<'a>,
 }
 
-const fn patience(anyway: bool) -> Duration {
-    if anyway { DISK_BEFORE_RELIEF } else { DISK }
+/// What a record is made the present one for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    /// A decision like most: one that cannot be stored is not followed.
+    Go,
+    /// Users or testers are taken from the canary: that happens anyway.
+    Relieve,
+    /// A process starts with what is in force, which is said anyway.
+    Announce,
+}
+
+const fn patience(act: Act) -> Duration {
+    match act {
+        Act::Go => DISK,
+        Act::Relieve | Act::Announce => DISK_BEFORE_RELIEF,
+    }
 }
 
 /// Whether the traffic takes users, or testers, from the canary.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::gathering::{Gathering, Heard, News};
 use super::seen::{Observe, Seen, Subject};
-use super::{Answer, Asked, Clock, Handle, Keep, Reload, Stop, report};
+use super::{Answer, Asked, Carry, Clock, Handle, Keep, Reload, Stop, report};
 use crate::publish::Board;
 use crate::release::Release;
 use crate::status::Status;
@@ -20,6 +20,9 @@ use crate::telemetry::Telemetry;
 /// The shortest and the longest pause between two passes: a look has its price, and what people
 /// see must not be older than that.
 const INTERVALS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// The longest time after which a router that did not take its weights is asked again.
+const ROUTER_AGAIN: Duration = Duration::from_millis(500);
 
 /// How much longer than one query the answers of a pass are waited for, so that a query that runs
 /// into its own timeout can still say so.
@@ -34,6 +37,8 @@ pub struct Engine<O, K> {
     pub observer: Arc<O>,
     /// Where the record is kept.
     pub keep: K,
+    /// The router that carries the weights too; `None` where the filters alone do.
+    pub route: Option<Arc<dyn Carry>>,
     /// Where the release's part of the document goes.
     pub board: Arc<Board>,
     /// Where the figures go.
@@ -63,6 +68,8 @@ pub(super) struct Running<O, K> {
     pub(super) stored_at: Instant,
     /// Why the last try to store failed.
     pub(super) not_stored: Option<String>,
+    /// Why the router does not have the weights.
+    pub(super) not_carried: Option<String>,
     /// Whether this process has published the release.
     pub(super) announced: bool,
     /// Why the release file as it is now is not used.
@@ -104,7 +111,7 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             }
         };
         if let Some(revision) = record.document_revision {
-            self.board.remember(serin_document::Revision::new(revision)).await;
+            self.board.remember(serin_document::Revision::new(revision));
         }
         let mut record = record;
         if let Some(panel) = &mut record.panel {
@@ -120,6 +127,7 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             record,
             stored_at: Instant::now(),
             not_stored: None,
+            not_carried: None,
             announced: false,
             file_refused: None,
             newest: Seen::default(),
@@ -201,7 +209,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
                     }
                 },
                 () = sleep_until(next), if gathering.is_none() => {
-                    next = Instant::now() + self.engine.interval();
+                    next = Instant::now() + self.pause();
                     let question = self.question();
                     gathering = Some(Gathering::start(&self.engine.observer, question, self.engine.patience()));
                 }
@@ -214,6 +222,12 @@ impl<O: Observe, K: Keep> Running<O, K> {
             }
         }
         self.farewell().await;
+    }
+
+    /// The pause until the next pass: short while a router lacks its weights.
+    fn pause(&self) -> Duration {
+        let interval = self.engine.interval();
+        if self.not_carried.is_some() { interval.min(ROUTER_AGAIN) } else { interval }
     }
 
     /// All that is known at this moment of the present traffic.

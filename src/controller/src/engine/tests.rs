@@ -12,6 +12,7 @@ use crate::store::Record;
 mod bounds;
 mod judge;
 mod reload;
+mod route;
 
 /// From the start to the end: two steps of 3 s, each proved within a pass.
 const WHOLE_ROLLOUT: Duration = Duration::from_secs(30);

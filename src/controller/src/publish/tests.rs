@@ -22,82 +22,103 @@ fn rollout(name: &str, host: &str, revision: u64) -> Rollout {
     Release::parse(&text, Path::new("release.yaml")).unwrap().rollout(&traffic, &BTreeMap::new())
 }
 
-async fn publish(board: &Board, rollout: Rollout, now_ms: u64) {
-    board.turn(rollout, now_ms).await.publish().unwrap();
+fn publish(board: &Board, rollout: Rollout, now_ms: u64) {
+    let reserved = board.reserve(&rollout, now_ms);
+    board.publish(rollout, reserved).unwrap();
 }
 
 fn shown(board: &Board) -> Option<Arc<Published>> {
     board.watch().borrow().clone()
 }
 
-#[tokio::test]
-async fn nothing_is_shown_until_every_release_is_known() {
+#[test]
+fn nothing_is_shown_until_every_release_is_known() {
     let board = Board::new(["default/a".to_owned(), "default/b".to_owned()]);
-    publish(&board, rollout("a", "a.example.com", 5), NOW_MS).await;
+    publish(&board, rollout("a", "a.example.com", 5), NOW_MS);
     assert!(shown(&board).is_none());
-    publish(&board, rollout("b", "b.example.com", 6), NOW_MS).await;
+    publish(&board, rollout("b", "b.example.com", 6), NOW_MS);
     let document = shown(&board).unwrap();
     let parsed = serin_document::parse(document.json.as_bytes()).unwrap();
     assert_eq!(parsed.document.revision, document.revision);
     assert_eq!(parsed.document.rollouts.len(), 2);
 }
 
-#[tokio::test]
-async fn the_revision_rises_whatever_the_clock_does_and_is_never_below_a_rollouts() {
+#[test]
+fn the_revision_rises_whatever_the_clock_does_and_is_never_below_a_rollouts() {
     let board = Board::new(["default/a".to_owned()]);
     let mut last = 0;
     for (own, now_ms) in [(5, NOW_MS), (6, NOW_MS), (7, 0), (NOW_MS + 9_999, 1), (8, 2)] {
-        publish(&board, rollout("a", "a.example.com", own), now_ms).await;
+        publish(&board, rollout("a", "a.example.com", own), now_ms);
         let revision = shown(&board).unwrap().revision.get();
         assert!(revision > last && revision >= own, "{revision} after {last} with {own}");
         last = revision;
     }
 }
 
-#[tokio::test]
-async fn the_revision_is_above_what_an_earlier_process_gave() {
+#[test]
+fn the_revision_is_above_what_an_earlier_process_gave() {
     let board = Board::new(["default/a".to_owned()]);
     let earlier = Revision::new(NOW_MS + 60_000);
-    board.remember(earlier).await;
-    publish(&board, rollout("a", "a.example.com", 5), NOW_MS).await;
+    board.remember(earlier);
+    publish(&board, rollout("a", "a.example.com", 5), NOW_MS);
     assert!(shown(&board).unwrap().revision > earlier);
 }
 
-#[tokio::test]
-async fn a_turn_knows_its_revision_and_nobody_else_gets_it() {
+#[test]
+fn a_revision_is_given_once_and_what_is_shown_rises_in_whatever_order_it_is_used() {
     let board = Board::new(["default/a".to_owned(), "default/b".to_owned()]);
-    let turn = board.turn(rollout("a", "a.example.com", 5), NOW_MS).await;
-    let given = turn.revision();
-    {
-        let other = board.turn(rollout("b", "b.example.com", 5), NOW_MS);
-        tokio::pin!(other);
-        let waits = tokio::time::timeout(core::time::Duration::from_millis(20), &mut other).await;
-        assert!(waits.is_err(), "two turns at a time");
-        turn.publish().unwrap();
-        assert!(other.await.revision() > given);
-    }
+    let (a, b) = (rollout("a", "a.example.com", 5), rollout("b", "b.example.com", 5));
+    let first = board.reserve(&a, NOW_MS);
+    let second = board.reserve(&b, NOW_MS);
+    assert!(second > first);
+    board.publish(a.clone(), first).unwrap();
+    board.publish(b, second).unwrap();
+    assert_eq!(shown(&board).unwrap().revision, second);
+    let slow = board.reserve(&a, NOW_MS);
+    publish(&board, rollout("b", "c.example.com", 6), NOW_MS);
+    let between = shown(&board).unwrap().revision;
+    board.publish(a, slow).unwrap();
+    assert!(shown(&board).unwrap().revision > between);
 }
 
-#[tokio::test]
-async fn every_content_has_an_etag_of_its_own() {
+#[test]
+fn a_rollout_that_is_withdrawn_is_gone_and_one_that_is_expected_holds_the_document_back() {
+    let board = Board::new(["default/a".to_owned(), "default/b".to_owned()]);
+    publish(&board, rollout("a", "a.example.com", 5), NOW_MS);
+    publish(&board, rollout("b", "b.example.com", 5), NOW_MS);
+    let before = shown(&board).unwrap().revision;
+    board.withdraw("default/b", NOW_MS).unwrap();
+    let after = shown(&board).unwrap();
+    assert!(after.revision > before && !after.json.contains("b.example.com"));
+    board.withdraw("default/b", NOW_MS).unwrap();
+    assert_eq!(shown(&board).unwrap().revision, after.revision);
+    board.expect("default/c".to_owned());
+    publish(&board, rollout("a", "d.example.com", 6), NOW_MS);
+    assert_eq!(shown(&board).unwrap().revision, after.revision);
+    publish(&board, rollout("c", "c.example.com", 7), NOW_MS);
+    assert!(shown(&board).unwrap().json.contains("d.example.com"));
+}
+
+#[test]
+fn every_content_has_an_etag_of_its_own() {
     let board = Board::new(["default/a".to_owned()]);
-    publish(&board, rollout("a", "a.example.com", 5), NOW_MS).await;
+    publish(&board, rollout("a", "a.example.com", 5), NOW_MS);
     let before = shown(&board).unwrap().etag.clone();
-    publish(&board, rollout("a", "b.example.com", 6), NOW_MS).await;
+    publish(&board, rollout("a", "b.example.com", 6), NOW_MS);
     assert_ne!(shown(&board).unwrap().etag, before);
 }
 
-#[tokio::test]
-async fn a_release_that_does_not_compile_is_left_out_and_blocks_nobody() {
+#[test]
+fn a_release_that_does_not_compile_is_left_out_and_blocks_nobody() {
     let board = Board::new(["default/a".to_owned(), "default/b".to_owned()]);
-    publish(&board, rollout("a", "same.example.com", 5), NOW_MS).await;
-    publish(&board, rollout("b", "same.example.com", 6), NOW_MS).await;
+    publish(&board, rollout("a", "same.example.com", 5), NOW_MS);
+    publish(&board, rollout("b", "same.example.com", 6), NOW_MS);
     let document = shown(&board).unwrap();
     let parsed = serin_document::parse(document.json.as_bytes()).unwrap();
     let names: Vec<_> = parsed.document.rollouts.iter().map(|r| r.name.to_string()).collect();
     assert_eq!(names, ["default/a"]);
     assert!(board.left_out("default/a").is_empty());
     assert!(!board.left_out("default/b").is_empty());
-    publish(&board, rollout("b", "other.example.com", 7), NOW_MS).await;
+    publish(&board, rollout("b", "other.example.com", 7), NOW_MS);
     assert!(board.left_out("default/b").is_empty());
 }

@@ -17,7 +17,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::engine::{Clock, Engine, Handle, Reload, Stop};
 use crate::observe::Observer;
 use crate::publish::Board;
-use crate::server::{Access, App, Limits, serve};
+use crate::server::{Access, App, Limits, Releases, serve};
 use crate::store::{Folder, Record, StateFile};
 use crate::telemetry::Telemetry;
 use files::Loaded;
@@ -97,6 +97,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         places.push(place);
         releases.push(handle);
     }
+    let releases = Releases::from_iter(releases);
     let app = App { releases, board, telemetry, access, limits, stop: stop.clone() };
     let mut serving = tokio::spawn(serve(listener, app));
     let ended = loop {
@@ -169,6 +170,7 @@ fn start(
         release: Arc::clone(&loaded.release),
         observer,
         keep: file,
+        route: None,
         board: Arc::clone(board),
         telemetry: Arc::clone(telemetry),
         clock: Clock::system(),

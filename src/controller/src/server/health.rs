@@ -29,7 +29,8 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, A
     if app.board.watch().borrow().is_some() {
         return Ok("ok\n");
     }
-    let statuses = app.releases.iter().map(|release| release.status.borrow());
+    let releases = app.releases.all();
+    let statuses = releases.iter().map(|release| release.status.borrow());
     let unknown: Vec<String> =
         statuses.filter(|status| status.phase.is_none()).map(|status| status.key()).collect();
     Err(ApiError::unavailable(format!("state not known yet: {}", unknown.join(", "))))

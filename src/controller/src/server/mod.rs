@@ -9,6 +9,7 @@ mod error;
 mod health;
 mod intervals;
 mod releases;
+mod running;
 
 use std::sync::Arc;
 
@@ -20,8 +21,9 @@ use tokio::net::TcpListener;
 
 pub use access::{Access, InvalidToken, Token};
 pub use connections::Limits;
+pub use running::Releases;
 
-use crate::engine::{Handle, Stop};
+use crate::engine::Stop;
 use crate::publish::Board;
 use crate::telemetry::Telemetry;
 use error::ApiError;
@@ -33,7 +35,7 @@ const LONGEST_BODY: usize = 4 << 10;
 #[derive(Debug)]
 pub struct App {
     /// The releases that this process runs.
-    pub releases: Vec<Handle>,
+    pub releases: Releases,
     /// Where the document is.
     pub board: Arc<Board>,
     /// Where the figures are.

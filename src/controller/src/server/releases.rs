@@ -17,7 +17,9 @@ use crate::status::Status;
 
 /// `GET /v1/releases`, without what the decisions follow from: that is a hundred times the rest.
 pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Vec<Status>> {
-    Json(app.releases.iter().map(|release| release.status.borrow().without_inputs()).collect())
+    Json(
+        app.releases.all().iter().map(|release| release.status.borrow().without_inputs()).collect(),
+    )
 }
 
 /// `GET /v1/releases/{namespace}/{name}`
@@ -66,9 +68,8 @@ fn parse(command: &str) -> Option<Command> {
     }
 }
 
-pub(super) fn find<'a>(app: &'a App, namespace: &str, name: &str) -> Result<&'a Handle, ApiError> {
-    let wanted = |release: &&Handle| release.namespace == namespace && release.name == name;
-    app.releases.iter().find(wanted).ok_or_else(|| {
+pub(super) fn find(app: &App, namespace: &str, name: &str) -> Result<Handle, ApiError> {
+    app.releases.get(namespace, name).ok_or_else(|| {
         ApiError::not_found(format!("no release {namespace}/{name} is run by this controller"))
     })
 }

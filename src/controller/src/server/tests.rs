@@ -38,7 +38,7 @@ async fn serve_within(limits: Limits, known: bool) -> Served {
     std::fs::write(&token_file, "0123456789abcdef").unwrap();
     let (give, stop) = Stop::new();
     let app = App {
-        releases: vec![bench.handle.clone()],
+        releases: Releases::from_iter([bench.handle.clone()]),
         board: Arc::clone(&bench.board),
         telemetry: Arc::new(Telemetry::default()),
         access: Access::new(Some(token_file)).unwrap(),

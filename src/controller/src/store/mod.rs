@@ -48,26 +48,37 @@ impl Folder {
         &self.0
     }
 
+    /// The intervals of a release whose record is kept elsewhere.
+    ///
+    /// # Errors
+    /// [`StoreError::Name`] where the names make no file name.
+    pub fn journal(&self, namespace: &str, name: &str) -> Result<Journal, StoreError> {
+        let stem = stem(namespace, name)?;
+        Ok(Journal::new(self.0.join(format!("{stem}.intervals.jsonl"))))
+    }
+
     /// Takes the release's file for this process.
     ///
     /// # Errors
     /// [`StoreError::Held`] where another process has it, [`StoreError::Name`] where the names
     /// make no file name, [`StoreError::Lock`] where the lock cannot be made.
     pub fn open(&self, namespace: &str, name: &str) -> Result<StateFile, StoreError> {
-        // The first dot ends the namespace, so that no two releases share a file.
-        let usable = |part: &str| !part.is_empty() && !part.contains(['/', '\0']);
-        if !usable(namespace) || !usable(name) || namespace.contains('.') {
-            return Err(StoreError::Name {
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-            });
-        }
-        let path = self.0.join(format!("{namespace}.{name}.json"));
-        let lock = Lock::take(&self.0.join(format!("{namespace}.{name}.lock")), &path)?;
-        let intervals = self.0.join(format!("{namespace}.{name}.intervals.jsonl"));
-        let journal = Arc::new(Journal::new(intervals));
+        let stem = stem(namespace, name)?;
+        let path = self.0.join(format!("{stem}.json"));
+        let lock = Lock::take(&self.0.join(format!("{stem}.lock")), &path)?;
+        let journal = Arc::new(self.journal(namespace, name)?);
         Ok(StateFile { path, journal, newest: Mutex::new(0), writing: Arc::default(), _lock: lock })
     }
+}
+
+/// What the names of a release's files begin with. The first dot ends the namespace, so that no two
+/// releases share a file.
+fn stem(namespace: &str, name: &str) -> Result<String, StoreError> {
+    let usable = |part: &str| !part.is_empty() && !part.contains(['/', '\0']);
+    if usable(namespace) && usable(name) && !namespace.contains('.') {
+        return Ok(format!("{namespace}.{name}"));
+    }
+    Err(StoreError::Name { namespace: namespace.to_owned(), name: name.to_owned() })
 }
 
 /// One release's file, held by this process until it is dropped.
@@ -209,6 +220,14 @@ pub enum StoreError {
     Slow {
         /// How long was waited.
         after: core::time::Duration,
+    },
+    /// The API server does not take it.
+    #[error("the status of CanaryRelease {object} cannot be written: {why}")]
+    Object {
+        /// The release.
+        object: String,
+        /// Why.
+        why: String,
     },
     /// The file cannot be written.
     #[error("cannot write the state file {}: {source}", path.display())]

@@ -116,6 +116,14 @@ impl Record {
         }
     }
 
+    /// Reads a record that is kept as text.
+    ///
+    /// # Errors
+    /// Which part of it is not understood; a rewrite would lose that.
+    pub fn parse(json: &str) -> Result<Self, String> {
+        read(json.as_bytes())
+    }
+
     /// Remembers a decision where it differs in kind, step or weight from the one before it (the
     /// numbers of a hold change in every pass) and says whether it does.
     pub fn log(

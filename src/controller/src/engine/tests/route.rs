@@ -1,0 +1,147 @@
+//! A router beside the document: it goes first on the way up, and nobody waits for it on the way down.
+
+use std::sync::Mutex;
+
+use futures_util::future::BoxFuture;
+use serin_assignment::Weight;
+use serin_rollout::Traffic;
+use tokio::sync::OnceCell;
+use tokio::sync::watch;
+
+use super::super::scripted::release;
+use super::super::{Carry, Change};
+use super::*;
+use crate::publish::Published;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Api {
+    Good,
+    Refuses,
+    Hangs,
+}
+
+/// A router, and what the document held when each write came.
+#[derive(Debug)]
+struct Router {
+    api: Mutex<Api>,
+    weight: Mutex<Weight>,
+    writes: Mutex<Vec<(Weight, Option<Weight>)>>,
+    document: OnceCell<watch::Receiver<Option<Arc<Published>>>>,
+}
+
+impl Router {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            api: Mutex::new(Api::Good),
+            weight: Mutex::new(Weight::ZERO),
+            writes: Mutex::default(),
+            document: OnceCell::new(),
+        })
+    }
+
+    fn set(&self, api: Api) {
+        *self.api.lock().unwrap() = api;
+    }
+
+    fn weight(&self) -> Weight {
+        *self.weight.lock().unwrap()
+    }
+
+    fn shown(&self) -> Option<Weight> {
+        let shown = self.document.get()?.borrow().clone()?;
+        Some(super::super::scripted::entry(&shown.json).weight)
+    }
+}
+
+impl Carry for Router {
+    fn carry(&self, traffic: Traffic, _: Change) -> BoxFuture<'_, Result<(), String>> {
+        let api = *self.api.lock().unwrap();
+        Box::pin(async move {
+            match api {
+                Api::Good => {}
+                Api::Refuses => return Err("500".to_owned()),
+                Api::Hangs => core::future::pending().await,
+            }
+            if self.weight() != traffic.weight {
+                self.writes.lock().unwrap().push((traffic.weight, self.shown()));
+                *self.weight.lock().unwrap() = traffic.weight;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn start(folder: &crate::store::Folder, router: &Arc<Router>) -> Bench {
+    let route: Arc<dyn Carry> = Arc::clone(router) as _;
+    let release = release("v2", "shop.example.com");
+    let bench = Bench::start_on(release, folder, &clock(), HEALTHY, Some(route));
+    router.document.set(bench.document()).unwrap();
+    bench
+}
+
+fn weight(text: &str) -> Weight {
+    text.parse().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn up_goes_the_router_first_then_the_document() {
+    let (_scratch, folder) = scratch();
+    let router = Router::new();
+    let mut bench = start(&folder, &router);
+    bench.until_phase(Phase::Succeeded).await;
+    let writes = router.writes.lock().unwrap().clone();
+    assert_eq!(writes, [(weight("5%"), Some(weight("0%"))), (weight("100%"), Some(weight("5%")))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rise_that_the_router_does_not_take_is_in_no_document_until_it_does() {
+    for api in [Api::Refuses, Api::Hangs] {
+        let (_scratch, folder) = scratch();
+        let router = Router::new();
+        let mut bench = start(&folder, &router);
+        bench.until_weight("5%").await;
+        router.set(api);
+        sleep(WHOLE_ROLLOUT).await;
+        assert_eq!(bench.entry().unwrap().weight, weight("5%"), "{api:?}");
+        let status = Arc::clone(&bench.handle.status.borrow());
+        let kinds: Vec<_> = status.conditions.iter().map(|condition| condition.kind).collect();
+        assert!(kinds.contains(&ConditionKind::RouteNotWritten), "{api:?}: {kinds:?}");
+        router.set(Api::Good);
+        bench.until_phase(Phase::Succeeded).await;
+        assert_eq!(router.weight(), weight("100%"), "{api:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_is_in_the_document_at_once_and_in_the_router_as_soon_as_it_can_be() {
+    for api in [Api::Refuses, Api::Hangs] {
+        let (_scratch, folder) = scratch();
+        let router = Router::new();
+        let mut bench = start(&folder, &router);
+        bench.until_weight("5%").await;
+        router.set(api);
+        bench.set(|metrics| metrics.verdict = Verdict::Fail);
+        bench.until_phase(Phase::RollingBack).await;
+        assert!(bench.entry().unwrap().weight.is_zero(), "{api:?}");
+        assert_eq!(router.weight(), weight("5%"), "{api:?}");
+        router.set(Api::Good);
+        sleep(Duration::from_secs(5)).await;
+        assert!(router.weight().is_zero(), "{api:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_starts_while_the_router_hangs_says_all_the_same_what_is_in_force() {
+    let (_scratch, folder) = scratch();
+    let router = Router::new();
+    let mut bench = start(&folder, &router);
+    bench.until_weight("5%").await;
+    bench.task.abort();
+    drop((&mut bench.task).await);
+    drop(bench);
+    let router = Router::new();
+    router.set(Api::Hangs);
+    let mut bench = start(&folder, &router);
+    bench.until_weight("5%").await;
+    assert_eq!(bench.entry().unwrap().weight, weight("5%"));
+}
