@@ -122,7 +122,7 @@ fn blocker(pass: Pass<'_>, state: &State, step: &Step) -> Option<(Reason, String
     None
 }
 
-fn paused(state: &State) -> Option<(Reason, String)> {
+pub(crate) fn paused(state: &State) -> Option<(Reason, String)> {
     let why = match state.paused? {
         Pause::Person => "paused by a person until `serin resume`",
         Pause::StateLost => {

@@ -4,7 +4,8 @@ use serin_assignment::Weight;
 
 use crate::decide::Pass;
 use crate::{
-    Decision, Endpoints, Observation, Phase, Reason, StableRuns, State, Version, message, rollback,
+    Decision, Endpoints, Observation, Phase, Reason, StableRuns, State, Version, message, progress,
+    rollback,
 };
 
 /// Waits until stable runs the new version, hands the traffic over, and waits until the canary is
@@ -16,11 +17,14 @@ pub(crate) fn promote(pass: Pass<'_>, state: &mut State) -> Decision {
     if state.restoring {
         return go_back(pass, state);
     }
+    let (next, weight) = (next(pass.seen, &state.version), state.traffic.weight);
+    if let Some((reason, why)) = progress::paused(state) {
+        return reason.because(format!("canary serves {weight}: {why}; {next}"));
+    }
     let new = pass.seen.stable_runs == StableRuns::New;
     if new && pass.seen.stable != Endpoints::NotReady {
         return hand_over(pass, state, "stable runs the new version");
     }
-    let (next, weight) = (next(pass.seen, &state.version), state.traffic.weight);
     Reason::Promoting.because(format!("canary serves {weight}: {next}"))
 }
 

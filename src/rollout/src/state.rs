@@ -200,14 +200,19 @@ impl State {
 }
 
 impl State {
-    /// What the stable side is to run. While frozen it is left as it is.
+    /// What the stable side is to run. While frozen or paused it is left as it is.
     #[must_use]
     pub const fn stable_wanted(&self) -> StableWanted {
         match self.phase {
             Phase::Promoting if self.restoring => StableWanted::Earlier,
-            Phase::Promoting if self.traffic.canary_serves && !self.frozen => StableWanted::New,
+            Phase::Promoting if self.traffic.canary_serves && !self.waits() => StableWanted::New,
             _ => StableWanted::AsItIs,
         }
+    }
+
+    /// Whether a person is to decide before anything goes on.
+    const fn waits(&self) -> bool {
+        self.frozen || self.paused.is_some()
     }
 
     /// The same traffic under a revision above one that proxies have.

@@ -32,6 +32,9 @@ impl<O: Observe, K: Keep> Running<O, K> {
             }
         }
         let mut observation = seen.observation(self.engine.release.version.clone(), command);
+        if self.engine.route.is_some() {
+            seen.surround(&mut observation, self.not_carried.as_deref());
+        }
         observation.preparing =
             bounds::missing(&self.engine.release, &self.record.bounds, seen.bounds());
         let judged = judged::pass(self.terms(), &standing, observation, seen.counts(), now);

@@ -8,7 +8,9 @@ use serin_assignment::Weight;
 use serin_document::Buckets;
 use serin_judge::Interval;
 use serin_judge::panel::Counted;
-use serin_rollout::{CanaryTraffic, Endpoints, GateReading, Phase, Proof, State, Verdict};
+use serin_rollout::{
+    CanaryTraffic, Capacity, Endpoints, GateReading, Phase, Proof, RouteSeen, State, Verdict,
+};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{Sender, UnboundedSender};
 use tokio::sync::watch;
@@ -102,7 +104,7 @@ impl Observe for World {
 }
 
 impl World {
-    fn rest(&self, state: &State, canary: Endpoints) -> [Part; 5] {
+    fn rest(&self, state: &State, canary: Endpoints) -> [Part; 7] {
         let shown = self.document.borrow().clone();
         let shown = shown.map(|shown| entry(&shown.json)).unwrap_or_default();
         let proof = if shown.revision >= state.traffic.revision {
@@ -121,6 +123,9 @@ impl World {
             Part::Canary(canary),
             Part::Stable(Endpoints::Ready),
             Part::CanaryTraffic(traffic),
+            // Heeded where there is a router.
+            Part::Route(RouteSeen::AsSet),
+            Part::Capacity(Capacity::NotApplicable),
         ]
     }
 }

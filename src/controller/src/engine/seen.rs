@@ -227,10 +227,28 @@ impl Seen {
             served: self.served.clone().unwrap_or_default(),
             trips: self.trips(),
             // With files there are none of these; `serin approve` says what stable runs.
-            route: self.route.clone().unwrap_or_default(),
-            capacity: self.capacity.clone().unwrap_or_default(),
-            stable_runs: self.stable_runs.unwrap_or_default(),
-            serving_changed: self.serving_changed.unwrap_or_default(),
+            route: RouteSeen::NotApplicable,
+            capacity: Capacity::NotApplicable,
+            stable_runs: StableRuns::NotApplicable,
+            serving_changed: false,
         }
+    }
+
+    /// Adds what is seen of the cluster, where a release runs on one: what is not known is unknown
+    /// there. `not_written`: why the route lacks the weights, where it does, so that what was read of
+    /// it before is no longer so.
+    pub(super) fn surround(&self, observation: &mut Observation, not_written: Option<&str>) {
+        let why = || "the API server has not answered yet".to_owned();
+        observation.route = match (self.route.clone(), not_written) {
+            (None | Some(RouteSeen::AsSet), Some(why)) => {
+                RouteSeen::Unknown { why: why.to_owned() }
+            }
+            (Some(route), _) => route,
+            (None, None) => RouteSeen::Unknown { why: why() },
+        };
+        let capacity = self.capacity.clone();
+        observation.capacity = capacity.unwrap_or_else(|| Capacity::Unknown { why: why() });
+        observation.stable_runs = self.stable_runs.unwrap_or(StableRuns::Unknown);
+        observation.serving_changed = self.serving_changed.unwrap_or_default();
     }
 }

@@ -5,8 +5,10 @@
 
 mod abort;
 mod alerts;
+mod capacity;
 mod commands;
 mod evidence;
+mod faults;
 mod harm;
 mod history;
 mod lost;
@@ -15,6 +17,7 @@ mod plans;
 mod promote;
 mod properties;
 mod rise;
+mod route;
 mod tripwire;
 mod versions;
 mod world;

@@ -1,6 +1,8 @@
 //! Proxies show a later revision than the stored state: it was restored from an older copy.
 
-use serin_rollout::{Action, Alert, Command, Pause, Phase, Proof, Reason, Verdict};
+use serin_rollout::{
+    Action, Alert, Command, Pause, Phase, Proof, Reason, StableRuns, StableWanted, Verdict,
+};
 
 use crate::world::{START_MS, World, three_steps};
 
@@ -67,4 +69,21 @@ fn a_pause_by_a_person_stays_one_and_ends_alike() {
     assert_eq!(world.state.paused, Some(Pause::Person));
     world.command(Command::Resume);
     assert_eq!(world.state.traffic.revision, LATER + 1);
+}
+
+#[test]
+fn a_promotion_goes_on_by_a_person_only() {
+    let mut world = World::promoting_by_itself(StableRuns::Between);
+    world.seen.proof = Proof::Ahead { proxies: 3, largest: LATER };
+    assert_eq!(world.pass().reason, Reason::StateOutdated);
+    assert_eq!(world.state.stable_wanted(), StableWanted::AsItIs);
+    world.seen.stable_runs = StableRuns::New;
+    let decision = world.seconds(60);
+    assert_eq!(decision.reason, Reason::Paused);
+    assert!(decision.message.starts_with("canary serves 100%: paused until"), "{decision:?}");
+    world.is(Phase::Promoting, "100%");
+    world.command(Command::Resume);
+    world.seen.proof = Proof::Live { proxies: 3 };
+    world.pass();
+    world.is(Phase::Promoting, "0%");
 }

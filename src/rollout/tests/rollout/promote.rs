@@ -1,7 +1,8 @@
 //! `onSuccess: promote`: stable is brought to the new version and takes the traffic back.
 
 use serin_rollout::{
-    Action, Alert, CanaryTraffic, Command, Endpoints, Phase, Reason, StableRuns, Verdict,
+    Action, Alert, CanaryTraffic, Command, Endpoints, Phase, Reason, StableRuns, StableWanted,
+    Verdict,
 };
 
 use crate::world::{World, three_steps_and_promotion, version};
@@ -101,4 +102,75 @@ fn a_new_version_while_handing_over_waits_for_its_end() {
     assert_eq!(world.pass().reason, Reason::Succeeded);
     assert_eq!(world.pass().reason, Reason::NewVersion);
     world.is(Phase::Pending, "0%");
+}
+
+#[test]
+fn stable_is_brought_to_the_new_version_before_it_takes_the_traffic() {
+    let mut world = World::new(three_steps_and_promotion());
+    world.seen.stable_runs = StableRuns::Earlier;
+    assert_eq!(world.state.stable_wanted(), StableWanted::AsItIs);
+    world.until(|world| world.phase() == Phase::Promoting);
+    let decision = world.last.as_ref().unwrap().decision.message.clone();
+    assert!(decision.starts_with("all steps held, at 100%: stable is to run v1; 1000 of"));
+    assert_eq!(world.state.stable_wanted(), StableWanted::New);
+    for (runs, waits) in [
+        (StableRuns::Earlier, "stable is to run v1"),
+        (StableRuns::Between, "stable is being brought to v1"),
+        (StableRuns::Unknown, "nobody can tell what stable runs"),
+    ] {
+        world.seen.stable_runs = runs;
+        let decision = world.seconds(60);
+        assert_eq!(decision.message, format!("canary serves 100%: {waits}"));
+        world.is(Phase::Promoting, "100%");
+        // Nobody's word takes users back to the earlier version.
+        world.refused(Command::Approve, waits);
+    }
+    world.seen.stable_runs = StableRuns::New;
+    assert_eq!(world.pass().reason, Reason::Promoting);
+    world.is(Phase::Promoting, "0%");
+    assert_eq!(world.state.stable_wanted(), StableWanted::AsItIs);
+}
+
+#[test]
+fn a_frozen_promotion_leaves_stable_as_it_is() {
+    let mut world = World::promoting_by_itself(StableRuns::Between);
+    world.gate("errors", Verdict::Fail);
+    let decision = world.pass();
+    assert_eq!(decision.reason, Reason::Frozen);
+    assert!(
+        decision.message.contains("`serin abort` puts that back and moves everyone there"),
+        "{}",
+        decision.message
+    );
+    assert_eq!(world.state.stable_wanted(), StableWanted::AsItIs);
+    world.gate("errors", Verdict::Pass);
+    let message = world.pass().message;
+    assert!(message.contains("`serin abort` puts the earlier one back first"), "{message}");
+    world.command(Command::Resume);
+    assert_eq!(world.state.stable_wanted(), StableWanted::New);
+}
+
+#[test]
+fn a_new_version_goes_to_what_stable_runs_wholly() {
+    // It has not begun, so that it is taken back.
+    let mut world = World::promoting_by_itself(StableRuns::Earlier);
+    world.seen.version = version("v2");
+    let decision = world.pass();
+    assert_eq!(decision.reason, Reason::Restoring);
+    assert!(decision.message.ends_with("the release names v2 instead of v1"), "{decision:?}");
+    world.pass();
+    world.went_back();
+
+    // It has begun: the version that held goes on, and the new one starts after it.
+    for runs in [StableRuns::Between, StableRuns::New, StableRuns::Unknown] {
+        let mut world = World::promoting_by_itself(runs);
+        world.seen.version = version("v2");
+        assert_eq!(world.pass().reason, Reason::Promoting, "{runs:?}");
+        world.seen.stable_runs = StableRuns::New;
+        world.pass();
+        world.is(Phase::Promoting, "0%");
+        world.empty_canary();
+        assert_eq!(world.seconds(2).reason, Reason::NewVersion);
+        world.is(Phase::Pending, "0%");
+    }
 }

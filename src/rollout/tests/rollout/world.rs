@@ -57,6 +57,9 @@ pub(crate) fn three_steps_and_promotion() -> Plan {
 /// Takes a rollout to a point of its way.
 pub(crate) type Reach = fn() -> World;
 
+/// What happens to a rollout.
+pub(crate) type Happens = fn(&mut World);
+
 /// A rollout with what is seen of it.
 pub(crate) struct World {
     pub(crate) plan: Plan,
@@ -109,6 +112,16 @@ impl World {
     pub(crate) fn after_the_last_step(plan: Plan) -> Self {
         let mut world = Self::new(plan);
         world.until(|world| matches!(world.phase(), Phase::Promoting | Phase::Succeeded));
+        world
+    }
+
+    /// After the last step of a rollout that brings stable to the new version by itself; that runs
+    /// this by now.
+    pub(crate) fn promoting_by_itself(stable_runs: StableRuns) -> Self {
+        let mut world = Self::new(three_steps_and_promotion());
+        world.seen.stable_runs = StableRuns::Earlier;
+        world.until(|world| world.phase() == Phase::Promoting);
+        world.seen.stable_runs = stable_runs;
         world
     }
 

@@ -4,11 +4,12 @@ use std::sync::Mutex;
 
 use futures_util::future::BoxFuture;
 use serin_assignment::Weight;
-use serin_rollout::Traffic;
+use serin_rollout::{Capacity, RouteSeen, StableRuns, Traffic, Version};
 use tokio::sync::OnceCell;
 use tokio::sync::watch;
 
 use super::super::scripted::release;
+use super::super::seen::{Part, Seen};
 use super::super::{Carry, Change};
 use super::*;
 use crate::publish::Published;
@@ -124,8 +125,11 @@ async fn a_rollback_is_in_the_document_at_once_and_in_the_router_as_soon_as_it_c
         bench.until_phase(Phase::RollingBack).await;
         assert!(bench.entry().unwrap().weight.is_zero(), "{api:?}");
         assert_eq!(router.weight(), weight("5%"), "{api:?}");
+        // However quiet the canary is: the router may still send somebody there.
+        sleep(WHOLE_ROLLOUT).await;
+        assert_eq!(bench.handle.status.borrow().phase, Some(Phase::RollingBack), "{api:?}");
         router.set(Api::Good);
-        sleep(Duration::from_secs(5)).await;
+        bench.until_phase(Phase::RolledBack).await;
         assert!(router.weight().is_zero(), "{api:?}");
     }
 }
@@ -144,4 +148,43 @@ async fn a_controller_that_starts_while_the_router_hangs_says_all_the_same_what_
     let mut bench = start(&folder, &router);
     bench.until_weight("5%").await;
     assert_eq!(bench.entry().unwrap().weight, weight("5%"));
+}
+
+/// What a pass goes by where the release runs on a cluster.
+fn surrounded(parts: Vec<Part>, not_written: Option<&str>) -> (RouteSeen, Capacity, StableRuns) {
+    let mut seen = Seen::default();
+    for part in parts {
+        seen.take(part);
+    }
+    let mut observation = seen.observation(Version("v2".to_owned()), None);
+    assert_eq!(observation.route, RouteSeen::NotApplicable, "of files");
+    seen.surround(&mut observation, not_written);
+    (observation.route, observation.capacity, observation.stable_runs)
+}
+
+#[test]
+fn what_was_not_told_of_a_cluster_is_unknown() {
+    let (route, capacity, stable_runs) = surrounded(Vec::new(), None);
+    assert!(matches!(route, RouteSeen::Unknown { .. }), "{route:?}");
+    assert!(matches!(capacity, Capacity::Unknown { .. }), "{capacity:?}");
+    assert_eq!(stable_runs, StableRuns::Unknown);
+    let told = vec![
+        Part::Route(RouteSeen::AsSet),
+        Part::Capacity(Capacity::Enough),
+        Part::StableRuns(StableRuns::New),
+    ];
+    assert_eq!(surrounded(told, None), (RouteSeen::AsSet, Capacity::Enough, StableRuns::New));
+}
+
+#[test]
+fn a_route_that_was_read_before_its_write_failed_is_not_as_set() {
+    let unknown = RouteSeen::Unknown { why: "500".to_owned() };
+    assert_eq!(surrounded(vec![Part::Route(RouteSeen::AsSet)], Some("500")).0, unknown);
+    // What a person did to it, or what is missing in it, is what the write failed for.
+    for route in [
+        RouteSeen::Lowered { weight: Weight::ZERO },
+        RouteSeen::Unusable { why: "it is gone".to_owned() },
+    ] {
+        assert_eq!(surrounded(vec![Part::Route(route.clone())], Some("500")).0, route);
+    }
 }

@@ -4,6 +4,7 @@ mod bookkeeping;
 mod clocks;
 mod reactions;
 mod rises;
+mod surroundings;
 
 use std::collections::BTreeSet;
 
@@ -51,6 +52,15 @@ in_every_history! {
     a_freeze_stands_with_its_alert_and_moves_nothing_up: reactions::freeze_is_told;
     a_refused_command_changes_no_traffic: bookkeeping::refusal_moves_nothing;
     the_canary_serves_exactly_where_it_has_weight: bookkeeping::weight_and_serving_agree;
+    no_rise_while_the_route_is_unusable_or_unknown_or_replicas_are_short: surroundings::rises_need_route_and_replicas;
+    harm_wins_over_all_that_a_cluster_shows: surroundings::harm_wins;
+    replicas_are_given_up_only_after_the_proof: surroundings::replicas_go_after_the_proof;
+    replicas_are_asked_for_when_all_else_allows_the_rise: surroundings::replicas_are_the_last_question;
+    a_weight_lowered_by_hand_is_followed_in_the_same_pass: surroundings::lowered_is_followed;
+    a_weight_lowered_by_hand_rises_only_after_resume: surroundings::lowered_stays_lowered;
+    an_abort_of_a_promotion_moves_nobody_to_a_stable_that_runs_not_the_earlier_version: surroundings::promotion_moves_to_whole_versions;
+    stable_is_changed_while_promoting_only: surroundings::stable_is_changed_while_promoting_only;
+    a_release_of_files_knows_nothing_of_a_cluster: surroundings::files_know_no_cluster;
 }
 
 /// The properties say nothing unless histories get somewhere.

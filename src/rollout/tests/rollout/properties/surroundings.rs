@@ -1,0 +1,210 @@
+//! What the route, replicas and stable's version on a cluster may do to a rollout, and what not.
+
+use proptest::prelude::*;
+use serin_assignment::Weight;
+use serin_rollout::{
+    CanaryTraffic, Capacity, Command, Endpoints, Observation, Pause, Phase, Proof, Reason,
+    RouteSeen, StableRuns, StableWanted, decide,
+};
+
+use crate::history::Pass;
+
+pub(crate) fn rises_need_route_and_replicas(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let ends = pass.before.phase == Phase::Progressing
+            && matches!(pass.after.phase, Phase::Promoting | Phase::Succeeded);
+        if pass.rises() || ends {
+            let seen = &pass.seen;
+            prop_assert!(!broken(&seen.route), "{:?}", pass.outcome);
+            prop_assert!(!seen.serving_changed, "{:?}", pass.outcome);
+        }
+        if pass.rises() {
+            let enough = matches!(pass.seen.capacity, Capacity::Enough | Capacity::NotApplicable);
+            prop_assert!(enough, "{:?}", pass.outcome);
+        }
+    }
+    Ok(())
+}
+
+/// Where harm was acted on, nothing that is seen of the cluster would have changed it.
+pub(crate) fn harm_wins(passes: &[Pass]) -> Result<(), TestCaseError> {
+    let hostile: [fn(&mut Observation); 5] = [
+        |seen| seen.route = RouteSeen::Unusable { why: "gone".to_owned() },
+        |seen| seen.route = RouteSeen::Unknown { why: "503".to_owned() },
+        |seen| seen.route = RouteSeen::Lowered { weight: Weight::ZERO },
+        |seen| seen.capacity = Capacity::Short { why: "none".to_owned() },
+        |seen| seen.serving_changed = true,
+    ];
+    for pass in passes {
+        let was_harm = matches!(
+            pass.outcome.decision.reason,
+            Reason::Harm | Reason::CanaryNotReady | Reason::Aborted
+        );
+        let froze = pass.after.frozen && !pass.before.frozen;
+        if !(was_harm || froze) {
+            continue;
+        }
+        for change in hostile {
+            let mut seen = pass.seen.clone();
+            change(&mut seen);
+            let other = decide(&pass.plan, &pass.before, &seen, pass.now);
+            prop_assert_eq!(other.state.traffic, pass.after.traffic);
+            prop_assert_eq!(other.state.phase, pass.after.phase);
+            prop_assert_eq!(other.state.frozen, pass.after.frozen);
+            prop_assert_eq!(other.state.restoring, pass.after.restoring);
+            prop_assert_eq!(&other.decision, &pass.outcome.decision);
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn replicas_go_after_the_proof(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let (before, after) = (pass.before.capacity_for, pass.after.capacity_for);
+        let none = Some(Weight::ZERO);
+        if after == none {
+            prop_assert!(!pass.after.traffic.canary_serves, "{:?}", pass.outcome);
+            prop_assert!(matches!(pass.after.phase, Phase::RolledBack | Phase::Succeeded));
+        }
+        if after == before {
+            continue;
+        }
+        prop_assert!(pass.seen.capacity != Capacity::NotApplicable || after.is_none());
+        if after == none {
+            let still = matches!(pass.seen.canary_traffic, CanaryTraffic::Still { scrapes: 3.. });
+            let followed = matches!(pass.seen.proof, Proof::Live { .. } | Proof::Unknown { .. });
+            let written = matches!(pass.seen.route, RouteSeen::AsSet | RouteSeen::NotApplicable);
+            prop_assert!(still && followed && written, "{:?}", pass.outcome);
+        } else if after.is_none() {
+            prop_assert_eq!(pass.after.phase, Phase::Pending, "only another rollout forgets");
+        } else {
+            prop_assert!(after > before, "{:?}", pass.outcome);
+            let (_, next) = pass.plan.steps.above(pass.before.traffic.weight).unwrap();
+            prop_assert_eq!(after, Some(next.weight));
+        }
+    }
+    Ok(())
+}
+
+/// Replicas are asked for only where nothing else speaks against the rise; and a rise has them.
+pub(crate) fn replicas_are_the_last_question(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        if pass.outcome.decision.reason == Reason::Capacity {
+            let mut seen = pass.seen.clone();
+            seen.capacity = Capacity::Enough;
+            let other = decide(&pass.plan, &pass.before, &seen, pass.now);
+            let rises = other.state.traffic.weight > pass.before.traffic.weight;
+            // From zero there are no endpoints before there are replicas.
+            let from_zero = other.decision.reason == Reason::WaitingForCanary
+                && pass.before.phase == Phase::Pending;
+            prop_assert!(rises || from_zero, "{other:?}");
+        }
+        if pass.rises() && pass.seen.capacity == Capacity::Enough {
+            prop_assert!(pass.after.capacity_for >= Some(pass.after.traffic.weight));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn lowered_is_followed(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let RouteSeen::Lowered { weight } = pass.seen.route else { continue };
+        if pass.before.phase != Phase::Progressing || weight >= pass.before.traffic.weight {
+            prop_assert!(pass.outcome.decision.reason != Reason::LoweredByHand);
+            continue;
+        }
+        // What is frozen is on its way to nothing; who restored an old state is asked first.
+        let later = pass.outcome.decision.reason == Reason::StateOutdated
+            || (pass.after.frozen && pass.outcome.decision.reason == Reason::Frozen);
+        prop_assert!(pass.after.traffic.weight <= weight || later, "{:?}", pass.outcome);
+    }
+    Ok(())
+}
+
+pub(crate) fn lowered_stays_lowered(passes: &[Pass]) -> Result<(), TestCaseError> {
+    let mut lowered = false;
+    for pass in passes {
+        prop_assert!(!(lowered && pass.rises()), "{:?}", pass.outcome);
+        let reason = pass.outcome.decision.reason;
+        lowered |= reason == Reason::LoweredByHand && pass.after.traffic.canary_serves;
+        // A state that was lost is known again once everyone is on stable.
+        let known_again = pass.before.paused == Some(Pause::StateLost)
+            && pass.after.phase != Phase::Progressing
+            && pass.after.paused.is_none();
+        if reason == Reason::Resumed || known_again {
+            lowered = false;
+        }
+        prop_assert!(!lowered || pass.after.paused.is_some());
+    }
+    Ok(())
+}
+
+/// While a rollout brings stable to the new version by itself, users go to stable only where that
+/// wholly runs one of the two versions, and after an abort only where it runs the earlier one.
+pub(crate) fn promotion_moves_to_whole_versions(passes: &[Pass]) -> Result<(), TestCaseError> {
+    let mut aborted = false;
+    for pass in passes {
+        let (before, after) = (&pass.before, &pass.after);
+        let by_itself = pass.seen.stable_runs != StableRuns::NotApplicable;
+        if before.phase != Phase::Promoting || !before.traffic.canary_serves || !by_itself {
+            aborted = false;
+            continue;
+        }
+        aborted |= pass.seen.command == Some(Command::Abort);
+        prop_assert!(!aborted || after.restoring || after.phase == Phase::RollingBack);
+        prop_assert_eq!(
+            before.restoring && after.phase == Phase::Promoting,
+            after.restoring && before.restoring
+        );
+        if after.traffic.weight == before.traffic.weight {
+            prop_assert_eq!(after.phase, Phase::Promoting);
+            continue;
+        }
+        prop_assert!(pass.seen.stable != Endpoints::NotReady, "{:?}", pass.outcome);
+        if after.phase == Phase::RollingBack {
+            prop_assert!(before.restoring, "{:?}", pass.outcome);
+            prop_assert_eq!(pass.seen.stable_runs, StableRuns::Earlier);
+        } else {
+            prop_assert!(!aborted && !before.restoring, "{:?}", pass.outcome);
+            prop_assert_eq!(pass.seen.stable_runs, StableRuns::New);
+        }
+    }
+    Ok(())
+}
+
+/// Stable is changed only while everyone whom the plan lets there is on the canary.
+pub(crate) fn stable_is_changed_while_promoting_only(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let after = &pass.after;
+        let wanted = after.stable_wanted();
+        if wanted != StableWanted::AsItIs {
+            prop_assert_eq!(after.phase, Phase::Promoting);
+            prop_assert!(after.traffic.canary_serves && !after.frozen);
+            prop_assert!(after.paused.is_none() || after.restoring);
+        }
+        prop_assert_eq!(after.restoring, wanted == StableWanted::Earlier);
+    }
+    Ok(())
+}
+
+/// Where nothing of a cluster is seen, nothing of it is decided or stored.
+pub(crate) fn files_know_no_cluster(passes: &[Pass]) -> Result<(), TestCaseError> {
+    let on_files = passes.iter().all(|pass| pass.seen.route == RouteSeen::NotApplicable);
+    for pass in passes.iter().filter(|_| on_files) {
+        prop_assert!(!pass.after.restoring && pass.after.capacity_for.is_none());
+        prop_assert!(!matches!(
+            pass.outcome.decision.reason,
+            Reason::LoweredByHand
+                | Reason::RouteUnusable
+                | Reason::RouteUnknown
+                | Reason::ServingChanged
+                | Reason::Capacity
+                | Reason::Restoring
+        ));
+    }
+    Ok(())
+}
+
+const fn broken(route: &RouteSeen) -> bool {
+    matches!(route, RouteSeen::Unusable { .. } | RouteSeen::Unknown { .. })
+}
