@@ -73,7 +73,7 @@ fn every_default_of_an_option_is_the_one_that_help_names() -> Result<()> {
 }
 
 #[test]
-fn the_release_of_the_example_is_accepted() -> Result<()> {
+fn the_releases_of_the_examples_are_accepted() -> Result<()> {
     let scratch = Scratch::new()?;
     let mut releases = 0;
     for block in blocks(&readme()?, "yaml").filter(|block| block.contains("kind: CanaryRelease")) {
@@ -82,7 +82,7 @@ fn the_release_of_the_example_is_accepted() -> Result<()> {
         ensure!(!said.contains("warning"), "{said}");
         releases += 1;
     }
-    ensure!(releases == 1, "{releases} releases");
+    ensure!(releases == 2, "{releases} releases");
     Ok(())
 }
 
@@ -262,8 +262,10 @@ fn release() -> Value {
         "metadata": {"name": "shop"},
         "spec": {
             "version": "v2",
-            "traffic": {"hosts": ["a.example.com"], "stable": {"cluster": "a"}, "canary": {"cluster": "b"}},
+            "target": {"stable": "a", "canary": "b"},
+            "traffic": {"hosts": ["a.example.com"], "entries": {"rest": "r"}, "stable": {"cluster": "a"}, "canary": {"cluster": "b"}},
             "assignment": {
+                "plugin": {"name": "serin"},
                 "identity": [
                     {"header": "x-user-id"},
                     {"jwt": {"claim": "sub", "metadata": "payload"}},

@@ -2,6 +2,7 @@
 
 mod document;
 mod gates;
+mod kubernetes;
 mod release;
 mod rules;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_saphyr::{Error as YamlError, MessageFormatter as _, UserMessageFormatter};
 
 use super::locate::{Place, Places, place};
-use super::read::read;
+use super::read::{Origin, read};
 use super::{Fault, FieldPath, Release};
 use crate::input;
 
@@ -49,7 +49,7 @@ impl Release {
         let spec = serde_saphyr::from_str(text)
             .map_err(|error| refused(vec![located(&error, places.as_ref())]))?;
         let folder = file.parent().unwrap_or(Path::new(""));
-        read(spec, folder).map_err(|faults| {
+        read(spec, &Origin::File { folder }).map_err(|faults| {
             let locate = |fault: Fault| Located {
                 place: places.as_ref().and_then(|places| places.of_field(&fault.path)),
                 message: fault.to_string(),

@@ -1,12 +1,14 @@
-//! The release file: what the user asked for, checked.
+//! The release: what the user asked for, checked.
 //!
 //! A file is read in three steps. [`spec`] has its shape, which serde fills; [`read`] turns that
-//! into the checked types below and collects every fault; [`locate`] finds the line of each.
-//! Another source of the same shape, such as a Kubernetes object, shares all but the last.
+//! into the checked types below and collects every fault; [`locate`] finds the line of each. An
+//! [`object`] of the same shape in Kubernetes shares all but the last.
 
 mod fault;
+mod kubernetes;
 mod load;
 mod locate;
+mod object;
 mod read;
 mod rules;
 mod spec;
@@ -18,13 +20,15 @@ use std::collections::BTreeMap;
 use serin_assignment::Salt;
 use serin_document::plugin::ClusterName;
 use serin_document::{
-    Anonymous, Buckets, Clusters, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix,
-    Revision, Rollout, RolloutName, Rules, Tester, Tripwire,
+    Anonymous, Buckets, Clusters, Host, HostPattern, IdentitySource, Incoming, MarkName,
+    PathPrefix, Revision, Rollout, RolloutName, Rules, Tester, Tripwire,
 };
 use serin_rollout::{Plan, Traffic, Version};
 
 pub use fault::{Fault, FieldPath};
+pub use kubernetes::{CapacityRule, Kubernetes, PluginRef, Resolved, Target};
 pub use load::{Faulty, LoadError, Located};
+pub use object::{CREDENTIALS, Refused, from_object};
 pub use rules::Evidence;
 pub use warnings::Warning;
 
@@ -45,6 +49,8 @@ pub struct Release {
     pub name: String,
     /// What the canary runs. Another value is a new rollout.
     pub version: Version,
+    /// The Kubernetes objects that it names; none where the filter's document alone moves users.
+    pub kubernetes: Option<Kubernetes>,
     /// Whose requests, and who serves them.
     pub traffic: TrafficScope,
     /// Who of them gets the canary.
@@ -69,8 +75,10 @@ pub struct Release {
 /// Whose requests a release takes, and who serves them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrafficScope {
-    /// The hosts, at least one.
+    /// The hosts; none while those of a `VirtualService` are not known.
     pub hosts: Vec<HostPattern>,
+    /// Per namespace the short names that mean one of the hosts there only.
+    pub bare_hosts: BTreeMap<String, Vec<Host>>,
     /// The paths, at least one.
     pub paths: Vec<PathPrefix>,
     /// Envoy's name of the cluster that runs the version before.
@@ -123,7 +131,7 @@ impl Release {
             name: self.rollout_name.clone(),
             revision: Revision::new(traffic.revision),
             hosts: self.traffic.hosts.clone(),
-            bare_hosts: BTreeMap::new(),
+            bare_hosts: self.traffic.bare_hosts.clone(),
             paths: self.traffic.paths.clone(),
             salt: self.assignment.salt.clone(),
             weight: traffic.weight,

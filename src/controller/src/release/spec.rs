@@ -1,10 +1,14 @@
 //! The shape of a release file. Values are still text here, so that every fault of a file can be
 //! told at once and with its rule.
 
+mod kubernetes;
+mod scalar;
 mod tester;
 
 use std::collections::BTreeMap;
 
+pub(super) use kubernetes::{Entries, Plugin, Side, Target};
+pub(super) use scalar::Scalar;
 pub(super) use tester::{Signed, Tester};
 
 use serde::Deserialize;
@@ -29,13 +33,21 @@ pub(super) struct Metadata {
     pub(super) name: String,
     /// `default` where it is absent.
     pub(super) namespace: Option<String>,
+    /// For whoever keeps the file; nothing here reads them.
+    #[serde(rename = "labels")]
+    pub(super) _labels: Option<BTreeMap<String, String>>,
+    #[serde(rename = "annotations")]
+    pub(super) _annotations: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Spec {
-    /// Names what the canary runs. Another value is a new rollout.
-    pub(super) version: String,
+    /// Names what the canary runs. Another value is a new rollout. With `target` it may be absent:
+    /// the canary's pod template names it.
+    pub(super) version: Option<String>,
+    /// The Deployments of the two sides, in the release's namespace; with `traffic.virtualService`.
+    pub(super) target: Option<Target>,
     pub(super) traffic: Traffic,
     pub(super) assignment: Assignment,
     pub(super) metrics: Metrics,
@@ -49,8 +61,8 @@ pub(super) struct Spec {
     /// What must hold at each step; none is allowed, and warned of.
     #[serde(default)]
     pub(super) gates: Vec<Gate>,
-    /// `keep` (the default): the canary keeps all traffic. `promote`: stable is brought to the new
-    /// version, then takes the traffic back.
+    /// `keep` (the default): the canary keeps all traffic. `promote` (the default with `target`):
+    /// stable is brought to the new version, then takes the traffic back.
     pub(super) on_success: Option<String>,
     #[serde(default)]
     pub(super) policy: Policy,
@@ -60,25 +72,26 @@ pub(super) struct Spec {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Traffic {
-    /// Hosts such as `shop.example.com`, `*.example.com` or `*`.
-    pub(super) hosts: Vec<String>,
+    /// Hosts such as `shop.example.com`, `*.example.com` or `*`; those of `virtualService` where
+    /// one is named.
+    pub(super) hosts: Option<Vec<String>>,
+    /// Istio's object whose weights are moved, in the release's namespace; with `target`.
+    pub(super) virtual_service: Option<String>,
+    /// The names of its three entries of `http`.
+    pub(super) entries: Option<Entries>,
     /// Path prefixes; `/` where it is absent.
     pub(super) paths: Option<Vec<String>>,
     pub(super) stable: Side,
     pub(super) canary: Side,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Side {
-    /// Envoy's name of the cluster.
-    pub(super) cluster: String,
-}
-
 /// Who gets the canary.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Assignment {
+    /// The `WasmPlugin` whose `pluginConfig` gets the document; where it is absent, proxies ask the
+    /// controller for it.
+    pub(super) plugin: Option<Plugin>,
     /// Where the user's id stands, in order: the first that is not empty counts.
     #[serde(default)]
     pub(super) identity: Vec<Source>,
@@ -255,11 +268,11 @@ pub(super) struct Gate {
     /// `errorRate`, `latency`, `conversion`, `threshold` or `manual`.
     pub(super) kind: Option<String>,
     /// The ratio canary/stable that still counts as healthy; a ratio gate's.
-    pub(super) margin: Option<String>,
+    pub(super) margin: Option<Scalar>,
     /// How much its evidence weighs beside that of others; a ratio gate's.
-    pub(super) weight: Option<String>,
+    pub(super) weight: Option<Scalar>,
     /// By how much more than independent events they scatter; a ratio gate's.
-    pub(super) dispersion: Option<String>,
+    pub(super) dispersion: Option<Scalar>,
     /// The canary's own rate below which nothing is rolled back; `errorRate`'s.
     pub(super) floor: Option<String>,
     /// The rate that both sides should keep to; `errorRate`'s.
@@ -276,11 +289,11 @@ pub(super) struct Gate {
     pub(super) min_samples: Option<u64>,
     /// The highest value that passes: a share (`2%`), a duration (`250ms`) or a number, as the gate
     /// needs it.
-    pub(super) max: Option<String>,
+    pub(super) max: Option<Scalar>,
     /// The lowest value that passes; a threshold's.
-    pub(super) min: Option<String>,
+    pub(super) min: Option<Scalar>,
     /// The highest multiple of stable's value that passes; a threshold's.
-    pub(super) max_ratio: Option<String>,
+    pub(super) max_ratio: Option<Scalar>,
     /// `PromQL` that gives one number; a threshold's.
     pub(super) query: Option<String>,
     /// `PromQL` that gives the number of samples behind it; a threshold's.
@@ -333,7 +346,7 @@ pub(super) struct Sides {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Evidence {
     /// The chance that an identical canary is rolled back in the whole rollout, at most.
-    pub(super) alpha: Option<String>,
+    pub(super) alpha: Option<Scalar>,
     /// How long after the rollout's start nothing is judged.
     pub(super) skip: Option<String>,
     /// How many cohorts are left out of the evidence: 0, 1 or 2.
@@ -345,7 +358,7 @@ pub(super) struct Evidence {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Tripwire {
     /// The chance that an identical canary trips it at one proxy in a whole rollout, at most.
-    pub(super) alpha: Option<String>,
+    pub(super) alpha: Option<Scalar>,
     /// The canary's own rate below which nothing trips it.
     pub(super) floor: Option<String>,
     /// Beyond what an answer is slow; only errors trip it where it is absent.

@@ -10,6 +10,9 @@ use serin_rollout::OnSuccess;
 
 use super::{FieldPath, Release};
 
+/// Istio's proxies are told to take such a name whole.
+const OF_ISTIO: &str = ".svc.cluster.local";
+
 /// A doubt about a field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
@@ -34,7 +37,7 @@ impl Release {
         let sides =
             [("stable", &self.traffic.stable_cluster), ("canary", &self.traffic.canary_cluster)];
         for (side, cluster) in sides {
-            if cluster.as_str().contains('.') {
+            if cluster.as_str().contains('.') && !cluster.as_str().ends_with(OF_ISTIO) {
                 warnings.push(Warning {
                     field: spec.field("traffic").field(side).field("cluster"),
                     message: format!(

@@ -23,13 +23,25 @@ pub(super) struct Loaded {
 pub(super) fn load(paths: &[PathBuf]) -> anyhow::Result<Vec<Loaded>> {
     let (mut loaded, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
-        match Release::load(path) {
+        match load_one(path) {
             Ok(release) => loaded.push(Loaded { path: path.clone(), release: Arc::new(release) }),
-            Err(error) => faults.push(error.to_string()),
+            Err(why) => faults.push(why),
         }
     }
     faults.extend(conflicts(&loaded).into_iter().map(|conflict| conflict.why));
     if faults.is_empty() { Ok(loaded) } else { Err(anyhow!(faults.join("\n"))) }
+}
+
+fn load_one(path: &Path) -> Result<Release, String> {
+    let release = Release::load(path).map_err(|error| error.to_string())?;
+    if release.kubernetes.is_some() {
+        return Err(format!(
+            "{}: {} names Kubernetes objects: it is run by `serin operate`",
+            path.display(),
+            release.key()
+        ));
+    }
+    Ok(release)
 }
 
 /// Reads the files again: for each what it holds now (`None` where that is what it held), or why
@@ -59,7 +71,7 @@ pub(super) fn reload(present: &[Loaded]) -> Vec<Result<Option<Arc<Release>>, Str
 }
 
 fn read_again(present: &Loaded) -> Result<Option<Arc<Release>>, String> {
-    let release = Release::load(&present.path).map_err(|error| error.to_string())?;
+    let release = load_one(&present.path)?;
     let (was, is) = (present.release.key(), release.key());
     if was != is {
         return Err(format!(

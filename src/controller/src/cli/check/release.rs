@@ -7,7 +7,7 @@ use serde_json::json;
 use serin_document::{IdentitySource, Tester, Tripwire, duration};
 use serin_rollout::{Approval, Length, OnSuccess, Step};
 
-use super::{Meaning, gates, rules};
+use super::{Meaning, gates, kubernetes, rules};
 use crate::metrics::{MetricsSettings, Targets};
 use crate::release::Release;
 
@@ -48,8 +48,19 @@ fn text(release: &Release) -> String {
         let _ = writeln!(text, "{name:12}{value}");
     };
     let (traffic, assignment) = (&release.traffic, &release.assignment);
-    line("release", format!("{} version {}", release.key(), release.version));
-    line("hosts", joined(&traffic.hosts));
+    match &release.kubernetes {
+        None => {
+            line("release", format!("{} version {}", release.key(), release.version));
+            line("hosts", joined(&traffic.hosts));
+        }
+        Some(objects) => {
+            line("release", kubernetes::release(release.key(), objects));
+            for (name, value) in kubernetes::told(objects) {
+                line(name, value);
+            }
+            line("hosts", "those of the VirtualService".to_owned());
+        }
+    }
     line("paths", joined(&traffic.paths));
     line("stable", format!("cluster {}", traffic.stable_cluster));
     line("canary", format!("cluster {}", traffic.canary_cluster));
@@ -61,7 +72,7 @@ fn text(release: &Release) -> String {
     for (name, value) in rules::told(assignment) {
         line(name, value);
     }
-    line("salt", assignment.salt.to_string());
+    line("salt", salt(release));
     line("mark", assignment.mark.to_string());
     if let Some(header) = &assignment.cohort_header {
         line("cohort", format!("header {header}"));
@@ -124,7 +135,11 @@ fn json(release: &Release) -> serde_json::Value {
         "kind": "release",
         "namespace": release.namespace,
         "name": release.name,
-        "version": release.version,
+        "version": match &release.kubernetes {
+            None => Some(release.version.0.as_str()),
+            Some(objects) => objects.stated_version.as_deref(),
+        },
+        "kubernetes": release.kubernetes.as_ref().map(kubernetes::json),
         "hosts": traffic.hosts,
         "paths": traffic.paths,
         "stable": { "cluster": traffic.stable_cluster },
@@ -137,7 +152,7 @@ fn json(release: &Release) -> serde_json::Value {
         "users": assignment.rules.users,
         "segments": assignment.rules.segments,
         "buckets": assignment.buckets,
-        "salt": assignment.salt,
+        "salt": salt(release),
         "mark": assignment.mark,
         "cohortHeader": assignment.cohort_header,
         "metricId": release.rollout_name().metric_id(),
@@ -157,6 +172,17 @@ fn json(release: &Release) -> serde_json::Value {
         "evidence": gates::evidence_json(release),
         "tripwire": release.tripwire,
     })
+}
+
+/// The default one of a release in Kubernetes is known once its pods' template is.
+fn salt(release: &Release) -> String {
+    let salt = &release.assignment.salt;
+    let is_default = salt.as_str().starts_with(&format!("{}/", release.key()));
+    if release.kubernetes.is_some() && is_default {
+        format!("{}/…, another one for each pod template", release.key())
+    } else {
+        salt.to_string()
+    }
 }
 
 /// `alpha 0.0001, floor 2%, slow beyond 2s, lasts 15m`

@@ -18,16 +18,16 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub(super) fn new(gate: Gate, at: &'a FieldPath, faults: &'a mut Faults) -> Self {
         let given = [
-            ("margin", gate.margin),
-            ("weight", gate.weight),
-            ("dispersion", gate.dispersion),
+            ("margin", gate.margin.map(String::from)),
+            ("weight", gate.weight.map(String::from)),
+            ("dispersion", gate.dispersion.map(String::from)),
             ("floor", gate.floor),
             ("slo", gate.slo),
             ("lag", gate.lag),
             ("window", gate.window),
-            ("max", gate.max),
-            ("min", gate.min),
-            ("maxRatio", gate.max_ratio),
+            ("max", gate.max.map(String::from)),
+            ("min", gate.min.map(String::from)),
+            ("maxRatio", gate.max_ratio.map(String::from)),
             ("query", gate.query),
             ("samples", gate.samples),
         ];

@@ -2,10 +2,9 @@
 
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::gate::Gates;
-use super::{duration_within, prometheus};
+use super::{Origin, duration_within, prometheus};
 use crate::gates::Kind;
 use crate::metrics::{DnsName, MetricsSettings, PageAddress, Targets};
 use crate::release::FieldPath;
@@ -23,12 +22,12 @@ pub(super) const TIMEOUTS: (Duration, Duration) =
 
 pub(super) fn read(
     spec: spec::Metrics,
-    folder: &Path,
+    origin: &Origin<'_>,
     at: &FieldPath,
     faults: &mut Faults,
 ) -> Option<MetricsSettings> {
     match (spec.prometheus, spec.targets) {
-        (Some(spec), None) => prometheus::read(spec, folder, &at.field("prometheus"), faults)
+        (Some(spec), None) => prometheus::read(&spec, origin, &at.field("prometheus"), faults)
             .map(MetricsSettings::Prometheus),
         (None, Some(spec)) => {
             targets(&spec, &at.field("targets"), faults).map(MetricsSettings::Targets)

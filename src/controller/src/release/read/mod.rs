@@ -6,8 +6,11 @@
 mod assignment;
 mod counts;
 mod evidence;
+mod files;
 mod gate;
 mod gate_fields;
+mod hosts;
+mod kubernetes;
 mod metrics;
 mod plan;
 mod prometheus;
@@ -25,18 +28,27 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serin_document::{
-    Compiled, Document, Environment, Invalid, LeftOut, Revision, RolloutName, duration,
+    Compiled, Document, Environment, HostPattern, Invalid, LeftOut, Revision, RolloutName, duration,
 };
 use serin_rollout::{Plan, Traffic, Version};
 
 use super::fault::Faults;
-use super::spec::{File, Metadata};
-use super::{API_VERSION, Fault, FieldPath, KIND, Release};
+use super::spec::{File, Metadata, Spec};
+use super::{API_VERSION, Fault, FieldPath, KIND, Release, Resolved};
 
-/// Checks a release; files that it names are relative to `folder`.
-pub(super) fn read(file: File, folder: &Path) -> Result<Release, Vec<Fault>> {
+/// Where a release comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin<'a> {
+    /// A file. Files that it names are relative to `folder`.
+    File { folder: &'a Path },
+    /// An object in Kubernetes. Files that it names are within `folder`.
+    Object { folder: &'a Path, cluster: &'a Resolved },
+}
+
+/// Checks a release.
+pub(super) fn read(file: File, origin: &Origin<'_>) -> Result<Release, Vec<Fault>> {
     let mut faults = Faults::default();
-    let release = release(file, folder, &mut faults);
+    let release = release(file, origin, &mut faults);
     let faults = faults.into_vec();
     match release {
         Some(release) if faults.is_empty() => Ok(release),
@@ -44,7 +56,7 @@ pub(super) fn read(file: File, folder: &Path) -> Result<Release, Vec<Fault>> {
     }
 }
 
-fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
+fn release(file: File, origin: &Origin<'_>, faults: &mut Faults) -> Option<Release> {
     let root = FieldPath::default();
     let File { api_version, kind, metadata, spec } = file;
     if api_version != API_VERSION {
@@ -59,7 +71,7 @@ fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
     }
     let names = names(metadata, &root.field("metadata"), faults);
     let at = root.field("spec");
-    let version = version(&spec.version, &at.field("version"), faults);
+    let version = version(&spec, origin, &at.field("version"), faults);
     let rollout_name = names.as_ref().map(|(_, _, rollout)| rollout);
     let assignment = assignment::read(
         &spec.assignment,
@@ -67,8 +79,16 @@ fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
         &at.field("assignment"),
         faults,
     );
-    let traffic = traffic::read(spec.traffic, &at.field("traffic"), faults);
-    let metrics = metrics::read(spec.metrics, folder, &at.field("metrics"), faults);
+    let namespace = names.as_ref().map(|(namespace, _, _)| namespace.as_str());
+    let kubernetes = kubernetes::read(
+        &spec,
+        namespace.zip(assignment.as_ref().map(|assignment| &assignment.mark)),
+        origin,
+        &at,
+        faults,
+    );
+    let traffic = traffic::read(&spec.traffic, namespace, origin, &at.field("traffic"), faults);
+    let metrics = metrics::read(spec.metrics, origin, &at.field("metrics"), faults);
     let mut steps = plan::steps(&spec.steps, &at.field("steps"), faults);
     if let Some(assignment) = &assignment {
         let full = assignment.buckets.width();
@@ -87,7 +107,12 @@ fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
         None => Some(None),
         Some(spec) => tripwire::read(spec, &at.field("tripwire"), faults).map(Some),
     };
-    let on_success = plan::on_success(spec.on_success.as_deref(), &at.field("onSuccess"), faults);
+    let on_success = plan::on_success(
+        spec.on_success.as_deref(),
+        spec.target.is_some(),
+        &at.field("onSuccess"),
+        faults,
+    );
     let policy = plan::policy(&spec.policy, &at.field("policy"), faults);
 
     let (namespace, name, rollout_name) = names?;
@@ -106,6 +131,7 @@ fn release(file: File, folder: &Path, faults: &mut Faults) -> Option<Release> {
         namespace,
         name,
         version: version?,
+        kubernetes: kubernetes?,
         traffic: traffic?,
         assignment: assignment?,
         metrics: metrics?,
@@ -156,25 +182,50 @@ fn dns_label(text: &str) -> Result<String, String> {
     }
 }
 
-fn version(text: &str, at: &FieldPath, faults: &mut Faults) -> Option<Version> {
+fn version(
+    spec: &Spec,
+    origin: &Origin<'_>,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<Version> {
     /// As long as a digest with its image's name.
     const LONGEST: usize = 256;
-    if (1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control) {
-        return Some(Version(text.to_owned()));
-    }
     let rule = format!(
         "a version is 1 to {LONGEST} bytes of text that name what the canary runs, such as v2 or an image's digest"
     );
-    faults.value(at.clone(), text, rule);
-    None
+    let stated = spec.version.as_deref();
+    if let Some(text) = stated
+        && (!(1..=LONGEST).contains(&text.len()) || text.chars().any(char::is_control))
+    {
+        faults.value(at.clone(), text, rule);
+        return None;
+    }
+    let version = match (stated, &spec.target, origin) {
+        (None, None, _) => {
+            faults.missing(at.clone(), rule);
+            return None;
+        }
+        (Some(text), None, _) | (Some(text), Some(_), Origin::File { .. }) => text.to_owned(),
+        (None, Some(target), Origin::File { .. }) => format!("template of {}", target.canary),
+        (None, Some(_), Origin::Object { cluster, .. }) => cluster.version.0.clone(),
+        // What runs is another version whenever the template changes, whatever it is called.
+        (Some(text), Some(_), Origin::Object { cluster, .. }) => {
+            format!("{text}-{}", cluster.version)
+        }
+    };
+    Some(Version(version))
 }
 
 /// What the filter's own parser would leave out is refused here, where its owner sees it.
 fn acceptable_to_filters(release: &Release, at: &FieldPath, faults: &mut Faults) {
     let traffic =
         Traffic { weight: serin_assignment::Weight::ZERO, canary_serves: false, revision: 0 };
-    let document =
-        Document::new(Revision::new(0), vec![release.rollout(&traffic, &BTreeMap::new())]);
+    let mut rollout = release.rollout(&traffic, &BTreeMap::new());
+    if rollout.hosts.is_empty() {
+        // Those of the `VirtualService`, which a file cannot know.
+        rollout.hosts.push(HostPattern::Any);
+    }
+    let document = Document::new(Revision::new(0), vec![rollout]);
     match serin_document::parse(document.to_json().as_bytes()) {
         Err(refused) => faults.value(at.clone(), release.key(), refused),
         Ok(parsed) => {

@@ -172,12 +172,21 @@ pub(super) fn check_detection(steps: &Steps, gates: &[Gate], at: &FieldPath, fau
     }
 }
 
+/// `has_target`: whether the release names Deployments, whose roles stay as they are.
 pub(super) fn on_success(
     text: Option<&str>,
+    has_target: bool,
     at: &FieldPath,
     faults: &mut Faults,
 ) -> Option<OnSuccess> {
     match text {
+        None if has_target => Some(OnSuccess::Promote),
+        Some("keep") if has_target => {
+            let rule = "with `target` it is `promote`: stable takes over the canary's pod template; \
+                        which Deployment is stable's cannot change yet";
+            faults.value(at.clone(), "keep", rule);
+            None
+        }
         None | Some("keep") => Some(OnSuccess::Keep),
         Some("promote") => Some(OnSuccess::Promote),
         Some(other) => {

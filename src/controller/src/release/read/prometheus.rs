@@ -1,23 +1,20 @@
 //! `spec.metrics.prometheus`.
 
-use std::path::Path;
-
 use hyper::header::{HeaderName, HeaderValue};
 
 use super::metrics::{INTERVALS, TIMEOUTS};
-use super::{duration_within, from_text};
+use super::{Origin, duration_within, files, from_text};
 use crate::prometheus::{Authentication, ClientCertificate, Settings};
 use crate::release::FieldPath;
 use crate::release::fault::Faults;
 use crate::release::spec::Prometheus;
 
 pub(super) fn read(
-    spec: Prometheus,
-    folder: &Path,
+    spec: &Prometheus,
+    origin: &Origin<'_>,
     at: &FieldPath,
     faults: &mut Faults,
 ) -> Option<Settings> {
-    let file = |name: &String| folder.join(name);
     // The value stays out of the fault: it may hold a password.
     let address = match spec.address.parse() {
         Ok(address) => Some(address),
@@ -27,42 +24,17 @@ pub(super) fn read(
         }
     };
     let scrape_interval =
-        spec.scrape_interval.map_or(Some(Settings::DEFAULT_SCRAPE_INTERVAL), |text| {
-            duration_within(&text, at.field("scrapeInterval"), INTERVALS, faults)
+        spec.scrape_interval.as_ref().map_or(Some(Settings::DEFAULT_SCRAPE_INTERVAL), |text| {
+            duration_within(text, at.field("scrapeInterval"), INTERVALS, faults)
         });
-    let timeout = spec.timeout.map_or(Some(Settings::DEFAULT_TIMEOUT), |text| {
-        duration_within(&text, at.field("timeout"), TIMEOUTS, faults)
+    let timeout = spec.timeout.as_ref().map_or(Some(Settings::DEFAULT_TIMEOUT), |text| {
+        duration_within(text, at.field("timeout"), TIMEOUTS, faults)
     });
-    let authentication = match (&spec.bearer_token_file, spec.basic_auth) {
-        (None, None) => Some(Authentication::None),
-        (Some(token), None) => Some(Authentication::BearerTokenFile(file(token))),
-        (None, Some(basic)) if basic.username.contains(':') => {
-            let rule = "a user's name holds no ':', which separates it from the password";
-            faults.value(at.field("basicAuth").field("username"), &basic.username, rule);
-            None
-        }
-        (None, Some(basic)) => Some(Authentication::Basic {
-            password_file: file(&basic.password_file),
-            username: basic.username,
-        }),
-        (Some(token), Some(_)) => {
-            faults.value(at.field("bearerTokenFile"), token, "either this or basicAuth");
-            None
-        }
-    };
-    let client_certificate = match (&spec.client_cert_file, &spec.client_key_file) {
-        (None, None) => None,
-        (Some(cert), Some(key)) => {
-            Some(ClientCertificate { cert_file: file(cert), key_file: file(key) })
-        }
-        (Some(_), None) => {
-            faults.missing(at.field("clientKeyFile"), "clientCertFile needs its key");
-            None
-        }
-        (None, Some(_)) => {
-            faults.missing(at.field("clientCertFile"), "clientKeyFile needs its certificate");
-            None
-        }
+    let authentication = authentication(spec, origin, at, faults);
+    let client_certificate = client_certificate(spec, origin, at, faults);
+    let ca_file = match &spec.ca_file {
+        None => Some(None),
+        Some(name) => files::file(name, origin, at.field("caFile"), faults).map(Some),
     };
     let headers = spec
         .headers
@@ -74,10 +46,68 @@ pub(super) fn read(
         scrape_interval: scrape_interval?,
         timeout: timeout?,
         authentication: authentication?,
-        ca_file: spec.ca_file.as_ref().map(file),
-        client_certificate,
+        ca_file: ca_file?,
+        client_certificate: client_certificate?,
         headers,
     })
+}
+
+fn authentication(
+    spec: &Prometheus,
+    origin: &Origin<'_>,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<Authentication> {
+    match (&spec.bearer_token_file, &spec.basic_auth) {
+        (None, None) => Some(Authentication::None),
+        (Some(token), None) => files::file(token, origin, at.field("bearerTokenFile"), faults)
+            .map(Authentication::BearerTokenFile),
+        (None, Some(basic)) => {
+            let at = at.field("basicAuth");
+            if basic.username.contains(':') {
+                let rule = "a user's name holds no ':', which separates it from the password";
+                faults.value(at.field("username"), &basic.username, rule);
+                return None;
+            }
+            let password =
+                files::file(&basic.password_file, origin, at.field("passwordFile"), faults);
+            Some(Authentication::Basic {
+                password_file: password?,
+                username: basic.username.clone(),
+            })
+        }
+        (Some(token), Some(_)) => {
+            faults.value(at.field("bearerTokenFile"), token, "either this or basicAuth");
+            None
+        }
+    }
+}
+
+/// The outer `None` is a fault.
+#[expect(clippy::option_option, reason = "a fault and an absent certificate are two things")]
+fn client_certificate(
+    spec: &Prometheus,
+    origin: &Origin<'_>,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<Option<ClientCertificate>> {
+    let (at_cert, at_key) = (at.field("clientCertFile"), at.field("clientKeyFile"));
+    match (&spec.client_cert_file, &spec.client_key_file) {
+        (None, None) => Some(None),
+        (Some(cert), Some(key)) => {
+            let cert_file = files::file(cert, origin, at_cert, faults);
+            let key_file = files::file(key, origin, at_key, faults);
+            Some(Some(ClientCertificate { cert_file: cert_file?, key_file: key_file? }))
+        }
+        (Some(_), None) => {
+            faults.missing(at_key, "clientCertFile needs its key");
+            None
+        }
+        (None, Some(_)) => {
+            faults.missing(at_cert, "clientKeyFile needs its certificate");
+            None
+        }
+    }
 }
 
 fn header(

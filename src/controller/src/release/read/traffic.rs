@@ -1,22 +1,34 @@
 //! `spec.traffic`.
 
-use serin_document::plugin::ClusterName;
-use serin_document::{HostPattern, PathPrefix};
+use std::collections::BTreeMap;
 
-use super::by_rule;
+use serin_document::plugin::ClusterName;
+use serin_document::{Host, HostPattern, PathPrefix};
+
+use super::{Origin, by_rule, hosts};
 use crate::release::fault::Faults;
 use crate::release::spec::{Side, Traffic};
 use crate::release::{FieldPath, TrafficScope};
 
-pub(super) fn read(spec: Traffic, at: &FieldPath, faults: &mut Faults) -> Option<TrafficScope> {
-    let hosts = list(&spec.hosts, &at.field("hosts"), HostPattern::new, faults);
-    if spec.hosts.is_empty() {
-        faults.missing(
-            at.field("hosts"),
-            "a release takes at least one host, such as shop.example.com or *",
-        );
-    }
-    let paths = match spec.paths {
+/// Whose requests.
+struct Hosts {
+    everywhere: Vec<HostPattern>,
+    bare: BTreeMap<String, Vec<Host>>,
+}
+
+/// `namespace` is the release's.
+pub(super) fn read(
+    spec: &Traffic,
+    namespace: Option<&str>,
+    origin: &Origin<'_>,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<TrafficScope> {
+    let hosts = match &spec.virtual_service {
+        None => stated(spec.hosts.as_deref(), &at.field("hosts"), faults),
+        Some(_) => of_service(spec, namespace, origin, at, faults),
+    };
+    let paths = match &spec.paths {
         None => Some(vec![PathPrefix::root()]),
         Some(paths) if paths.is_empty() => {
             faults.missing(
@@ -25,12 +37,18 @@ pub(super) fn read(spec: Traffic, at: &FieldPath, faults: &mut Faults) -> Option
             );
             None
         }
-        Some(paths) => list(&paths, &at.field("paths"), PathPrefix::new, faults),
+        Some(paths) => list(paths, &at.field("paths"), PathPrefix::new, faults),
     };
-    let stable_cluster = cluster(&spec.stable, &at.field("stable"), faults);
-    let canary_cluster = cluster(&spec.canary, &at.field("canary"), faults);
+    let named = spec.virtual_service.is_some();
+    let mut cluster = |side: &Side, name: &str| {
+        cluster(side, named.then_some(namespace?), &at.field(name), faults)
+    };
+    let stable_cluster = cluster(&spec.stable, "stable");
+    let canary_cluster = cluster(&spec.canary, "canary");
+    let Hosts { everywhere, bare } = hosts?;
     let scope = TrafficScope {
-        hosts: hosts?,
+        hosts: everywhere,
+        bare_hosts: bare,
         paths: paths?,
         stable_cluster: stable_cluster?,
         canary_cluster: canary_cluster?,
@@ -44,6 +62,63 @@ pub(super) fn read(spec: Traffic, at: &FieldPath, faults: &mut Faults) -> Option
         return None;
     }
     Some(scope)
+}
+
+fn stated(hosts: Option<&[String]>, at: &FieldPath, faults: &mut Faults) -> Option<Hosts> {
+    let hosts = hosts.unwrap_or_default();
+    if hosts.is_empty() {
+        faults.missing(
+            at.clone(),
+            "a release takes at least one host, such as shop.example.com or *",
+        );
+    }
+    let everywhere = list(hosts, at, HostPattern::new, faults)?;
+    Some(Hosts { everywhere, bare: BTreeMap::new() })
+}
+
+/// The hosts of a `VirtualService` under all their names; none while nobody has asked it.
+fn of_service(
+    spec: &Traffic,
+    namespace: Option<&str>,
+    origin: &Origin<'_>,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<Hosts> {
+    if spec.hosts.is_some() {
+        faults.value(at.field("hosts"), "…", "they are those of the VirtualService");
+        return None;
+    }
+    let mut all = Hosts { everywhere: Vec::new(), bare: BTreeMap::new() };
+    let Origin::Object { cluster, .. } = origin else { return Some(all) };
+    let at = at.field("virtualService");
+    if cluster.hosts.is_empty() {
+        faults.missing(at, "the VirtualService has no hosts");
+        return None;
+    }
+    for host in &cluster.hosts {
+        match hosts::names(host, namespace?) {
+            Err(invalid) => faults.value(at.clone(), host, format!("its host: {}", invalid.rule)),
+            Ok(names) => all.add(names),
+        }
+    }
+    Some(all)
+}
+
+impl Hosts {
+    /// The same service may stand there under two of its names.
+    fn add(&mut self, names: hosts::Names) {
+        for name in names.everywhere {
+            if !self.everywhere.contains(&name) {
+                self.everywhere.push(name);
+            }
+        }
+        if let Some((namespace, host)) = names.bare {
+            let there = self.bare.entry(namespace).or_default();
+            if !there.contains(&host) {
+                there.push(host);
+            }
+        }
+    }
 }
 
 fn list<T>(
@@ -61,6 +136,31 @@ fn list<T>(
     read.into_iter().collect()
 }
 
-fn cluster(side: &Side, at: &FieldPath, faults: &mut Faults) -> Option<ClusterName> {
-    faults.parse(at.field("cluster"), &side.cluster, by_rule(ClusterName::new))
+/// The cluster that is named, or, where destinations are named (`namespace` is theirs), Istio's for
+/// the destination.
+fn cluster(
+    side: &Side,
+    namespace: Option<&str>,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<ClusterName> {
+    let name = match (&side.cluster, namespace) {
+        (Some(name), _) => name.clone(),
+        (None, None) => {
+            faults.missing(at.field("cluster"), "Envoy's name of the cluster, such as shop-canary");
+            return None;
+        }
+        (None, Some(namespace)) => {
+            // A host that is missing has its own fault.
+            let host = hosts::in_full(side.host.as_deref()?, namespace);
+            let Some(port) = side.port else {
+                let rule = "the service's port, such as 80, which is a part of the name of Envoy's \
+                            cluster; or that name as `cluster`";
+                faults.missing(at.field("port"), rule);
+                return None;
+            };
+            format!("outbound|{port}|{}|{host}", side.subset.as_deref().unwrap_or_default())
+        }
+    };
+    faults.parse(at.field("cluster"), &name, by_rule(ClusterName::new))
 }

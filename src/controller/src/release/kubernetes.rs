@@ -1,0 +1,59 @@
+//! The Kubernetes objects that a release names.
+
+use serin_rollout::Version;
+use serin_routes::Reference;
+
+/// The objects of a release that moves the weights of a `VirtualService` between two Deployments,
+/// all in the release's namespace but for the plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kubernetes {
+    /// The Deployments.
+    pub target: Target,
+    /// The `VirtualService` whose weights are moved.
+    pub virtual_service: String,
+    /// Where in it the weights stand.
+    pub reference: Reference,
+    /// The plugin whose configuration gets the document; none where proxies ask the controller.
+    pub plugin: Option<PluginRef>,
+    /// What the release's owner calls the version, beside the hash of the canary's pod template.
+    pub stated_version: Option<String>,
+}
+
+/// The Deployments of the two sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Runs the version before.
+    pub stable: String,
+    /// Runs the version on trial.
+    pub canary: String,
+    /// Who sees to it that the canary has enough pods.
+    pub capacity: CapacityRule,
+}
+
+/// Who sees to it that the canary has enough pods for its weight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CapacityRule {
+    /// The controller scales the canary and waits for its pods before each rise.
+    #[default]
+    Scale,
+    /// The Deployment's owner.
+    Ignore,
+}
+
+/// Names a `WasmPlugin`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PluginRef {
+    /// The plugin's namespace.
+    pub namespace: String,
+    /// The plugin's name.
+    pub name: String,
+}
+
+/// What the objects of a cluster say of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The hash of the canary's pod template.
+    pub version: Version,
+    /// The hosts of the `VirtualService`, as it spells them.
+    pub hosts: Vec<String>,
+}

@@ -1,0 +1,274 @@
+//! Releases that name Kubernetes objects: as objects, and as files.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use serin_rollout::{OnSuccess, Version};
+use serin_routes::{Destination, Entries};
+
+use super::*;
+use crate::metrics::MetricsSettings;
+use crate::prometheus::Authentication;
+use crate::release::{CapacityRule, Kubernetes, PluginRef, Target};
+
+fn web() -> Value {
+    json!({
+        "apiVersion": "serin.dev/v1alpha1",
+        "kind": "CanaryRelease",
+        "metadata": {
+            "name": "checkout", "namespace": "shop", "uid": "1", "generation": 3,
+            "labels": {"team": "shop"}, "managedFields": [{}],
+        },
+        "spec": {
+            "target": {"stable": "web", "canary": "web-canary"},
+            "traffic": {
+                "virtualService": "web",
+                "stable": {"host": "web", "subset": "stable", "port": 80},
+                "canary": {"host": "web", "subset": "canary", "port": 80},
+            },
+            "assignment": {
+                "plugin": {"name": "serin", "namespace": "istio-system"},
+                "identity": [{"header": "x-user-id"}],
+            },
+            "metrics": {"prometheus": {"address": "http://prometheus:9090"}},
+            "steps": [{"weight": "5%", "bake": "10m"}, {"weight": "100%", "bake": "10m"}],
+            "gates": [{"name": "errors", "kind": "errorRate", "margin": 1.2, "weight": 2}],
+        },
+        "status": {"phase": "Progressing"},
+    })
+}
+
+fn resolved() -> Resolved {
+    Resolved {
+        version: Version("5d4f8c".to_owned()),
+        hosts: vec!["web".to_owned(), "shop.example.com".to_owned()],
+    }
+}
+
+fn release(change: impl FnOnce(&mut Value)) -> Release {
+    let mut object = web();
+    change(&mut object["spec"]);
+    from_object(&object, &resolved()).unwrap()
+}
+
+fn fault(change: impl FnOnce(&mut Value)) -> String {
+    let mut object = web();
+    change(&mut object["spec"]);
+    from_object(&object, &resolved()).unwrap_err().to_string()
+}
+
+/// The same as a file, which JSON is too.
+fn file(change: impl FnOnce(&mut Value)) -> Result<Release, String> {
+    let mut object = web();
+    object["metadata"] = json!({
+        "name": "checkout", "namespace": "shop", "labels": {"team": "shop"}, "annotations": {},
+    });
+    object.as_object_mut().unwrap().remove("status");
+    change(&mut object["spec"]);
+    let path = Path::new("folder/checkout.yaml");
+    Release::parse(&object.to_string(), path).map_err(|error| error.to_string())
+}
+
+#[test]
+fn an_object_is_read_whole() {
+    let release = release(|_| ());
+    assert_eq!(release.key(), "shop/checkout");
+    assert_eq!(release.version, Version("5d4f8c".to_owned()));
+    assert_eq!(release.plan.on_success, OnSuccess::Promote);
+    let side = |subset: &str| Destination {
+        host: "web".to_owned(),
+        subset: Some(subset.to_owned()),
+        port: Some(80),
+    };
+    let expected = Kubernetes {
+        target: Target {
+            stable: "web".to_owned(),
+            canary: "web-canary".to_owned(),
+            capacity: CapacityRule::Scale,
+        },
+        virtual_service: "web".to_owned(),
+        reference: serin_routes::Reference {
+            entries: Entries::default(),
+            mark: "x-serin-variant".to_owned(),
+            stable: side("stable"),
+            canary: side("canary"),
+        },
+        plugin: Some(PluginRef { namespace: "istio-system".to_owned(), name: "serin".to_owned() }),
+        stated_version: None,
+    };
+    assert_eq!(release.kubernetes, Some(expected));
+    assert!(release.gates[0].ratio().is_some_and(|ratio| ratio.margin.to_string() == "1.2"));
+}
+
+#[test]
+fn envoys_clusters_follow_from_the_destinations() {
+    let by_default = release(|_| ());
+    let cluster = |release: &Release| release.traffic.canary_cluster.to_string();
+    assert_eq!(cluster(&by_default), "outbound|80|canary|web.shop.svc.cluster.local");
+    // What Istio's proxies show whole is nothing to warn of.
+    let warnings = by_default.warnings();
+    assert!(!warnings.iter().any(|warning| warning.message.contains("cuts")), "{warnings:?}");
+    let whole = release(|spec| {
+        spec["traffic"]["canary"] = json!({"host": "canary.example.com", "port": 8080});
+    });
+    assert_eq!(cluster(&whole), "outbound|8080||canary.example.com");
+    let named = release(|spec| {
+        spec["traffic"]["canary"] = json!({"host": "web", "subset": "canary", "cluster": "c"});
+    });
+    assert_eq!(cluster(&named), "c");
+}
+
+#[test]
+fn hosts_are_those_of_the_virtual_service_under_all_their_names() {
+    let traffic = release(|_| ()).traffic;
+    let hosts: Vec<String> = traffic.hosts.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        hosts,
+        ["web.shop", "web.shop.svc", "web.shop.svc.cluster.local", "shop.example.com"]
+    );
+    assert_eq!(traffic.bare_hosts["shop"][0].as_str(), "web");
+    let mut cluster = resolved();
+    cluster.hosts = vec!["web".to_owned(), "web.shop.svc.cluster.local".to_owned()];
+    let twice = from_object(&web(), &cluster).unwrap().traffic;
+    assert_eq!((twice.hosts.len(), twice.bare_hosts["shop"].len()), (3, 1));
+    cluster.hosts = vec!["a b".to_owned()];
+    let told = from_object(&web(), &cluster).unwrap_err().to_string();
+    assert!(told.contains("spec.traffic.virtualService: \"a b\": its host: "), "{told}");
+    cluster.hosts.clear();
+    let told = from_object(&web(), &cluster).unwrap_err().to_string();
+    assert!(told.contains("the VirtualService has no hosts"), "{told}");
+}
+
+#[test]
+fn a_stated_version_is_still_another_with_each_template() {
+    let stated = release(|spec| spec["version"] = json!("v2"));
+    assert_eq!(stated.version, Version("v2-5d4f8c".to_owned()));
+    assert_ne!(stated.assignment.salt, release(|_| ()).assignment.salt);
+}
+
+#[test]
+fn an_objects_files_are_those_of_its_namespace() {
+    let with = |name: &str| {
+        let name = name.to_owned();
+        move |spec: &mut Value| spec["metrics"]["prometheus"]["bearerTokenFile"] = json!(name)
+    };
+    let MetricsSettings::Prometheus(settings) = release(with("token")).metrics else { panic!() };
+    let expected = "/etc/serin/credentials/shop/token".into();
+    assert_eq!(settings.authentication, Authentication::BearerTokenFile(expected));
+    for outside in
+        ["/var/run/secrets/kubernetes.io/serviceaccount/token", "../other/token", "a/b", "..", ""]
+    {
+        let told = fault(with(outside));
+        assert!(told.contains("spec.metrics.prometheus.bearerTokenFile"), "{told}");
+        assert!(told.contains("/etc/serin/credentials/shop"), "{told}");
+    }
+    for field in ["caFile", "clientCertFile", "clientKeyFile", "passwordFile"] {
+        let told = fault(|spec| {
+            let prometheus = &mut spec["metrics"]["prometheus"];
+            prometheus["caFile"] = json!("ca.pem");
+            prometheus["clientCertFile"] = json!("cert.pem");
+            prometheus["clientKeyFile"] = json!("key.pem");
+            prometheus["basicAuth"] = json!({"username": "u", "passwordFile": "password"});
+            if field == "passwordFile" {
+                prometheus["basicAuth"][field] = json!("/etc/passwd");
+            } else {
+                prometheus[field] = json!("/etc/passwd");
+            }
+        });
+        assert!(told.contains(field) && told.contains("/etc/passwd"), "{told}");
+    }
+}
+
+#[test]
+fn faults_name_field_value_and_rule() {
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 18] = [
+        (
+            |spec| {
+                spec.as_object_mut().unwrap().remove("target");
+            },
+            "spec.target: missing: the Deployments",
+        ),
+        (
+            |spec| {
+                spec["traffic"].as_object_mut().unwrap().remove("virtualService");
+            },
+            "spec.traffic.virtualService: missing: the name of the VirtualService",
+        ),
+        (
+            |spec| {
+                spec.as_object_mut().unwrap().remove("target");
+                spec["traffic"].as_object_mut().unwrap().remove("virtualService");
+            },
+            "spec.target: missing",
+        ),
+        (|spec| spec["target"]["canary"] = json!("web"), "spec.target.canary: \"web\": "),
+        (|spec| spec["target"]["canary"] = json!("Web"), "the name of an object in Kubernetes"),
+        (|spec| spec["target"]["capacity"] = json!("auto"), "`scale` has them made"),
+        (|spec| spec["traffic"]["hosts"] = json!(["a"]), "they are those of the VirtualService"),
+        (
+            |spec| spec["traffic"]["canary"] = json!({"cluster": "c"}),
+            "spec.traffic.canary.host: missing",
+        ),
+        (
+            |spec| spec["traffic"]["canary"] = json!({"host": "web", "subset": "canary"}),
+            "spec.traffic.canary.port: missing: the service's port",
+        ),
+        (
+            |spec| spec["traffic"]["canary"]["subset"] = json!("stable"),
+            "spec.traffic.canary.host: \"web subset stable port 80\": the canary's destination",
+        ),
+        (|spec| spec["traffic"]["canary"]["port"] = json!(0), "a port is 1 to 65535"),
+        (
+            |spec| spec["traffic"]["entries"] = json!({"canary": "serin-rest"}),
+            "spec.traffic.entries.canary: \"serin-rest\": each of the three",
+        ),
+        (|spec| spec["onSuccess"] = json!("keep"), "cannot change yet"),
+        (
+            |spec| spec["assignment"]["plugin"]["name"] = json!("a_b"),
+            "spec.assignment.plugin.name: \"a_b\": the name of an object",
+        ),
+        // The shape.
+        (
+            |spec| spec["steps"][1]["weigth"] = json!("5%"),
+            "spec.steps[1].weigth: …: unknown field `weigth`",
+        ),
+        (|spec| spec["steps"] = json!("5%"), "spec.steps: …: invalid type"),
+        (|spec| spec["gates"][0]["margin"] = json!([1]), "spec.gates[0].margin: …: invalid type"),
+        (|spec| *spec = json!(null), "spec: …: invalid type"),
+    ];
+    for (change, expected) in cases {
+        let told = fault(change);
+        assert!(told.contains(expected), "{told}\nnot: {expected}");
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let told = fault(|spec| {
+        spec["steps"][0]["weight"] = json!("5");
+        spec["target"]["capacity"] = json!("auto");
+    });
+    assert!(told.contains("; ") && told.contains("weight") && told.contains("capacity"), "{told}");
+}
+
+#[test]
+fn a_file_may_say_the_same_and_leaves_open_what_the_cluster_knows() {
+    let release = file(|_| ()).unwrap();
+    assert_eq!(release.kubernetes, self::release(|_| ()).kubernetes);
+    assert!(release.traffic.hosts.is_empty());
+    let without = file(|spec| {
+        spec["target"] = json!(null);
+        spec["traffic"]["virtualService"] = json!(null);
+    });
+    let told = without.unwrap_err();
+    for field in [
+        "spec.version: missing",
+        "spec.traffic.hosts: missing",
+        "spec.traffic.canary.cluster: missing",
+        "spec.traffic.canary.subset: \"…\": this goes with `target`",
+        "spec.assignment.plugin: \"…\": this goes with `target`",
+    ] {
+        assert!(told.contains(field), "{told}\nnot: {field}");
+    }
+}
