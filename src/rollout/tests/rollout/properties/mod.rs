@@ -6,7 +6,7 @@ mod reactions;
 mod rises;
 mod surroundings;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -72,6 +72,7 @@ fn histories_reach_every_phase_and_decision() {
     let mut reasons = BTreeSet::new();
     let mut alerts = BTreeSet::new();
     let mut later_rises = 0;
+    let mut turns = BTreeMap::new();
     for _ in 0..400 {
         let (plans, events) = strategy.new_tree(&mut runner).unwrap().current();
         for pass in run(&plans, &events) {
@@ -79,10 +80,14 @@ fn histories_reach_every_phase_and_decision() {
             reasons.insert(format!("{:?}", pass.outcome.decision.reason));
             alerts.extend(pass.after.alerts.iter().copied());
             later_rises += usize::from(pass.rises() && !pass.before.traffic.weight.is_zero());
+            for (turn, taken) in surroundings::turns(&pass) {
+                *turns.entry(turn).or_insert(0_usize) += usize::from(taken);
+            }
         }
     }
     assert_eq!(phases.len(), 6, "{phases:?}");
     assert!(later_rises > 100, "{later_rises} rises above the first step");
     assert_eq!(reasons.len(), 36, "{reasons:?}");
     assert_eq!(alerts.len(), 9, "{alerts:?}");
+    assert!(turns.values().all(|times| *times > 3), "{turns:?}");
 }

@@ -9,6 +9,27 @@ use serin_rollout::{
 
 use crate::history::Pass;
 
+/// The turns that only a cluster brings, and whether this pass takes them.
+pub(crate) fn turns(pass: &Pass) -> [(&'static str, bool); 6] {
+    let (before, after) = (&pass.before, &pass.after);
+    let by_hand = pass.outcome.decision.reason == Reason::LoweredByHand;
+    let handed_over = after.phase == Phase::Promoting
+        && before.traffic.canary_serves
+        && !after.traffic.canary_serves
+        && pass.seen.stable_runs == StableRuns::New;
+    [
+        ("lowered", by_hand && after.traffic.canary_serves),
+        ("lowered to nothing", by_hand && !after.traffic.canary_serves),
+        ("restored", before.restoring && after.phase == Phase::RollingBack),
+        ("handed over", handed_over),
+        ("given replicas", after.capacity_for > before.capacity_for),
+        (
+            "given none any more",
+            after.capacity_for != before.capacity_for && after.capacity_for == Some(Weight::ZERO),
+        ),
+    ]
+}
+
 pub(crate) fn rises_need_route_and_replicas(passes: &[Pass]) -> Result<(), TestCaseError> {
     for pass in passes {
         let ends = pass.before.phase == Phase::Progressing
