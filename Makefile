@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup releases build wasm decisions test test-releases fuzz soak demo demo-keep lint advisories bench bench-filter bench-judge bench-detect bench-tripwire clean
+.PHONY: help setup releases build wasm images decisions test test-releases fuzz soak demo demo-keep lint advisories bench bench-filter bench-judge bench-detect bench-tripwire clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -27,11 +27,14 @@ build: ## Build the controller: target/release/serin
 wasm: ## Build the filter: target/serin.wasm, and with tripwires: target/serin-tripwire.wasm
 	@cargo xtask wasm
 
+images: setup ## Write OCI images of the controller and of the filter: target/images
+	@cargo xtask images
+
 # The module's own logic, built for this machine: a test counts its instructions.
 decisions:
 	@cargo build --quiet --release --package serin-filter --example decisions
 
-test: setup releases build wasm decisions ## Run all tests, those on the real Envoy and Prometheus among them
+test: setup releases build wasm images decisions ## Run all tests, those on the real Envoy and Prometheus among them
 	$(call first-time,target/debug/deps/serin_tests-*,the tests)
 	@cargo test --quiet --workspace
 	@cargo xtask fuzz --seconds 6 --fixed

@@ -120,6 +120,14 @@ pub fn serin() -> Result<PathBuf> {
     made("target/release/serin", "make build")
 }
 
+/// An image, by its name in `target/images`: a folder, or the tar of it.
+///
+/// # Errors
+/// Where it was not built.
+pub fn image(name: &str) -> Result<PathBuf> {
+    made(&format!("target/images/{name}"), "make images")
+}
+
 /// One of the example configurations, by its name in `envoy/`.
 ///
 /// # Errors

@@ -5,7 +5,9 @@ mod binaryen;
 mod cache;
 mod deny;
 mod envoy;
+mod flags;
 mod fuzz;
+mod images;
 mod layers;
 mod lint;
 mod process;
@@ -30,6 +32,7 @@ Usage: cargo xtask <step>
   setup       fetch Envoy, Prometheus, Valgrind, wasm-opt and the Wasm standard library; write target/setup.json
   releases    fetch the Envoy releases of the last year; write target/releases.json
   wasm        build the filter to target/serin.wasm, with tripwires to target/serin-tripwire.wasm
+  images      write OCI images of the controller and of the filter to target/images
   modules     build what the filter's cost is compared with to target/modules
   fuzz        run the fuzz targets; `cargo xtask fuzz --help`
   layers      check that dependencies point down only
@@ -54,6 +57,7 @@ fn run(steps: &[String]) -> Result<()> {
         ["setup"] => setup::run(&repository).map(drop),
         ["releases"] => releases::run(&repository),
         ["wasm"] => wasm::run(&repository),
+        ["images"] => images::run(&repository),
         ["modules"] => wasm::modules(&repository),
         ["fuzz", args @ ..] => fuzz::run(&repository, args),
         ["layers"] => layers::run(&repository),

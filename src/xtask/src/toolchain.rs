@@ -155,16 +155,19 @@ fn debian() -> Result<Toolchain> {
 
 /// `rust-lld` of the host's toolchain: Debian's compiler brings no linker for Wasm.
 fn linker() -> Result<PathBuf> {
-    let version = process::output(Command::new("rustc").arg("-vV"))?;
-    let host = version
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .context("`rustc -vV` names no host")?;
+    let host = host()?;
     let linker = sysroot()?.join("lib/rustlib").join(host).join("bin/rust-lld");
     if !process::is_executable(&linker) {
         bail!("the Rust toolchain has no \"{}\": install Rust by rustup", linker.display());
     }
     Ok(linker)
+}
+
+/// The target that the compiler itself runs on.
+pub(crate) fn host() -> Result<String> {
+    let version = process::output(Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("`rustc -vV` names no host")
 }
 
 /// `LD_LIBRARY_PATH` with the folder before what it holds already.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::repository::Repository;
 use crate::slim::slim;
 use crate::toolchain::{self, TARGET, Toolchain};
-use crate::{binaryen, setup};
+use crate::{binaryen, flags, setup};
 
 pub(crate) const PACKAGE: &str = "serin-filter";
 const COMPARED: &str = "serin-bench-modules";
@@ -122,8 +122,7 @@ pub(crate) fn cargo(
     cargo.arg("--target-dir").arg(target_folder(repository, toolchain));
     // Flags that are meant for the host, a faster linker for instance, would break this build.
     cargo.env_remove("RUSTFLAGS");
-    let mut renamed = vec![(repository.root().to_path_buf(), "serin")];
-    renamed.extend(cargo_home().map(|home| (home, "cargo")));
+    let mut renamed = flags::renamed(repository);
     if let Toolchain::Debian { rustc, libraries, sources, linker } = toolchain {
         cargo.arg("-Zbuild-std=std,panic_abort");
         // Debian's compiler is a stable one; this lets it take cargo's unstable flag.
@@ -135,29 +134,13 @@ pub(crate) fn cargo(
         }
         renamed.push((sources.clone(), "rust"));
     }
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", path_flags(&renamed)?);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags::encoded(&[], &renamed)?);
     Ok(cargo)
 }
 
 /// Kept apart by toolchain and from the host's: the two would throw away each other's files.
 fn target_folder(repository: &Repository, toolchain: &Toolchain) -> PathBuf {
     repository.target("wasm").join(toolchain.name())
-}
-
-fn cargo_home() -> Option<PathBuf> {
-    let home = |name| std::env::var_os(name).map(PathBuf::from);
-    home("CARGO_HOME").or_else(|| home("HOME").map(|home| home.join(".cargo")))
-}
-
-/// The flags that keep this machine's paths out of the module's panic messages, so that its
-/// bytes are the same wherever it is built.
-fn path_flags(renamed: &[(PathBuf, &str)]) -> Result<String> {
-    let flags = renamed.iter().map(|(from, to)| {
-        let from = from.to_str().with_context(|| format!("\"{}\" is no UTF-8", from.display()))?;
-        Ok(format!("--remap-path-prefix={from}={to}"))
-    });
-    // The unit separator is what cargo splits on: a path may hold a space.
-    Ok(flags.collect::<Result<Vec<_>>>()?.join("\u{1f}"))
 }
 
 #[derive(Deserialize)]
@@ -231,11 +214,5 @@ mod tests {
             r#"{"reason":"build-finished","success":true}"#,
         );
         assert_eq!(show_diagnostics(output), 1);
-    }
-
-    #[test]
-    fn a_path_with_a_space_stays_one_flag() {
-        let flags = path_flags(&[("/a b".into(), "serin"), ("/c".into(), "cargo")]).unwrap();
-        assert_eq!(flags, "--remap-path-prefix=/a b=serin\u{1f}--remap-path-prefix=/c=cargo");
     }
 }
