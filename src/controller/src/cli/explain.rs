@@ -122,7 +122,7 @@ fn weights(decision: &Decision) -> String {
 
 const fn tone(reason: Reason) -> Style {
     match reason {
-        Reason::Harm | Reason::CanaryNotReady | Reason::Frozen => BAD,
+        Reason::Harm | Reason::CanaryNotReady | Reason::Frozen | Reason::RouteUnusable => BAD,
         _ => BOLD,
     }
 }
