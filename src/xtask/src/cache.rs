@@ -18,6 +18,11 @@ pub(crate) fn folder() -> Result<PathBuf> {
     Ok(base.join("serin"))
 }
 
+/// The cached folder of that name, where there is one.
+pub(crate) fn get(name: &str) -> Result<Option<PathBuf>> {
+    Ok(Some(folder()?.join(name)).filter(|place| place.is_dir()))
+}
+
 /// Gives the cached folder of that name, which `fill` makes when it is missing.
 ///
 /// `fill` works in a scratch folder that is renamed only when all went well, so a broken

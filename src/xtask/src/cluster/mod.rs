@@ -1,0 +1,65 @@
+//! The real Kubernetes and the real Istio for `make test-cluster`, built from Go modules.
+//!
+//! Nobody publishes all of these programs as files for a machine without containers, but all are Go
+//! modules. `tests/cluster/go` pins them; each part is built once into the user's cache folder,
+//! under a name that follows from its pins.
+
+mod build;
+mod go;
+mod lock;
+mod part;
+mod pins;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::repository::Repository;
+use crate::{cache, process};
+use part::{PARTS, Part};
+use pins::Pins;
+
+/// Builds what is missing and writes `target/cluster.json`: each program and file with its path.
+pub(crate) fn run(repository: &Repository) -> Result<()> {
+    let mut found = BTreeMap::new();
+    for part in &PARTS {
+        let folder = get(repository, part)?;
+        for name in part.leaves() {
+            found.insert(name, folder.join(name));
+        }
+    }
+    let file = repository.target("cluster.json");
+    fs::create_dir_all(repository.target(""))?;
+    fs::write(&file, serde_json::to_vec_pretty(&found)?)
+        .with_context(|| format!("unable to write \"{}\"", file.display()))
+}
+
+/// The part's folder in the cache, built when it is missing.
+fn get(repository: &Repository, part: &Part) -> Result<PathBuf> {
+    let source = repository.root().join("tests/cluster/go").join(part.folder);
+    let pins = Pins::read(&source)?;
+    let name = format!("cluster-{}-{}", part.folder, pins.key(part));
+    if let Some(ready) = cache::get(&name)? {
+        return Ok(ready);
+    }
+    let go = go::find(&source, &pins)?;
+    // Two builds side by side would take twice as long for the same.
+    let _lock = lock::wait("cluster", || {
+        println!("cluster: waiting for another build of these parts");
+    })?;
+    cache::get_or_fill(&name, |folder| {
+        build::programs(&go, &source, part, &pins, folder)?;
+        for file in part.files {
+            let mut list = go.command(&source);
+            list.args(["list", "-m", "-f", "{{.Dir}}", file.module]);
+            let from = PathBuf::from(process::output(&mut list)?).join(file.path);
+            // Read and written, not copied: files of the module cache are read-only.
+            let text = fs::read(&from)
+                .with_context(|| format!("unable to read \"{}\"", from.display()))?;
+            fs::write(folder.join(file.name), text)?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,88 @@
+//! What the cluster is made of.
+
+/// Programs that come from one module, so that one set of pins holds for all of them.
+pub(super) struct Part {
+    /// Below `tests/cluster/go`.
+    pub(super) folder: &'static str,
+    /// The packages that are built; each leaves a program of its last name.
+    pub(super) packages: &'static [&'static str],
+    /// The programs that this leaves.
+    pub(super) programs: &'static [&'static str],
+    /// What is taken from the modules besides.
+    pub(super) files: &'static [File],
+    /// Minutes for all of it on two cores, modules included.
+    pub(super) minutes: u32,
+    /// A module whose version the programs are told as theirs: without one, clients that parse the
+    /// server's version fail.
+    pub(super) version_of: Option<&'static str>,
+}
+
+/// A file that comes in a module.
+pub(super) struct File {
+    pub(super) module: &'static str,
+    pub(super) path: &'static str,
+    /// What it is called in the cache.
+    pub(super) name: &'static str,
+}
+
+impl Part {
+    /// The names of all that it leaves in its folder.
+    pub(super) fn leaves(&self) -> impl Iterator<Item = &'static str> {
+        self.programs.iter().copied().chain(self.files.iter().map(|file| file.name))
+    }
+}
+
+/// The quick ones first: what is wrong shows soon.
+pub(super) const PARTS: [Part; 4] = [
+    Part {
+        folder: "etcd",
+        packages: &["."],
+        programs: &["etcd"],
+        files: &[],
+        minutes: 1,
+        version_of: None,
+    },
+    Part {
+        folder: "kwok",
+        packages: &["sigs.k8s.io/kwok/cmd/kwok"],
+        programs: &["kwok"],
+        files: &[
+            stage("kustomize/stage/node/fast/node-initialize.yaml", "node-initialize.yaml"),
+            stage("kustomize/stage/pod/fast/pod-ready.yaml", "pod-ready.yaml"),
+            stage("kustomize/stage/pod/fast/pod-complete.yaml", "pod-complete.yaml"),
+            stage("kustomize/stage/pod/fast/pod-delete.yaml", "pod-delete.yaml"),
+        ],
+        minutes: 2,
+        version_of: None,
+    },
+    Part {
+        folder: "istio",
+        packages: &["istio.io/istio/pilot/cmd/pilot-discovery"],
+        programs: &["pilot-discovery"],
+        files: &[File {
+            module: "istio.io/istio",
+            path: "manifests/charts/base/files/crd-all.gen.yaml",
+            name: "istio-crds.yaml",
+        }],
+        minutes: 4,
+        version_of: None,
+    },
+    Part {
+        folder: "kubernetes",
+        packages: &[
+            "k8s.io/kubernetes/cmd/kube-apiserver",
+            "k8s.io/kubernetes/cmd/kube-controller-manager",
+            "k8s.io/kubernetes/cmd/kube-scheduler",
+            "k8s.io/kubernetes/cmd/kubectl",
+        ],
+        programs: &["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"],
+        files: &[],
+        minutes: 6,
+        version_of: Some("k8s.io/kubernetes"),
+    },
+];
+
+/// How a played node or pod goes from one state to the next.
+const fn stage(path: &'static str, name: &'static str) -> File {
+    File { module: "sigs.k8s.io/kwok", path, name }
+}
