@@ -18,6 +18,7 @@ pub mod envoy;
 pub mod flaky;
 pub mod http;
 pub mod load;
+pub mod manifests;
 pub mod ports;
 pub mod process;
 pub mod prometheus;
