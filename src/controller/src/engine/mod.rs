@@ -12,6 +12,7 @@ mod gathering;
 pub mod judged;
 mod order;
 mod pass;
+mod pending;
 mod readings;
 mod recover;
 mod report;

@@ -6,6 +6,7 @@ use serin_rollout::{Command, Now, Reason};
 use tokio::time::Instant;
 
 use super::judged::{self, Counts, Standing, Terms};
+use super::pending::Pending;
 use super::seen::{Observe, Question, Seen};
 use super::task::Running;
 use super::{Keep, bounds};
@@ -33,7 +34,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         }
         let mut observation = seen.observation(self.engine.release.version.clone(), command);
         if self.engine.route.is_some() {
-            seen.surround(&mut observation, self.not_carried.as_deref());
+            seen.surround(&mut observation, self.pending());
         }
         observation.preparing =
             bounds::missing(&self.engine.release, &self.record.bounds, seen.bounds());
@@ -77,6 +78,15 @@ impl<O: Observe, K: Keep> Running<O, K> {
             None if age < due + scrape => Some(scrape / 4),
             None => None,
         }
+    }
+
+    /// The weights that the route does not have yet, where there are such.
+    fn pending(&self) -> Option<Pending<'_>> {
+        let published = self.record.published.as_ref();
+        let in_document = published
+            .and_then(|rollout| rollout.get("weight")?.as_str())
+            .and_then(|weight| weight.parse().ok());
+        Some(Pending { why: self.not_carried.as_deref()?, in_document })
     }
 
     fn standing(&self) -> Standing {

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::bounds::Chosen;
 use super::gathering::News;
 use super::judged::Counts;
+use super::pending::Pending;
 
 /// What is asked of who looks.
 #[derive(Clone, Debug, PartialEq)]
@@ -235,16 +236,13 @@ impl Seen {
     }
 
     /// Adds what is seen of the cluster, where a release runs on one: what is not known is unknown
-    /// there. `not_written`: why the route lacks the weights, where it does, so that what was read of
-    /// it before is no longer so.
-    pub(super) fn surround(&self, observation: &mut Observation, not_written: Option<&str>) {
+    /// there.
+    pub(super) fn surround(&self, observation: &mut Observation, pending: Option<Pending<'_>>) {
         let why = || "the API server has not answered yet".to_owned();
-        observation.route = match (self.route.clone(), not_written) {
-            (None | Some(RouteSeen::AsSet), Some(why)) => {
-                RouteSeen::Unknown { why: why.to_owned() }
-            }
-            (Some(route), _) => route,
-            (None, None) => RouteSeen::Unknown { why: why() },
+        let route = self.route.clone().unwrap_or_else(|| RouteSeen::Unknown { why: why() });
+        observation.route = match pending {
+            Some(pending) => pending.sees(route),
+            None => route,
         };
         let capacity = self.capacity.clone();
         observation.capacity = capacity.unwrap_or_else(|| Capacity::Unknown { why: why() });

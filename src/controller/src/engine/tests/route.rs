@@ -8,6 +8,7 @@ use serin_rollout::{Capacity, RouteSeen, StableRuns, Traffic, Version};
 use tokio::sync::OnceCell;
 use tokio::sync::watch;
 
+use super::super::pending::Pending;
 use super::super::scripted::release;
 use super::super::seen::{Part, Seen};
 use super::super::{Carry, Change};
@@ -151,14 +152,14 @@ async fn a_controller_that_starts_while_the_router_hangs_says_all_the_same_what_
 }
 
 /// What a pass goes by where the release runs on a cluster.
-fn surrounded(parts: Vec<Part>, not_written: Option<&str>) -> (RouteSeen, Capacity, StableRuns) {
+fn surrounded(parts: Vec<Part>, pending: Option<Pending<'_>>) -> (RouteSeen, Capacity, StableRuns) {
     let mut seen = Seen::default();
     for part in parts {
         seen.take(part);
     }
     let mut observation = seen.observation(Version("v2".to_owned()), None);
     assert_eq!(observation.route, RouteSeen::NotApplicable, "of files");
-    seen.surround(&mut observation, not_written);
+    seen.surround(&mut observation, pending);
     (observation.route, observation.capacity, observation.stable_runs)
 }
 
@@ -178,13 +179,16 @@ fn what_was_not_told_of_a_cluster_is_unknown() {
 
 #[test]
 fn a_route_that_was_read_before_its_write_failed_is_not_as_set() {
+    let pending = Some(Pending { why: "500", in_document: Some(weight("5%")) });
+    let lowered = |text| RouteSeen::Lowered { weight: weight(text) };
     let unknown = RouteSeen::Unknown { why: "500".to_owned() };
-    assert_eq!(surrounded(vec![Part::Route(RouteSeen::AsSet)], Some("500")).0, unknown);
+    // A rise that was not written leaves the route where the document is, or above it.
+    for route in [RouteSeen::AsSet, lowered("5%"), lowered("6%")] {
+        assert_eq!(surrounded(vec![Part::Route(route.clone())], pending).0, unknown, "{route:?}");
+        assert_eq!(surrounded(vec![Part::Route(route.clone())], None).0, route);
+    }
     // What a person did to it, or what is missing in it, is what the write failed for.
-    for route in [
-        RouteSeen::Lowered { weight: Weight::ZERO },
-        RouteSeen::Unusable { why: "it is gone".to_owned() },
-    ] {
-        assert_eq!(surrounded(vec![Part::Route(route.clone())], Some("500")).0, route);
+    for route in [lowered("4.99%"), RouteSeen::Unusable { why: "it is gone".to_owned() }] {
+        assert_eq!(surrounded(vec![Part::Route(route.clone())], pending).0, route);
     }
 }
