@@ -51,17 +51,17 @@ pub struct Observation {
     #[serde(default)]
     pub trips: Trips,
     /// How the route stands.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub route: RouteSeen,
     /// Whether replicas suffice for the next weight.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub capacity: Capacity,
     /// What stable runs; only read while promoting.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub stable_runs: StableRuns,
     /// Whether the serving side runs another version than at the rollout's start though nobody
     /// promoted, as far as is known.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub serving_changed: bool,
 }
 
@@ -215,6 +215,12 @@ pub enum Trips {
     /// Nobody can tell.
     #[default]
     Unknown,
+}
+
+/// Whether a field is left out where it is written: a release of files has no word of a cluster in
+/// what it writes, as before there were any.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A duration in whole milliseconds.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serin_assignment::Weight;
 
+use crate::observation::is_default;
 use crate::{Alert, GateReading, Steps};
 
 /// Names a version of the canary: a template's hash, or what the release file says.
@@ -102,11 +103,11 @@ pub struct State {
     pub frozen: bool,
     /// While promoting: whether stable's earlier version is being put back, after which everyone goes
     /// there.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub restoring: bool,
     /// The weight for which the canary is to have replicas at least; 0: none at all, as nothing
     /// reaches it. `None`: they are left as they are.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub capacity_for: Option<Weight>,
     /// For how long the gates have had no data without a break, in milliseconds.
     pub no_data_ms: u64,

@@ -228,20 +228,3 @@ fn harm_is_asked_about_before_readiness_timers_and_gates() {
         world.went_back();
     }
 }
-
-#[test]
-fn a_record_from_before_there_was_a_cluster_is_read() {
-    let mut world = World::at(three_steps(), "50%");
-    let mut stored = serde_json::to_value(&world.state).unwrap();
-    let mut seen = serde_json::to_value(&world.seen).unwrap();
-    for field in ["restoring", "capacityFor"] {
-        assert!(stored.as_object_mut().unwrap().remove(field).is_some());
-    }
-    for field in ["route", "capacity", "stableRuns", "servingChanged"] {
-        assert!(seen.as_object_mut().unwrap().remove(field).is_some());
-    }
-    assert_eq!(serde_json::from_value::<serin_rollout::State>(stored).unwrap(), world.state);
-    world.seen.gates.clear();
-    seen["gates"] = serde_json::json!([]);
-    assert_eq!(serde_json::from_value::<serin_rollout::Observation>(seen).unwrap(), world.seen);
-}

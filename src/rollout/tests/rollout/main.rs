@@ -18,6 +18,7 @@ mod promote;
 mod properties;
 mod rise;
 mod route;
+mod stored;
 mod tripwire;
 mod versions;
 mod world;

@@ -1,0 +1,44 @@
+//! What is written of a rollout, and read again.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use serin_rollout::{Capacity, Observation, RouteSeen, StableRuns, State};
+
+use crate::world::{World, three_steps, weight};
+
+/// What only a cluster brings.
+const OF_A_CLUSTER: [&str; 6] =
+    ["restoring", "capacityFor", "route", "capacity", "stableRuns", "servingChanged"];
+
+fn written(value: &impl Serialize) -> Map<String, Value> {
+    serde_json::to_value(value).unwrap().as_object().unwrap().clone()
+}
+
+fn names_a_cluster(written: &Map<String, Value>) -> usize {
+    OF_A_CLUSTER.iter().filter(|field| written.contains_key(**field)).count()
+}
+
+#[test]
+fn a_release_of_files_writes_and_reads_what_it_did_before_there_were_clusters() {
+    let mut world = World::at(three_steps(), "50%");
+    world.seen.gates.clear();
+    let (state, seen) = (written(&world.state), written(&world.seen));
+    assert_eq!((names_a_cluster(&state), names_a_cluster(&seen)), (0, 0), "{state:?} {seen:?}");
+    assert_eq!(serde_json::from_value::<State>(state.into()).unwrap(), world.state);
+    assert_eq!(serde_json::from_value::<Observation>(seen.into()).unwrap(), world.seen);
+}
+
+#[test]
+fn what_a_cluster_brings_is_written_and_read_again() {
+    let mut world = World::at(three_steps(), "50%");
+    world.state.restoring = true;
+    world.state.capacity_for = Some(weight("0%"));
+    world.seen.route = RouteSeen::Lowered { weight: weight("0.01%") };
+    world.seen.capacity = Capacity::Short { why: "2 of 5 are ready".to_owned() };
+    world.seen.stable_runs = StableRuns::Between;
+    world.seen.serving_changed = true;
+    let (state, seen) = (written(&world.state), written(&world.seen));
+    assert_eq!((names_a_cluster(&state), names_a_cluster(&seen)), (2, 4), "{state:?} {seen:?}");
+    assert_eq!(serde_json::from_value::<State>(state.into()).unwrap(), world.state);
+    assert_eq!(serde_json::from_value::<Observation>(seen.into()).unwrap(), world.seen);
+}
