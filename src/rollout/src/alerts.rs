@@ -20,7 +20,7 @@ fn standing(pass: Pass<'_>, state: &State) -> BTreeSet<Alert> {
     let policy = &pass.plan.policy;
     let pending = state.phase == Phase::Pending;
     let progressing = state.phase == Phase::Progressing;
-    let emptying = state.phase == Phase::RollingBack || state.hands_over();
+    let emptying = state.phase == Phase::RollingBack || state.hands_over() || state.restoring;
     let causes = [
         (Alert::NoData, progressing && lasted(state.no_data_ms, policy.no_data_alert_after)),
         (

@@ -91,6 +91,7 @@ fn measure(pass: Pass<'_>, state: &mut State) {
     let unproved = match state.phase {
         Phase::Pending | Phase::Progressing => !matches!(pass.seen.proof, Proof::Live { .. }),
         Phase::RollingBack => !rollback::emptied(pass.seen),
+        Phase::Promoting if state.restoring => true,
         Phase::Promoting if state.hands_over() => !rollback::emptied(pass.seen),
         _ => false,
     };

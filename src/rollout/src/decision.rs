@@ -32,7 +32,7 @@ pub enum Action {
 pub enum Alert {
     /// The gates have had no data for the stated time.
     NoData,
-    /// Requests still reach the canary after a rollback.
+    /// Requests still reach the canary after a rollback was decided.
     RollbackNotEffective,
     /// Some proxy does not take the weight.
     NotLive,

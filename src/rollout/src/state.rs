@@ -115,7 +115,7 @@ pub struct State {
     /// that first sees it counts for one, here and in the two others.
     pub not_ready_ms: u64,
     /// For how long the present traffic has not been proved, in milliseconds: on the way up not
-    /// live, on the way back the canary not empty.
+    /// live, on the way back the canary not empty, or stable's earlier version not back.
     pub unproved_ms: u64,
     /// The last readings of the gates.
     pub gates: Vec<GateReading>,

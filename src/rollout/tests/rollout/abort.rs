@@ -153,3 +153,20 @@ fn a_new_version_on_the_way_back_starts_after_it() {
     assert_eq!(world.pass().reason, Reason::NewVersion);
     world.is(Phase::Pending, "0%");
 }
+
+#[test]
+fn a_stable_that_does_not_come_back_is_told() {
+    let mut world = World::promoting_by_itself(StableRuns::Between);
+    world.gate("errors", Verdict::Fail);
+    world.pass();
+    assert_eq!(world.alerts(), [Alert::Frozen]);
+    world.command(Command::Abort);
+    assert_eq!(world.alerts(), []);
+    world.seconds(90);
+    assert_eq!(world.alerts(), []);
+    world.pass();
+    assert_eq!(world.actions(), [Action::Raise(Alert::RollbackNotEffective)]);
+    world.seen.stable_runs = StableRuns::Earlier;
+    world.pass();
+    world.went_back();
+}
