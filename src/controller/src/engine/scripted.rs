@@ -48,6 +48,8 @@ pub(crate) struct Metrics {
     pub(crate) canary: Endpoints,
     /// The weight in force; `Err` where Prometheus is down.
     pub(crate) in_force: Result<Option<Weight>, ()>,
+    /// What a person left to the canary in the router.
+    pub(crate) by_hand: Option<Weight>,
 }
 
 pub(crate) const HEALTHY: Metrics = Metrics {
@@ -59,6 +61,7 @@ pub(crate) const HEALTHY: Metrics = Metrics {
     stable_is_known: true,
     canary: Endpoints::Ready,
     in_force: Ok(None),
+    by_hand: None,
 };
 
 /// Proxies that take over each document at once, and metrics.
@@ -93,7 +96,7 @@ impl Observe for World {
             tell.send(Part::Counts(counts)).unwrap();
         }
         if !metrics.rest_hangs {
-            for part in self.rest(&question.state, metrics.canary) {
+            for part in self.rest(&question.state, &metrics) {
                 tell.send(part).unwrap();
             }
         }
@@ -104,7 +107,7 @@ impl Observe for World {
 }
 
 impl World {
-    fn rest(&self, state: &State, canary: Endpoints) -> [Part; 7] {
+    fn rest(&self, state: &State, metrics: &Metrics) -> [Part; 7] {
         let shown = self.document.borrow().clone();
         let shown = shown.map(|shown| entry(&shown.json)).unwrap_or_default();
         let proof = if shown.revision >= state.traffic.revision {
@@ -117,14 +120,16 @@ impl World {
         } else {
             CanaryTraffic::Flowing
         };
+        let lowered = metrics.by_hand.map(|weight| RouteSeen::Lowered { weight });
+        let route = lowered.unwrap_or(RouteSeen::AsSet);
         [
             Part::Proof(proof),
             Part::CanaryRequests(Some(1_000)),
-            Part::Canary(canary),
+            Part::Canary(metrics.canary),
             Part::Stable(Endpoints::Ready),
             Part::CanaryTraffic(traffic),
             // Heeded where there is a router.
-            Part::Route(RouteSeen::AsSet),
+            Part::Route(route),
             Part::Capacity(Capacity::NotApplicable),
         ]
     }

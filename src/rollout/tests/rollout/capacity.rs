@@ -223,6 +223,11 @@ fn lowered_by_hand_the_canary_keeps_its_replicas() {
     world.seen.route = RouteSeen::Lowered { weight: weight("2%") };
     world.pass();
     asks_for(&world, Some("50%"));
+    // Also where a rise from there needs fewer.
+    world.seen.route = RouteSeen::AsSet;
+    world.command(Command::Resume);
+    world.until(|world| world.state.traffic.weight == weight("5%"));
+    asks_for(&world, Some("50%"));
 }
 
 #[test]

@@ -151,6 +151,27 @@ async fn a_controller_that_starts_while_the_router_hangs_says_all_the_same_what_
     assert_eq!(bench.entry().unwrap().weight, weight("5%"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_weight_lowered_by_hand_goes_into_the_document_and_stays_until_a_person_resumes() {
+    let (_scratch, folder) = scratch();
+    let router = Router::new();
+    let mut bench = start(&folder, &router);
+    bench.until_weight("5%").await;
+    let by_hand = weight("2%");
+    *router.weight.lock().unwrap() = by_hand;
+    bench.set(|metrics| metrics.by_hand = Some(by_hand));
+    let status = bench.until_weight("2%").await;
+    assert_eq!(status.paused, Some(Pause::LoweredByHand));
+    assert_eq!(bench.entry().unwrap().weight, by_hand);
+    bench.set(|metrics| metrics.by_hand = None);
+    sleep(WHOLE_ROLLOUT).await;
+    assert_eq!((router.weight(), bench.entry().unwrap().weight), (by_hand, by_hand));
+    let answer = bench.handle.command(Command::Resume).await;
+    assert!(matches!(answer, Some(Answer::Done(_))), "{answer:?}");
+    bench.until_phase(Phase::Succeeded).await;
+    assert_eq!(router.weight(), weight("100%"));
+}
+
 /// What a pass goes by where the release runs on a cluster.
 fn surrounded(parts: Vec<Part>, pending: Option<Pending<'_>>) -> (RouteSeen, Capacity, StableRuns) {
     let mut seen = Seen::default();
