@@ -1,5 +1,7 @@
 //! What status shows of a release: the same object for people, programs and `serin status`.
 
+pub mod kubernetes;
+
 use core::time::Duration;
 
 use jiff::Timestamp;

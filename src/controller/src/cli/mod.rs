@@ -5,6 +5,7 @@ pub mod check;
 mod client;
 mod command;
 mod completion;
+mod crd;
 mod exit;
 mod explain;
 mod history;
@@ -64,6 +65,8 @@ enum Command {
     Replay(replay::Args),
     /// Make and check the signed tokens by which testers opt in.
     Token(token::Args),
+    /// Print the definition of `CanaryRelease` for `kubectl apply --filename -`.
+    Crd,
     /// Print the completion script for a shell.
     Completion(completion::Args),
 }
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Token(args) => token::run(&args),
+        Command::Crd => crd::run(),
         Command::Completion(args) => completion::run(&args),
     };
     exit::end(done)

@@ -40,6 +40,11 @@ pub const KIND: &str = "CanaryRelease";
 /// The version of the file's shape.
 pub const API_VERSION: &str = "serin.dev/v1alpha1";
 
+/// The most steps of a release.
+pub const MOST_STEPS: usize = 100;
+/// The most path prefixes of a release.
+pub const MOST_PATHS: usize = 100;
+
 /// A release as its owner planned it, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Release {
@@ -166,6 +171,11 @@ impl Release {
             canary_cluster: self.traffic.canary_cluster.to_string(),
         }
     }
+}
+
+/// The schema of a release's `spec`, as its reader's types have it.
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    <spec::Spec as schemars::JsonSchema>::json_schema(generator)
 }
 
 #[cfg(test)]

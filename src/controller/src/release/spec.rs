@@ -1,7 +1,8 @@
-//! The shape of a release file. Values are still text here, so that every fault of a file can be
-//! told at once and with its rule.
+//! The shape of a release, of which its schema in Kubernetes is made too. Values are still text
+//! here, so that every fault of a file can be told at once and with its rule.
 
 mod kubernetes;
+mod rules;
 mod scalar;
 mod tester;
 
@@ -11,6 +12,7 @@ pub(super) use kubernetes::{Entries, Plugin, Side, Target};
 pub(super) use scalar::Scalar;
 pub(super) use tester::{Signed, Tester};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -40,7 +42,8 @@ pub(super) struct Metadata {
     pub(super) _annotations: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Debug, Deserialize)]
+/// What the owner of a release asks for.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Spec {
     /// Names what the canary runs. Another value is a new rollout. With `target` it may be absent:
@@ -69,7 +72,7 @@ pub(super) struct Spec {
 }
 
 /// Whose requests, and who serves them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Traffic {
     /// Hosts such as `shop.example.com`, `*.example.com` or `*`; those of `virtualService` where
@@ -81,12 +84,14 @@ pub(super) struct Traffic {
     pub(super) entries: Option<Entries>,
     /// Path prefixes; `/` where it is absent.
     pub(super) paths: Option<Vec<String>>,
+    /// Who serves the version before.
     pub(super) stable: Side,
+    /// Who serves the version on trial.
     pub(super) canary: Side,
 }
 
 /// Who gets the canary.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Assignment {
     /// The `WasmPlugin` whose `pluginConfig` gets the document; where it is absent, proxies ask the
@@ -104,12 +109,20 @@ pub(super) struct Assignment {
     /// absent, so that each version picks other users first.
     pub(super) salt: Option<String>,
     /// Requests that are on stable whoever asks: conditions, which the document's reader reads.
+    #[serde(default)]
+    #[schemars(schema_with = "rules::list")]
     pub(super) exclude: Option<Value>,
     /// The condition of those who may be in the canary at all.
+    #[serde(default)]
+    #[schemars(schema_with = "rules::object")]
     pub(super) eligible: Option<Value>,
     /// Who is on which side by name.
+    #[serde(default)]
+    #[schemars(schema_with = "rules::object")]
     pub(super) users: Option<Value>,
     /// Who is on which side as a group.
+    #[serde(default)]
+    #[schemars(schema_with = "rules::list")]
     pub(super) segments: Option<Value>,
     /// The release's part of the users, such as `["0%", "30%"]`; all where it is absent.
     pub(super) buckets: Option<Vec<String>>,
@@ -122,11 +135,14 @@ pub(super) struct Assignment {
 }
 
 /// Exactly one of them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Source {
+    /// A header.
     pub(super) header: Option<String>,
+    /// A cookie.
     pub(super) cookie: Option<String>,
+    /// A query parameter.
     pub(super) query: Option<String>,
     /// A claim of a verified token.
     pub(super) jwt: Option<Jwt>,
@@ -139,10 +155,11 @@ pub(super) struct Source {
 }
 
 /// Exactly one of `metadata` and `header`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Jwt {
     /// The claim's name, or the names that lead to it.
+    #[schemars(schema_with = "rules::open")]
     pub(super) claim: Texts,
     /// The `payload_in_metadata` of Envoy's filter for tokens.
     pub(super) metadata: Option<String>,
@@ -158,35 +175,45 @@ pub(super) enum Texts {
 }
 
 /// How many leading bits of an address are the id.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Address {
+    /// Of an IPv4 address, 1 to 32; 32 where it is absent.
     pub(super) ipv4: Option<u64>,
+    /// Of an IPv6 address, 1 to 128; 64 where it is absent.
     pub(super) ipv6: Option<u64>,
 }
 
 /// The cookie that keeps an id which the filter has made.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Generated {
+    /// Its name.
     pub(super) cookie: String,
+    /// For how long browsers keep it.
     pub(super) max_age: Option<String>,
+    /// The domain for whose hosts it is; the request's own host where it is absent.
     pub(super) domain: Option<String>,
+    /// The path below which it is sent.
     pub(super) path: Option<String>,
+    /// `lax`, `strict` or `none`.
     pub(super) same_site: Option<String>,
+    /// Whether it is sent by HTTPS only.
     pub(super) secure: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
+/// Where the metrics are, which gates and proofs read: one of the two.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Metrics {
+    /// How Prometheus is reached.
     pub(super) prometheus: Option<Prometheus>,
     /// In place of Prometheus.
     pub(super) targets: Option<Targets>,
 }
 
 /// Pages with metrics that the controller reads itself.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Targets {
     /// Such as `http://127.0.0.1:9901/stats/prometheus`.
@@ -201,18 +228,21 @@ pub(super) struct Targets {
     pub(super) timeout: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A name with a page behind each of its addresses.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct DnsTarget {
     /// Such as `envoy-admin.shop.svc`, a headless service.
     pub(super) name: String,
+    /// The port of the page.
     pub(super) port: u16,
     /// `/stats/prometheus` where it is absent.
     pub(super) path: Option<String>,
 }
 
-/// How Prometheus is reached. Files are relative to the release file.
-#[derive(Debug, Deserialize)]
+/// How Prometheus is reached. Files are relative to the release file; those that an object names are
+/// names without a folder, in the controller's `/etc/serin/credentials/NAMESPACE`.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Prometheus {
     /// Such as `http://127.0.0.1:9090`, perhaps with a path.
@@ -221,27 +251,33 @@ pub(super) struct Prometheus {
     pub(super) scrape_interval: Option<String>,
     /// The longest time of one query; `5s` where it is absent.
     pub(super) timeout: Option<String>,
+    /// The file with a token.
     pub(super) bearer_token_file: Option<String>,
+    /// In place of a token.
     pub(super) basic_auth: Option<BasicAuth>,
     /// Authorities to trust in place of the system's, PEM.
     pub(super) ca_file: Option<String>,
     /// The certificate to show, PEM; with `clientKeyFile`.
     pub(super) client_cert_file: Option<String>,
+    /// Its key, PEM.
     pub(super) client_key_file: Option<String>,
     /// Further headers, such as a tenant's name.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A name and a password.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct BasicAuth {
+    /// The user.
     pub(super) username: String,
+    /// The file with the password.
     pub(super) password_file: String,
 }
 
 /// One weight and what must hold before the next one.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Step {
     /// The canary's share, such as `5%`.
@@ -260,7 +296,7 @@ pub(super) struct Step {
 }
 
 /// A gate. `preset` and `kind` choose which of the other fields it takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Gate {
     /// Unique within the release.
@@ -301,7 +337,7 @@ pub(super) struct Gate {
 }
 
 /// Where a ratio gate's requests and events are counted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Counts {
     /// `filter` (the default for errors and latency), `envoy` or `istio`; absent for selectors.
@@ -321,16 +357,18 @@ pub(super) struct Counts {
 }
 
 /// Series of a metric.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Selected {
+    /// The metric's name.
     pub(super) metric: String,
+    /// Labels that the series carry.
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
 }
 
 /// A label and its two values.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Sides {
     /// `variant` where it is absent.
@@ -342,7 +380,7 @@ pub(super) struct Sides {
 }
 
 /// How the evidence of ratio gates is judged; each has a default.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Evidence {
     /// The chance that an identical canary is rolled back in the whole rollout, at most.
@@ -354,7 +392,7 @@ pub(super) struct Evidence {
 }
 
 /// When a proxy takes everyone off the canary by itself; each has a default.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Tripwire {
     /// The chance that an identical canary trips it at one proxy in a whole rollout, at most.
@@ -368,7 +406,7 @@ pub(super) struct Tripwire {
 }
 
 /// Waiting times and what follows them; each has a default.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Policy {
     /// Gates without data for this long raise an alert.

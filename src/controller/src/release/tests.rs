@@ -150,6 +150,16 @@ fn a_policy_may_roll_back_without_data() {
 }
 
 #[test]
+fn lists_have_an_end() {
+    let paths = format!("paths: [{}]", vec!["/a"; 101].join(", "));
+    let error = fault("    stable: {", &format!("    {paths}\n    stable: {{"));
+    assert!(error.contains("spec.traffic.paths: \"101 of them\": at most 100"), "{error}");
+    let step = "    - {weight: 5%, bake: 10m}\n";
+    let error = fault("  gates:\n", &format!("{}  gates:\n", step.repeat(99)));
+    assert!(error.contains("spec.steps: \"101 of them\": a release has at most 100"), "{error}");
+}
+
+#[test]
 fn faults_name_place_field_value_and_rule() {
     for (from, to, expected) in [
         ("weight: 5%", "weight: 5", "16:16: spec.steps[0].weight: \"5\": a weight is a percentage"),

@@ -8,9 +8,8 @@ use serin_rollout::{Approval, InvalidPlan, Length, OnNoData, OnSuccess, Policy, 
 
 use super::{duration_within, from_text};
 use crate::gates::Gate;
-use crate::release::FieldPath;
 use crate::release::fault::Faults;
-use crate::release::spec;
+use crate::release::{FieldPath, MOST_STEPS, spec};
 
 /// A step that takes longer than four weeks is no step any more.
 const BAKE_TIMES: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(28 * 24));
@@ -19,6 +18,11 @@ const BAKE_TIMES: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(2
 const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(7 * 24));
 
 pub(super) fn steps(specs: &[spec::Step], at: &FieldPath, faults: &mut Faults) -> Option<Steps> {
+    if specs.len() > MOST_STEPS {
+        let rule = format!("a release has at most {MOST_STEPS} steps");
+        faults.value(at.clone(), &format!("{} of them", specs.len()), rule);
+        return None;
+    }
     let read: Vec<Option<Step>> = specs
         .iter()
         .enumerate()

@@ -8,7 +8,7 @@ use serin_document::{Host, HostPattern, PathPrefix};
 use super::{Origin, by_rule, hosts};
 use crate::release::fault::Faults;
 use crate::release::spec::{Side, Traffic};
-use crate::release::{FieldPath, TrafficScope};
+use crate::release::{FieldPath, MOST_PATHS, TrafficScope};
 
 /// Whose requests.
 struct Hosts {
@@ -35,6 +35,11 @@ pub(super) fn read(
                 at.field("paths"),
                 "at least one path prefix, such as /; leave `paths` out for all",
             );
+            None
+        }
+        Some(paths) if paths.len() > MOST_PATHS => {
+            let rule = format!("at most {MOST_PATHS} path prefixes");
+            faults.value(at.field("paths"), &format!("{} of them", paths.len()), rule);
             None
         }
         Some(paths) => list(paths, &at.field("paths"), PathPrefix::new, faults),

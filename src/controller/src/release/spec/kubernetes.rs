@@ -1,9 +1,10 @@
 //! What a release says of Kubernetes objects.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The Deployments of the two sides.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::release) struct Target {
     /// The Deployment that runs the version before.
@@ -16,7 +17,7 @@ pub(in crate::release) struct Target {
 }
 
 /// The names of the three entries of a `VirtualService`, in the order in which they stand.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::release) struct Entries {
     /// For requests marked canary; `serin-canary` where it is absent.
@@ -28,7 +29,7 @@ pub(in crate::release) struct Entries {
 }
 
 /// Who serves one side.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::release) struct Side {
     /// Envoy's name of the cluster. With `virtualService` it follows from the other three.
@@ -42,10 +43,11 @@ pub(in crate::release) struct Side {
 }
 
 /// A `WasmPlugin`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::release) struct Plugin {
+    /// The plugin's name.
     pub(in crate::release) name: String,
-    /// The release's where it is absent.
+    /// The plugin's namespace; the release's where it is absent.
     pub(in crate::release) namespace: Option<String>,
 }

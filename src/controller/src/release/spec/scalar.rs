@@ -2,7 +2,9 @@
 
 use core::fmt;
 use core::ops::Deref;
+use std::borrow::Cow;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// `1.1` or `"1.1"`, `2` or `2%`: the text of either. An object in Kubernetes tells the two apart
@@ -27,6 +29,21 @@ impl From<Scalar> for String {
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(Scalars)
+    }
+}
+
+impl JsonSchema for Scalar {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    /// Kubernetes has no type for either.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        super::rules::open(generator)
     }
 }
 

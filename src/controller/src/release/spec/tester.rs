@@ -1,13 +1,17 @@
 //! Where testers choose their side.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Exactly one of the first three.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::release) struct Tester {
+    /// A header.
     pub(in crate::release) header: Option<String>,
+    /// A cookie.
     pub(in crate::release) cookie: Option<String>,
+    /// A query parameter.
     pub(in crate::release) query: Option<String>,
     /// Only a signed token counts there; the plain word does where it is absent.
     pub(in crate::release) signed: Option<Signed>,
@@ -15,7 +19,8 @@ pub(in crate::release) struct Tester {
     pub(in crate::release) remember: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// Which tokens count.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::release) struct Signed {
     /// For whom tokens are meant.
