@@ -34,7 +34,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         }
         let mut observation = seen.observation(self.engine.release.version.clone(), command);
         if self.engine.route.is_some() {
-            seen.surround(&mut observation, self.pending());
+            seen.surround(&mut observation, &self.record.state, self.pending());
         }
         observation.preparing =
             bounds::missing(&self.engine.release, &self.record.bounds, seen.bounds());

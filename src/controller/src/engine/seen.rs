@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serin_assignment::Weight;
 use serin_rollout::{
-    CanaryTraffic, Capacity, Command, Endpoints, GateReading, Observation, Proof, RouteSeen,
+    Alert, CanaryTraffic, Capacity, Command, Endpoints, GateReading, Observation, Proof, RouteSeen,
     Served, StableRuns, State, Trips, Verdict, Version,
 };
 use tokio::sync::mpsc::UnboundedSender;
@@ -236,8 +236,13 @@ impl Seen {
     }
 
     /// Adds what is seen of the cluster, where a release runs on one: what is not known is unknown
-    /// there.
-    pub(super) fn surround(&self, observation: &mut Observation, pending: Option<Pending<'_>>) {
+    /// there, and a change of the serving side that was told stands until it was told to be gone.
+    pub(super) fn surround(
+        &self,
+        observation: &mut Observation,
+        state: &State,
+        pending: Option<Pending<'_>>,
+    ) {
         let why = || "the API server has not answered yet".to_owned();
         let route = self.route.clone().unwrap_or_else(|| RouteSeen::Unknown { why: why() });
         observation.route = match pending {
@@ -247,6 +252,7 @@ impl Seen {
         let capacity = self.capacity.clone();
         observation.capacity = capacity.unwrap_or_else(|| Capacity::Unknown { why: why() });
         observation.stable_runs = self.stable_runs.unwrap_or(StableRuns::Unknown);
-        observation.serving_changed = self.serving_changed.unwrap_or_default();
+        let told = state.alerts.contains(&Alert::ServingChanged);
+        observation.serving_changed = self.serving_changed.unwrap_or(told);
     }
 }

@@ -172,15 +172,15 @@ async fn a_weight_lowered_by_hand_goes_into_the_document_and_stays_until_a_perso
     assert_eq!(router.weight(), weight("100%"));
 }
 
-/// What a pass goes by where the release runs on a cluster.
+/// What a pass goes by where the release runs on a cluster, before anything was told.
 fn surrounded(parts: Vec<Part>, pending: Option<Pending<'_>>) -> (RouteSeen, Capacity, StableRuns) {
     let mut seen = Seen::default();
     for part in parts {
         seen.take(part);
     }
-    let mut observation = seen.observation(Version("v2".to_owned()), None);
+    let mut observation = seen.observation(v2(), None);
     assert_eq!(observation.route, RouteSeen::NotApplicable, "of files");
-    seen.surround(&mut observation, pending);
+    seen.surround(&mut observation, &State::fresh(v2(), None, START_MS), pending);
     (observation.route, observation.capacity, observation.stable_runs)
 }
 
@@ -212,4 +212,29 @@ fn a_route_that_was_read_before_its_write_failed_is_not_as_set() {
     for route in [lowered("4.99%"), RouteSeen::Unusable { why: "it is gone".to_owned() }] {
         assert_eq!(surrounded(vec![Part::Route(route.clone())], pending).0, route);
     }
+}
+
+#[test]
+fn a_changed_serving_side_stands_until_it_is_told_to_be_gone() {
+    let mut state = State::fresh(v2(), None, START_MS);
+    let mut seen = Seen::default();
+    for (told, alert, stands) in [
+        (None, false, false),
+        (None, true, true),
+        (Some(true), false, true),
+        (Some(false), true, false),
+    ] {
+        state.alerts.clear();
+        state.alerts.extend(alert.then_some(Alert::ServingChanged));
+        if let Some(told) = told {
+            seen.take(Part::ServingChanged(told));
+        }
+        let mut observation = seen.observation(v2(), None);
+        seen.surround(&mut observation, &state, None);
+        assert_eq!(observation.serving_changed, stands, "{told:?}, {alert}");
+    }
+}
+
+fn v2() -> Version {
+    Version("v2".to_owned())
 }
