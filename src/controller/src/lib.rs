@@ -14,6 +14,7 @@ pub mod gates;
 mod input;
 pub mod metrics;
 pub mod observe;
+pub mod operator;
 pub mod prometheus;
 pub mod publish;
 pub mod release;

@@ -11,6 +11,8 @@ mod explain;
 mod history;
 mod ids;
 pub mod judge;
+mod log;
+mod operate;
 mod plan;
 mod replay;
 mod run;
@@ -37,6 +39,8 @@ struct Cli {
 enum Command {
     /// Run the releases of these files.
     Run(run::Args),
+    /// Run the `CanaryRelease` objects of a Kubernetes cluster.
+    Operate(operate::Args),
     /// Show how releases stand.
     Status(status::Args),
     /// Say why each decision of a release was taken.
@@ -87,6 +91,7 @@ pub fn main() -> ExitCode {
     use serin_rollout::Command as Ask;
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(args),
+        Command::Operate(args) => operate::run(args),
         Command::Status(args) => status::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Approve(args) => command::run(&args, Ask::Approve),

@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
 
+use super::log::{LogFormat, log};
 use super::{Exit, Failure};
 use crate::run::{self, Settings};
 use crate::store::StoreError;
@@ -38,16 +37,8 @@ pub(super) struct Args {
     log_format: LogFormat,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One object a line.
-    Json,
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
+/// A time between two passes, on the command line.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
     let interval = serin_document::duration::parse(text).map_err(|why| why.to_string())?;
     if interval < SHORTEST_INTERVAL {
         return Err(format!("it is at least {SHORTEST_INTERVAL:?}"));
@@ -88,17 +79,4 @@ fn default_state_dir() -> Result<PathBuf, Failure> {
             let what = "neither XDG_STATE_HOME nor HOME is set: say --state-dir";
             Failure::new(Exit::Usage, anyhow!(what))
         })
-}
-
-fn log(format: LogFormat) {
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
-        .with_env_var("SERIN_LOG")
-        .from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    match format {
-        LogFormat::Text => log.with_ansi(colours).with_target(false).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
 }

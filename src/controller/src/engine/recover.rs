@@ -3,7 +3,7 @@
 //! Only the proxies can tell. While they cannot be asked nothing is known and nothing published,
 //! since "everyone to stable" is no safe guess: at 100 % stable may be gone.
 
-use serin_rollout::State;
+use serin_rollout::{Phase, State};
 use tokio::time::{sleep, timeout};
 
 use super::seen::Observe;
@@ -73,6 +73,9 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             Some(weight) => {
                 tracing::warn!(release = %release.key(), %weight, "the state was lost while the canary had weight");
                 State::state_lost(version, weight, &release.plan.steps, now_ms)
+            }
+            None if self.observer.is_rolled_out() => {
+                State { phase: Phase::Succeeded, ..State::fresh(version, None, now_ms) }
             }
             None => State::fresh(version, None, now_ms),
         };

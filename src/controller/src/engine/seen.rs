@@ -36,6 +36,12 @@ pub trait Observe: Send + Sync + 'static {
     /// Why it could not be asked, for people.
     fn weight_in_force(&self) -> impl Future<Output = Result<Option<Weight>, String>> + Send;
 
+    /// Whether stable runs already what the release names, so that there is nothing to roll out. Asked
+    /// only where no state was stored.
+    fn is_rolled_out(&self) -> bool {
+        false
+    }
+
     /// Looks at all that matters and tells each part as soon as it is known. What was counted is
     /// told again until the cuts say that it is known.
     fn observe(

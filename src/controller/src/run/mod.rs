@@ -1,7 +1,7 @@
 //! `serin run`: one process, one document, one task a release.
 
 mod files;
-mod open_files;
+pub(crate) mod open_files;
 
 use core::time::Duration;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::engine::{Clock, Engine, Handle, Reload, Stop};
 use crate::observe::Observer;
 use crate::publish::Board;
-use crate::server::{Access, App, Limits, Releases, serve};
+use crate::server::{Access, App, Limits, Ready, Releases, serve};
 use crate::store::{Folder, Record, StateFile};
 use crate::telemetry::Telemetry;
 use files::Loaded;
@@ -98,7 +98,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         releases.push(handle);
     }
     let releases = Releases::from_iter(releases);
-    let app = App { releases, board, telemetry, access, limits, stop: stop.clone() };
+    let ready = Ready::WithDocument;
+    let app = App { releases, board, telemetry, access, ready, limits, stop: stop.clone() };
     let mut serving = tokio::spawn(serve(listener, app));
     let ended = loop {
         tokio::select! {

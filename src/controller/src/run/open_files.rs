@@ -4,7 +4,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Raises the limit as far as the system lets a process raise it, and gives the one in force;
 /// `None` where there is none. It begins low for programs that use `select`, which this is not.
-pub(super) fn raise() -> Option<u64> {
+pub(crate) fn raise() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
         return current;

@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::App;
 use super::error::ApiError;
+use super::{App, Ready};
 
 /// `GET /metrics`, in the `OpenMetrics` text format, which Prometheus asks for.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
@@ -24,10 +24,16 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: every release's state is known and the document is served.
+/// `GET /readyz`: every release's state is known and the document is served, or the objects are known.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, ApiError> {
-    if app.board.watch().borrow().is_some() {
-        return Ok("ok\n");
+    match &app.ready {
+        Ready::Once(ready) if *ready.borrow() => return Ok("ok\n"),
+        Ready::Once(_) => {
+            let why = "the objects of the cluster are not known yet".to_owned();
+            return Err(ApiError::unavailable(why));
+        }
+        Ready::WithDocument if app.board.watch().borrow().is_some() => return Ok("ok\n"),
+        Ready::WithDocument => {}
     }
     let releases = app.releases.all();
     let statuses = releases.iter().map(|release| release.status.borrow());

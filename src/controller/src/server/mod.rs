@@ -42,10 +42,21 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     /// Who may give commands.
     pub access: Access,
+    /// When the process is ready.
+    pub ready: Ready,
     /// What clients may take up.
     pub limits: Limits,
     /// Ends the waiting.
     pub stop: Stop,
+}
+
+/// When a process counts as ready.
+#[derive(Clone, Debug)]
+pub enum Ready {
+    /// Once it serves a document.
+    WithDocument,
+    /// Once this says so. What it runs may be nothing at all.
+    Once(tokio::sync::watch::Receiver<bool>),
 }
 
 /// Serves until the sign to stop is given, then lets requests under way end.

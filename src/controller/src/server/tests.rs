@@ -39,6 +39,7 @@ async fn serve_within(limits: Limits, known: bool) -> Served {
     let (give, stop) = Stop::new();
     let app = App {
         releases: Releases::from_iter([bench.handle.clone()]),
+        ready: Ready::WithDocument,
         board: Arc::clone(&bench.board),
         telemetry: Arc::new(Telemetry::default()),
         access: Access::new(Some(token_file)).unwrap(),

@@ -1,0 +1,181 @@
+//! Commands that people write on the object, so that who and when stand there too.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::api::DynamicObject;
+use serde::{Deserialize, Serialize};
+use serin_rollout::Command;
+
+use super::keep::ObjectKeep;
+use super::kinds::annotation;
+use crate::engine::{Answer, Handle};
+
+/// Where a command stands.
+const ANNOTATION: &str = "serin.dev/command";
+
+/// A command that is older than this when it is first seen came with a copy of the object.
+const OLDEST: Duration = Duration::from_mins(10);
+
+/// A command as its giver wrote it. Who and when are the giver's word; the proof is the API
+/// server's audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Given {
+    id: String,
+    command: String,
+    by: String,
+    at: Timestamp,
+}
+
+/// A command and what became of it, as status shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Answered {
+    /// Names the command.
+    pub(super) id: String,
+    command: String,
+    by: String,
+    at: Timestamp,
+    outcome: Outcome,
+    message: String,
+    time: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Outcome {
+    /// It is about to be done. One that stands so after a crash is not done a second time.
+    Taken,
+    Done,
+    Refused,
+}
+
+/// Takes up one release's commands.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    keep: Arc<ObjectKeep>,
+    /// The last one that was taken up or found unreadable.
+    seen: Option<String>,
+}
+
+impl Inbox {
+    pub(super) fn new(keep: Arc<ObjectKeep>, object: &DynamicObject) -> Self {
+        // What was taken up before this process led stands in the status.
+        let seen = annotation(object, ANNOTATION)
+            .filter(|text| {
+                serde_json::from_str::<Given>(text).is_ok_and(|given| keep.knows_command(&given.id))
+            })
+            .map(str::to_owned);
+        Self { keep, seen }
+    }
+
+    /// Takes up the object's command, where it is a new one.
+    pub(super) fn take(&mut self, object: &DynamicObject, handle: &Handle) {
+        let Some(text) = annotation(object, ANNOTATION) else { return };
+        if self.seen.as_deref() == Some(text) {
+            return;
+        }
+        self.seen = Some(text.to_owned());
+        let given: Given = match serde_json::from_str(text) {
+            Ok(given) => given,
+            Err(error) => {
+                tracing::warn!(release = handle.name, "{ANNOTATION} is no command: {error}");
+                return;
+            }
+        };
+        if !self.keep.knows_command(&given.id) {
+            tokio::spawn(carry_out(Arc::clone(&self.keep), handle.clone(), given));
+        }
+    }
+}
+
+async fn carry_out(keep: Arc<ObjectKeep>, handle: Handle, given: Given) {
+    let now = Timestamp::now();
+    let (outcome, message) = match understood(&given, now) {
+        Err(why) => (Outcome::Refused, why),
+        Ok(command) => {
+            let taken = given.answer(Outcome::Taken, String::new(), now);
+            if let Err(why) = keep.answer(taken).await {
+                tracing::error!(
+                    release = handle.name,
+                    by = given.by,
+                    "a command is not done, since it cannot be noted: {why}"
+                );
+                return;
+            }
+            tracing::info!(
+                release = handle.name,
+                command = given.command,
+                by = given.by,
+                "command on the object"
+            );
+            match handle.command(command).await {
+                Some(Answer::Done(status)) => (Outcome::Done, status.message.clone()),
+                Some(Answer::Refused(why) | Answer::NotStored(why) | Answer::NotReady(why)) => {
+                    (Outcome::Refused, why)
+                }
+                None => (Outcome::Refused, "the controller is ending: give it again".to_owned()),
+            }
+        }
+    };
+    let answered = given.answer(outcome, message, Timestamp::now());
+    if let Err(why) = keep.answer(answered).await {
+        tracing::error!(release = handle.name, "what became of a command is not stored: {why}");
+    }
+}
+
+fn understood(given: &Given, now: Timestamp) -> Result<Command, String> {
+    let age = now.duration_since(given.at);
+    if age.unsigned_abs() > OLDEST && age.is_positive() {
+        return Err(format!("it is {} old: give it again", age_of(age.unsigned_abs())));
+    }
+    match given.command.as_str() {
+        "approve" => Ok(Command::Approve),
+        "pause" => Ok(Command::Pause),
+        "resume" => Ok(Command::Resume),
+        "abort" => Ok(Command::Abort),
+        "retry" => Ok(Command::Retry),
+        "skipStep" => Err("steps cannot be skipped yet".to_owned()),
+        other => Err(format!("there is no command `{other}`")),
+    }
+}
+
+fn age_of(age: Duration) -> String {
+    serin_document::duration::format(Duration::from_secs(age.as_secs()))
+}
+
+impl Given {
+    fn answer(&self, outcome: Outcome, message: String, time: Timestamp) -> Answered {
+        let Self { id, command, by, at } = self.clone();
+        Answered { id, command, by, at, outcome, message, time }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(command: &str, age: i64) -> (Given, Timestamp) {
+        let now: Timestamp = "2026-11-26T02:00:00Z".parse().unwrap();
+        let at = now - jiff::SignedDuration::from_secs(age);
+        let given =
+            Given { id: "1".to_owned(), command: command.to_owned(), by: "a".to_owned(), at };
+        (given, now)
+    }
+
+    #[test]
+    fn a_command_from_a_copy_of_the_object_is_refused() {
+        let (fresh, now) = given("abort", 600);
+        assert_eq!(understood(&fresh, now), Ok(Command::Abort));
+        let (old, now) = given("abort", 10_800);
+        assert_eq!(understood(&old, now), Err("it is 3h old: give it again".to_owned()));
+        // A giver whose clock is ahead.
+        let (ahead, now) = given("pause", -3_600);
+        assert_eq!(understood(&ahead, now), Ok(Command::Pause));
+    }
+
+    #[test]
+    fn an_unknown_command_is_refused_by_name() {
+        let (given, now) = given("explode", 0);
+        assert_eq!(understood(&given, now), Err("there is no command `explode`".to_owned()));
+    }
+}

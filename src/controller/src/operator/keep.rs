@@ -1,0 +1,259 @@
+//! The record in the status of its object: one write holds what the controller goes on from and
+//! what people see.
+
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
+
+use kube::Api;
+use kube::api::{DynamicObject, PostParams};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, watch};
+
+use super::commands::Answered;
+use super::kinds::{Key, generation};
+use super::leader::Term;
+use crate::engine::Keep;
+use crate::release::Release;
+use crate::status::Status;
+use crate::store::{Journal, Record, StoreError};
+
+/// How often a write that met another one is decided again before it counts as failed. Others write
+/// the object (its owner, tools) far less often than that.
+const CONFLICTS: u32 = 5;
+
+/// Where one release keeps its record.
+#[derive(Debug)]
+pub(super) struct ObjectKeep {
+    api: Api<DynamicObject>,
+    key: Key,
+    term: Term,
+    journal: Arc<Journal>,
+    /// The object as it was last read or written here; held while a write is under way.
+    last: Mutex<Last>,
+    /// The last record that is stored, for who follows it.
+    records: watch::Sender<Option<Arc<Record>>>,
+    /// What the release asks for, and how it stands.
+    about: watch::Receiver<Arc<Release>>,
+    status: OnceLock<watch::Receiver<Arc<Status>>>,
+    /// The newest commands and what became of them, oldest first.
+    commands: std::sync::Mutex<Vec<Answered>>,
+}
+
+/// How many commands status shows.
+const COMMANDS: usize = 10;
+
+#[derive(Debug)]
+struct Last {
+    version: Option<String>,
+    generation: u64,
+    /// The record's text in the object.
+    record: Option<String>,
+    /// The whole status, to leave a write out that changes nothing.
+    status: Option<Value>,
+}
+
+impl ObjectKeep {
+    pub(super) fn new(
+        api: Api<DynamicObject>,
+        object: &DynamicObject,
+        (term, journal): (Term, Arc<Journal>),
+        about: watch::Receiver<Arc<Release>>,
+        stored: Option<Record>,
+    ) -> Self {
+        Self {
+            api,
+            key: Key::of(object),
+            term,
+            journal,
+            last: Mutex::new(Last::of(object)),
+            records: watch::Sender::new(stored.map(Arc::new)),
+            about,
+            status: OnceLock::new(),
+            commands: std::sync::Mutex::new(commands(object)),
+        }
+    }
+
+    /// Whether a command of this name was taken up.
+    pub(super) fn knows_command(&self, id: &str) -> bool {
+        self.commands().iter().any(|answered| answered.id == id)
+    }
+
+    /// Stores what became of a command.
+    ///
+    /// # Errors
+    /// Why it is not stored.
+    pub(super) async fn answer(&self, answered: Answered) -> Result<(), String> {
+        {
+            let mut commands = self.commands();
+            commands.retain(|other| other.id != answered.id);
+            commands.push(answered);
+            let excess = commands.len().saturating_sub(COMMANDS);
+            commands.drain(..excess);
+        }
+        let record = self.records.borrow().clone();
+        match record {
+            Some(record) => self.put(&record).await.map_err(|Refusal(why)| why),
+            None => Err("nothing is stored of the release yet".to_owned()),
+        }
+    }
+
+    fn commands(&self) -> MutexGuard<'_, Vec<Answered>> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the engine tells how things stand; conditions that are in no record come from there.
+    pub(super) fn follow(&self, status: watch::Receiver<Arc<Status>>) {
+        drop(self.status.set(status));
+    }
+
+    /// The stored records, as they come.
+    pub(super) fn records(&self) -> watch::Receiver<Option<Arc<Record>>> {
+        self.records.subscribe()
+    }
+
+    async fn put(&self, record: &Record) -> Result<(), Refusal> {
+        let mut last = self.last.lock().await;
+        let text = text(record).map_err(|error| Refusal(error.to_string()))?;
+        for _ in 0..CONFLICTS {
+            let status = self.render(record, &text, last.generation);
+            if unchanged(last.status.as_ref(), &status) {
+                return Ok(());
+            }
+            let body = json!({
+                "apiVersion": "serin.dev/v1alpha1",
+                "kind": "CanaryRelease",
+                "metadata": {
+                    "name": self.key.name,
+                    "namespace": self.key.namespace,
+                    "resourceVersion": last.version,
+                },
+                "status": status,
+            });
+            let body = serde_json::from_value(body).map_err(|error| Refusal(error.to_string()))?;
+            let options = PostParams::default();
+            let write = self.api.replace_status(&self.key.name, &options, &body);
+            match self.term.write(write).await.map_err(|error| Refusal(error.to_string()))? {
+                Ok(object) => {
+                    *last = Last::of(&object);
+                    return Ok(());
+                }
+                Err(kube::Error::Api(refused)) if refused.code == 409 => {
+                    let object = self.api.get(&self.key.name).await;
+                    let found = Last::of(&object.map_err(|error| Refusal(error.to_string()))?);
+                    if found.record != last.record {
+                        let why = "another controller has stored a state of this release";
+                        return Err(Refusal(why.to_owned()));
+                    }
+                    *last = found;
+                }
+                Err(error) => return Err(Refusal(error.to_string())),
+            }
+        }
+        Err(Refusal(format!("{CONFLICTS} writes in a row met another one")))
+    }
+
+    fn render(&self, record: &Record, text: &str, generation: u64) -> Value {
+        let release = Arc::clone(&self.about.borrow());
+        let shown = self.status.get().map(|status| Arc::clone(&status.borrow()));
+        let mut status = super::status::render(record, &release, shown.as_deref(), generation);
+        if let Some(fields) = status.as_object_mut() {
+            fields.insert("record".to_owned(), json!(text));
+            fields.insert("commands".to_owned(), json!(*self.commands()));
+        }
+        status
+    }
+}
+
+/// How many decisions an object remembers, and of how many of them what they follow from: an object
+/// is rewritten as a whole, is limited to 1.5 MB, and what a decision follows from is some 5 KB.
+const DECISIONS: usize = 30;
+const WITH_INPUTS: usize = 5;
+
+/// A record as an object holds it.
+fn text(record: &Record) -> serde_json::Result<String> {
+    let mut record = record.clone();
+    let excess = record.decisions.len().saturating_sub(DECISIONS);
+    record.decisions.drain(..excess);
+    let bare = record.decisions.len().saturating_sub(WITH_INPUTS);
+    for decision in record.decisions.iter_mut().take(bare) {
+        decision.inputs = None;
+    }
+    serde_json::to_string(&record)
+}
+
+/// Why the API server does not have it.
+struct Refusal(String);
+
+impl Last {
+    fn of(object: &DynamicObject) -> Self {
+        let status = object.data.get("status");
+        Self {
+            version: object.metadata.resource_version.clone(),
+            generation: generation(object),
+            record: stored_text(object).map(str::to_owned),
+            status: status.cloned(),
+        }
+    }
+}
+
+/// The text of the record in an object's status.
+pub(super) fn stored_text(object: &DynamicObject) -> Option<&str> {
+    object.data.get("status")?.get("record")?.as_str()
+}
+
+/// The commands in an object's status. What is not understood is of another version.
+fn commands(object: &DynamicObject) -> Vec<Answered> {
+    let commands = object.data.get("status").and_then(|status| status.get("commands"));
+    commands.and_then(|it| serde_json::from_value(it.clone()).ok()).unwrap_or_default()
+}
+
+/// What is counted on though nothing goes on; none of it is worth a write then.
+const COUNTERS: [&str; 5] = ["gates", "noDataMs", "notReadyMs", "unprovedMs", "clock"];
+
+/// Whether a status says what the object says already. The serial number of a record is no news, and
+/// neither is what is counted while nothing goes on.
+fn unchanged(before: Option<&Value>, after: &Value) -> bool {
+    fn essence(status: &Value) -> (Value, Option<Value>) {
+        let record = status.get("record").and_then(Value::as_str);
+        let mut record: Option<Value> = record.and_then(|text| serde_json::from_str(text).ok());
+        let mut status = status.clone();
+        let phase = status.get("phase").and_then(Value::as_str);
+        let rests = matches!(phase, Some("Pending" | "Succeeded" | "RolledBack"));
+        if let Some(status) = status.as_object_mut() {
+            status.remove("record");
+            if rests {
+                status.remove("gates");
+            }
+        }
+        if let Some(record) = record.as_mut().and_then(Value::as_object_mut) {
+            record.remove("serial");
+            if rests {
+                record.remove("panel");
+            }
+            let state = record.get_mut("state").and_then(Value::as_object_mut);
+            if let Some(state) = state.filter(|_| rests) {
+                for counter in COUNTERS {
+                    state.remove(counter);
+                }
+            }
+        }
+        (status, record)
+    }
+    before.is_some_and(|before| essence(before) == essence(after))
+}
+
+impl Keep for Arc<ObjectKeep> {
+    async fn keep(&self, record: Record) -> Result<(), StoreError> {
+        let object = self.key.to_string();
+        match self.put(&record).await {
+            Ok(()) => {
+                self.records.send_replace(Some(Arc::new(record)));
+                Ok(())
+            }
+            Err(Refusal(why)) => Err(StoreError::Object { object, why }),
+        }
+    }
+
+    fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+}

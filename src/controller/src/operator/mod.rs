@@ -1,0 +1,165 @@
+//! `serin operate`: the releases of a cluster, whose objects say what is asked for and hold what is
+//! remembered.
+//!
+//! Several replicas run; one of them leads and is the only one that writes. Every one answers the
+//! assignment document: the leader as it publishes it, the others as it is stored.
+
+mod cache;
+mod capacity;
+mod client;
+mod commands;
+mod deletion;
+mod events;
+mod keep;
+mod kinds;
+mod leader;
+mod lease;
+mod look;
+mod plugin;
+mod refused;
+mod resolve;
+mod route;
+mod status;
+mod stored;
+mod supervise;
+mod template;
+mod workloads;
+
+use core::time::Duration;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use kube::Api;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub use kinds::Scope;
+
+use crate::engine::Stop;
+use crate::publish::Board;
+use crate::server::{Access, App, Limits, Ready, Releases, serve};
+use crate::store::Folder;
+use crate::telemetry::Telemetry;
+use cache::Caches;
+use leader::{Candidate, Term};
+use supervise::Shared;
+
+/// What the command line says.
+#[derive(Debug)]
+pub struct Settings {
+    /// Which namespaces to look after.
+    pub scope: Scope,
+    /// Where to serve.
+    pub listen: SocketAddr,
+    /// The namespace of the lease.
+    pub lease_namespace: String,
+    /// Names this process in the lease; unique among the replicas.
+    pub identity: String,
+    /// Where the intervals of the evidence are noted; nothing else depends on it.
+    pub work_dir: PathBuf,
+    /// The file with the token that commands from other machines need.
+    pub token_file: Option<PathBuf>,
+    /// The time between two passes; by each release's scrape interval where not given.
+    pub interval: Option<Duration>,
+}
+
+/// Looks after the cluster's releases until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Where the API server's address, the work folder, the token or the address to serve on cannot be
+/// used, or the server fails later.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let limits = Limits::for_open_files(crate::run::open_files::raise());
+    let access = Access::new(settings.token_file.clone())?;
+    let folder = Folder::create(&settings.work_dir)?;
+    let client = client::connect().await?;
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let address = listener.local_addr()?;
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tracing::info!(%address, identity = %settings.identity, "serving on http://{address}");
+
+    let mut background = JoinSet::new();
+    let (give_term, term) = Term::new();
+    let shared = Shared {
+        caches: Caches::start(&client, &settings.scope, &mut background),
+        term,
+        board: Arc::new(Board::new([])),
+        releases: Releases::default(),
+        plugins: plugin::Plugins::default(),
+        telemetry: Arc::new(Telemetry::default()),
+        folder,
+        identity: settings.identity.clone(),
+        interval: settings.interval,
+        client: client.clone(),
+    };
+    let (tell_known, known) = watch::channel(false);
+    let (give_stop, stop) = Stop::new();
+    let (resign, resigned) = Stop::new();
+    let leases = Api::namespaced(client, &settings.lease_namespace);
+    let candidate = Candidate::new(leases, settings.identity, give_term);
+    let campaign = tokio::spawn(candidate.run(resigned));
+    let app = App {
+        releases: shared.releases.clone(),
+        board: Arc::clone(&shared.board),
+        telemetry: Arc::clone(&shared.telemetry),
+        access,
+        ready: Ready::Once(known),
+        limits,
+        stop: stop.clone(),
+    };
+    let mut serving = tokio::spawn(serve(listener, app));
+    let mut work = tokio::spawn(work(shared, tell_known, stop));
+    let served = tokio::select! {
+        biased;
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        served = &mut serving => Some(served),
+        worked = &mut work => {
+            worked?;
+            anyhow::bail!("the work ended though nobody asked it to")
+        }
+    };
+    tracing::info!("ending");
+    // First the writes end, then somebody else may begin to write.
+    give_stop.send_replace(true);
+    work.await?;
+    resign.send_replace(true);
+    campaign.await?;
+    match served {
+        None => Ok(serving.await?),
+        Some(served) => {
+            served?;
+            anyhow::bail!("the server ended though nobody asked it to")
+        }
+    }
+}
+
+/// Leads where this process may, else shows what is stored.
+async fn work(shared: Shared, known: watch::Sender<bool>, mut stop: Stop) {
+    tokio::select! {
+        biased;
+        () = stop.given() => return,
+        () = shared.caches.ready() => {}
+    }
+    known.send_replace(true);
+    loop {
+        stored::mirror(&shared, stop.clone()).await;
+        if stop.is_given() {
+            return;
+        }
+        let mut plugins = JoinSet::new();
+        plugins.spawn(plugin::keep(shared.clone()));
+        supervise::lead(&shared, stop.clone()).await;
+        plugins.shutdown().await;
+        if stop.is_given() {
+            return;
+        }
+    }
+}

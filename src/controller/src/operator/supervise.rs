@@ -1,0 +1,370 @@
+//! While this process leads: one engine for each release, started, told of changes and ended as the
+//! objects say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kube::api::DynamicObject;
+use kube::runtime::events::{Recorder, Reporter};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Duration, sleep, timeout};
+
+use super::cache::Caches;
+use super::commands;
+use super::deletion::{self, FINALIZER};
+use super::events;
+use super::keep::{ObjectKeep, stored_text};
+use super::kinds::{self, Key};
+use super::leader::Term;
+use super::look::Look;
+use super::plugin::Plugins;
+use super::refused::Refusals;
+use super::resolve::{self, Fingerprint, Sources};
+use super::route::Route;
+use super::stored;
+use super::workloads::Workloads;
+use crate::engine::{Carry, Clock, Engine, Handle, Reload, Stop};
+use crate::observe::Observer;
+use crate::publish::Board;
+use crate::release::Release;
+use crate::server::Releases;
+use crate::store::{Folder, Record};
+use crate::telemetry::Telemetry;
+
+/// How long a look waits for further changes.
+const TOGETHER: Duration = Duration::from_millis(50);
+
+/// The longest time between two looks at all objects, for what no watch tells of.
+const AT_LEAST: Duration = Duration::from_secs(10);
+
+/// How often a release's Deployments are made what its state asks for, beside each stored record.
+const WORKLOADS: Duration = Duration::from_secs(2);
+
+/// What all releases share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) client: kube::Client,
+    pub(super) caches: Caches,
+    pub(super) term: Term,
+    pub(super) board: Arc<Board>,
+    pub(super) releases: Releases,
+    pub(super) plugins: Plugins,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) folder: Folder,
+    pub(super) identity: String,
+    /// The time between two passes; by each release's scrape interval where not given.
+    pub(super) interval: Option<Duration>,
+}
+
+/// A release that is run.
+struct Running {
+    release: Arc<Release>,
+    /// What it was read from; `None` where that is to be looked at again.
+    seen: Option<Fingerprint>,
+    about: watch::Sender<Arc<Release>>,
+    handle: Handle,
+    reload: mpsc::Sender<Reload<Look>>,
+    look: Parts,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    commands: commands::Inbox,
+}
+
+/// What a new version of a release keeps of the one before.
+#[derive(Clone)]
+struct Parts {
+    route: Arc<Route>,
+    workloads: Arc<Workloads>,
+}
+
+/// Runs the releases until the term ends or the sign to stop is given.
+pub(super) async fn lead(shared: &Shared, mut stop: Stop) {
+    let mut term = shared.term.clone();
+    let mut news = shared.caches.news.clone();
+    let mut running: BTreeMap<Key, Running> = BTreeMap::new();
+    let mut refusals = Refusals::default();
+    shared.board.resign();
+    let ended = loop {
+        // What changes at the same time is looked at once.
+        sleep(TOGETHER).await;
+        news.borrow_and_update();
+        look_after(shared, &mut running, &mut refusals).await;
+        tokio::select! {
+            biased;
+            () = stop.given() => break true,
+            () = term.ends() => break false,
+            _ = timeout(AT_LEAST, news.changed()) => {}
+        }
+    };
+    for (key, one) in running {
+        shared.plugins.set(&key, None);
+        shared.releases.remove(&key.namespace, &key.name);
+        one.end(ended).await;
+    }
+}
+
+/// Compares what is asked for with what is run.
+async fn look_after(
+    shared: &Shared,
+    running: &mut BTreeMap<Key, Running>,
+    refusals: &mut Refusals,
+) {
+    let objects = shared.caches.releases.all();
+    let resolved = resolve::all(&objects, &shared.caches);
+    let present: BTreeSet<Key> = objects.iter().map(|object| Key::of(object)).collect();
+    let gone: Vec<Key> = running.keys().filter(|key| !present.contains(key)).cloned().collect();
+    for key in gone {
+        if let Some(one) = running.remove(&key) {
+            withdraw(shared, &key);
+            one.end(false).await;
+        }
+    }
+    await_parts(shared, &objects, &resolved, running);
+    for (object, sources) in objects.iter().zip(resolved) {
+        let key = Key::of(object);
+        let ends = object.metadata.deletion_timestamp.is_some();
+        match (sources, running.get_mut(&key)) {
+            // Nothing has to be put back for it.
+            (_, None) if ends && deletion::is_over(object) => {}
+            (Ok(sources), None) => match start(shared, object, &sources).await {
+                Ok(one) => {
+                    refusals.forget(&key);
+                    running.insert(key.clone(), one);
+                }
+                Err(why) => {
+                    // The others must not wait for it.
+                    shared.board.give_up(&key.to_string());
+                    refusals.tell(shared, object, &why).await;
+                }
+            },
+            (Ok(sources), Some(one)) => one.renew(object, &sources).await,
+            (Err(why), None) => refusals.tell(shared, object, &why).await,
+            // What was read before goes on; the route and the Deployments say for themselves what
+            // they lack.
+            (Err(why), Some(one)) => one.refuse(why),
+        }
+        let one = running.get_mut(&key);
+        if ends {
+            deletion::go_on(shared, object, one.map(|one| &one.handle)).await;
+        } else if let Some(one) = one {
+            one.commands.take(object, &one.handle);
+        }
+    }
+}
+
+/// Has the document hold, or wait for, every release before the first of them publishes: without
+/// one that was published before, filters would forget it.
+fn await_parts(
+    shared: &Shared,
+    objects: &[Arc<DynamicObject>],
+    sources: &[Result<Sources, String>],
+    running: &BTreeMap<Key, Running>,
+) {
+    for (object, sources) in objects.iter().zip(sources) {
+        let key = Key::of(object);
+        if running.contains_key(&key) {
+            continue;
+        }
+        let record = stored(object).ok().flatten();
+        match record.as_ref().and_then(stored::rollout) {
+            Some(rollout) => shared.board.adopt(rollout),
+            None if sources.is_ok() => shared.board.expect(key.to_string()),
+            // It never was in a document, and cannot be now.
+            None => {}
+        }
+    }
+}
+
+fn withdraw(shared: &Shared, key: &Key) {
+    shared.plugins.set(key, None);
+    shared.releases.remove(&key.namespace, &key.name);
+    if let Err(error) = shared.board.withdraw(&key.to_string(), Clock::system().wall_ms()) {
+        tracing::error!(release = %key, %error, "the document without the release is not accepted");
+    }
+}
+
+async fn start(
+    shared: &Shared,
+    object: &DynamicObject,
+    sources: &Sources,
+) -> Result<Running, String> {
+    let key = Key::of(object);
+    let release = Arc::new(sources.release(object)?);
+    deletion::claim(shared, object).await?;
+    let stored = stored(object)?;
+    let (about, told) = watch::channel(Arc::clone(&release));
+    let journal =
+        shared.folder.journal(&key.namespace, &key.name).map_err(|error| error.to_string())?;
+    let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
+    let keep = Arc::new(ObjectKeep::new(
+        api,
+        object,
+        (shared.term.clone(), Arc::new(journal)),
+        told,
+        stored.clone(),
+    ));
+    let parts = parts(shared, &key, &release)?;
+    let look = look(&release, &parts).await?;
+    let plugin = release.kubernetes.as_ref().and_then(|kubernetes| kubernetes.plugin.as_ref());
+    shared.plugins.set(&key, plugin);
+    let route: Arc<dyn Carry> = Arc::clone(&parts.route) as _;
+    let engine = Engine {
+        release: Arc::clone(&release),
+        observer: Arc::new(look),
+        keep: Arc::clone(&keep),
+        route: Some(route),
+        board: Arc::clone(&shared.board),
+        telemetry: Arc::clone(&shared.telemetry),
+        clock: Clock::system(),
+        interval: shared.interval,
+    };
+    for warning in release.warnings() {
+        tracing::warn!(release = %key, "{warning}");
+    }
+    let (inbox, handle, reload) = engine.inbox();
+    keep.follow(handle.status.clone());
+    let (stop, stopped) = Stop::new();
+    let mut tasks = JoinSet::new();
+    let records = keep.records();
+    tasks.spawn(engine.run(stored, inbox, stopped));
+    tasks.spawn(follow_workloads(Arc::clone(&parts.workloads), records.clone(), key.clone()));
+    let reporter = Reporter {
+        controller: "serin.dev/serin".to_owned(),
+        instance: Some(shared.identity.clone()),
+    };
+    let recorder = Recorder::new(shared.client.clone(), reporter);
+    tasks.spawn(events::tell(recorder, deletion::reference(object), records));
+    shared.releases.insert(handle.clone());
+    tracing::info!(release = %key, version = %release.version, "running release");
+    let commands = commands::Inbox::new(Arc::clone(&keep), object);
+    let seen = Some(sources.fingerprint(object));
+    Ok(Running { release, seen, about, handle, reload, look: parts, stop, tasks, commands })
+}
+
+/// The record in an object's status.
+fn stored(object: &DynamicObject) -> Result<Option<Record>, String> {
+    stored_text(object).map(Record::parse).transpose().map_err(|why| {
+        format!(
+            "status.record cannot be understood ({why}) and stays as it is; where it cannot be \
+             mended, remove it: the weight in force is then the route's, and a release that has \
+             weight waits for a person before any rise"
+        )
+    })
+}
+
+fn parts(shared: &Shared, key: &Key, release: &Release) -> Result<Parts, String> {
+    let kubernetes = release.kubernetes.as_ref().ok_or("the release names no target")?;
+    let of = |name: &str| Key { namespace: key.namespace.clone(), name: name.to_owned() };
+    let api = |resource| kinds::within(&shared.client, &key.namespace, &resource);
+    let route = Route::new(
+        api(kinds::virtual_service()),
+        shared.caches.virtual_services.clone(),
+        of(&kubernetes.virtual_service),
+        kubernetes.reference.clone(),
+        shared.term.clone(),
+    );
+    let workloads = Workloads {
+        cached: shared.caches.deployments.clone(),
+        api: api(kinds::deployment()),
+        autoscalers: api(kinds::autoscaler()),
+        stable: of(&kubernetes.target.stable),
+        canary: of(&kubernetes.target.canary),
+        capacity: kubernetes.target.capacity,
+        term: shared.term.clone(),
+        serving: std::sync::Mutex::default(),
+    };
+    Ok(Parts { route: Arc::new(route), workloads: Arc::new(workloads) })
+}
+
+async fn look(release: &Arc<Release>, parts: &Parts) -> Result<Look, String> {
+    let metrics = Observer::new(release).await;
+    let metrics =
+        metrics.map_err(|error| format!("cannot set up the connection to Prometheus: {error}"))?;
+    Ok(Look {
+        release: Arc::clone(release),
+        metrics,
+        route: Arc::clone(&parts.route),
+        workloads: Arc::clone(&parts.workloads),
+    })
+}
+
+/// Makes the Deployments what each stored record asks for, and looks after them in between.
+async fn follow_workloads(
+    workloads: Arc<Workloads>,
+    mut records: watch::Receiver<Option<Arc<Record>>>,
+    key: Key,
+) {
+    let mut told = String::new();
+    loop {
+        let record = records.borrow_and_update().clone();
+        if let Some(record) = record {
+            let failed = workloads.follow(&record.state).await.err().unwrap_or_default();
+            if !failed.is_empty() && failed != told {
+                tracing::warn!(release = %key, "{failed}");
+            }
+            told = failed;
+        }
+        if let Ok(Err(_)) = timeout(WORKLOADS, records.changed()).await {
+            return;
+        }
+    }
+}
+
+impl Running {
+    /// Takes over what the release says now, where that is something new.
+    async fn renew(&mut self, object: &DynamicObject, sources: &Sources) {
+        let seen = sources.fingerprint(object);
+        if self.seen.as_ref() == Some(&seen) {
+            return;
+        }
+        let news = match sources.release(object).map(Arc::new) {
+            Err(why) => Reload::Refused(why),
+            Ok(release) if self.release == release => Reload::Unchanged,
+            Ok(release) if self.release.kubernetes != release.kubernetes => Reload::Refused(
+                "target, route and destinations of a release stay: delete it and create it anew"
+                    .to_owned(),
+            ),
+            Ok(release) => match look(&release, &self.look).await {
+                Ok(look) => Reload::Release(release, Arc::new(look)),
+                Err(why) => Reload::Refused(why),
+            },
+        };
+        let release = match &news {
+            Reload::Release(release, _) => Some(Arc::clone(release)),
+            Reload::Unchanged | Reload::Refused(_) => None,
+        };
+        if self.reload.try_send(news).is_err() {
+            // The engine has not heard the last news yet: again at the next look.
+            return;
+        }
+        self.seen = Some(seen);
+        if let Some(release) = release {
+            self.about.send_replace(Arc::clone(&release));
+            self.release = release;
+        }
+    }
+
+    /// Tells the engine that something which the release names is gone. It is looked at again once
+    /// that is back.
+    fn refuse(&mut self, why: String) {
+        if self.seen.take().is_some() && self.reload.try_send(Reload::Refused(why)).is_err() {
+            tracing::debug!("the engine has not heard the last news yet");
+        }
+    }
+
+    /// Ends what runs. `last`: the engine may store its counters first.
+    async fn end(mut self, last: bool) {
+        if last {
+            self.stop.send_replace(true);
+            // The engine is the first of them; the others wait for its records.
+            drop(self.tasks.join_next().await);
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+/// Whether an object carries the controller's finalizer.
+pub(super) fn is_claimed(object: &DynamicObject) -> bool {
+    object.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER)
+}
