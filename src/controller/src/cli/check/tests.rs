@@ -35,6 +35,31 @@ fn a_release_is_told_with_its_least_time_and_its_warnings() {
 }
 
 #[test]
+fn a_release_of_kubernetes_objects_is_told_as_far_as_a_file_knows_it() {
+    let of_objects = RELEASE.replace("  version: v2\n", "  target: {stable: web, canary: next}\n").replace(
+        "traffic: {hosts: ['*'], stable: {cluster: a}, canary: {cluster: b}}",
+        "traffic: {virtualService: web, stable: {host: web, subset: v1, port: 80}, canary: {host: web, subset: v2, port: 80}}",
+    );
+    let meaning = checked("a.yaml", &of_objects).unwrap_or_else(|error| panic!("{error}"));
+    let expected = "\
+release     default/shop version the hash of next's pod template
+deployments stable web, canary next, which is scaled before each rise
+weights     VirtualService web, entries serin-canary, serin-stable, serin-rest
+            stable web subset v1 port 80, canary web subset v2 port 80
+document    proxies ask the controller
+hosts       those of the VirtualService
+paths       /
+stable      cluster outbound|80|v1|web.default.svc.cluster.local
+canary      cluster outbound|80|v2|web.default.svc.cluster.local
+";
+    assert!(meaning.text.starts_with(expected), "{}", meaning.text);
+    assert!(meaning.text.contains("salt        default/shop/…, another"), "{}", meaning.text);
+    assert!(meaning.text.contains("on success  promote"), "{}", meaning.text);
+    assert_eq!(meaning.json["version"], serde_json::Value::Null);
+    assert_eq!(meaning.json["kubernetes"]["target"]["capacity"], "scale");
+}
+
+#[test]
 fn gates_evidence_and_steps_are_told() {
     let gates = "
   steps: [{weight: 5%, detect: 2x, atMost: 2h}, {weight: 100%, bake: 20m}]

@@ -38,6 +38,25 @@ fn releases_beside_each_other_are_loaded() {
 }
 
 #[test]
+fn a_release_of_kubernetes_objects_is_not_for_this_command() {
+    let scratch = tempfile::tempdir().unwrap();
+    let sides = "    stable: {cluster: a}\n    canary: {cluster: b}\n";
+    let of_objects = text("one", "v1", "x.io", "/")
+        .replace("    hosts: [x.io]\n", "    virtualService: web\n")
+        .replace("  traffic:\n", "  target: {stable: a, canary: b}\n  traffic:\n")
+        .replace(sides, "    stable: {host: a, port: 80}\n    canary: {host: b, port: 80}\n");
+    let one = write(&scratch, "one.yaml", &of_objects);
+    let told = load(std::slice::from_ref(&one)).unwrap_err().to_string();
+    assert!(told.ends_with("default/one names Kubernetes objects: it is run by `serin operate`"));
+    // Nor may a file that is being run become one.
+    fs::write(&one, text("one", "v1", "x.io", "/")).unwrap();
+    let present = load(std::slice::from_ref(&one)).unwrap();
+    fs::write(&one, of_objects).unwrap();
+    let told = reload(&present).pop().unwrap().unwrap_err();
+    assert!(told.contains("serin operate"), "{told}");
+}
+
+#[test]
 fn releases_in_each_others_way_are_refused_naming_both_files() {
     let scratch = tempfile::tempdir().unwrap();
     let one = write(&scratch, "one.yaml", &text("one", "v1", "a.example.com, x.io", "/, /b"));
