@@ -120,6 +120,12 @@ pub struct Admin {
 }
 
 impl Admin {
+    /// The one at this port.
+    #[must_use]
+    pub fn at(port: u16) -> Self {
+        Self { port }
+    }
+
     /// Its port.
     #[must_use]
     pub fn port(self) -> u16 {

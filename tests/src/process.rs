@@ -43,6 +43,20 @@ impl Process {
         args: impl IntoIterator<Item = String>,
         folder: &Path,
     ) -> Result<Self> {
+        Self::start_with(name, program, args, &[], folder)
+    }
+
+    /// The same with these variables in its environment.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with(
+        name: &str,
+        program: &Path,
+        args: impl IntoIterator<Item = String>,
+        variables: &[(&str, &str)],
+        folder: &Path,
+    ) -> Result<Self> {
         let path = folder.join(format!("{name}.log"));
         let log = File::options()
             .create(true)
@@ -54,6 +68,7 @@ impl Process {
             .args(["--pdeathsig", "KILL", "--"])
             .arg(program)
             .args(args)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
