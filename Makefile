@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup releases build wasm images decisions test test-releases fuzz soak demo demo-keep lint advisories bench bench-filter bench-judge bench-detect bench-tripwire clean
+.PHONY: help setup cluster releases build wasm images decisions test test-cluster test-releases fuzz soak demo demo-keep lint advisories bench bench-filter bench-judge bench-detect bench-tripwire clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -16,6 +16,9 @@ help: ## Print this list
 
 setup: ## Fetch Envoy, Prometheus, Valgrind, wasm-opt and the Wasm standard library (once; into the user's cache)
 	@cargo xtask setup
+
+cluster: ## Build Kubernetes and Istio from Go modules (once; into the user's cache; needs Go)
+	@cargo xtask cluster
 
 releases: ## Fetch the Envoy releases of the last year (once; into the user's cache)
 	@cargo xtask releases
@@ -36,8 +39,12 @@ decisions:
 
 test: setup releases build wasm images decisions ## Run all tests, those on the real Envoy and Prometheus among them
 	$(call first-time,target/debug/deps/serin_tests-*,the tests)
-	@cargo test --quiet --workspace
+	@cargo test --quiet --workspace --exclude serin-cluster
 	@cargo xtask fuzz --seconds 6 --fixed
+
+test-cluster: setup cluster build wasm ## Run the tests on a real Kubernetes and a real Istio (needs Go the first time)
+	$(call first-time,target/debug/deps/serin_cluster-*,the tests)
+	@cargo test --quiet --package serin-cluster
 
 test-releases: setup releases wasm ## Run the module and the examples on the Envoy releases of the last year
 	@cargo test --quiet --package serin-tests --test releases

@@ -23,7 +23,7 @@ const fn rule(member: &'static str, layer: u8, external: External) -> Rule {
     Rule { member, layer, external }
 }
 
-const TABLE: [Rule; 11] = [
+const TABLE: [Rule; 12] = [
     rule("serin-assignment", 0, External::Pure),
     // Below all that it is compared with, so that it can take nothing from there.
     rule("serin-oracle", 0, External::Anything),
@@ -34,6 +34,8 @@ const TABLE: [Rule; 11] = [
     rule("serin-filter", 2, External::Only(IN_THE_PROXY)),
     rule("serin-controller", 2, External::Anything),
     rule("serin-tests", 3, External::Anything),
+    // Built on the processes and loads of the tests without a cluster.
+    rule("serin-cluster", 4, External::Anything),
     rule("serin-bench-modules", 3, External::Anything),
     rule("serin-xtask", 3, External::Anything),
 ];

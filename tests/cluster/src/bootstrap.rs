@@ -1,0 +1,81 @@
+//! What an Envoy is started with to be configured by istiod.
+
+use serde_json::{Value, json};
+
+use anyhow::{Context as _, Result};
+use serin_tests::artifacts;
+use std::fs;
+
+/// No endpoint of any service has it: istiod would take that endpoint's labels for the proxy's.
+const ADDRESS: &str = "127.0.0.9";
+/// Istio's version, by which istiod chooses what it sends.
+const VERSION: &str = "1.31.0";
+
+/// What a proxy is in the mesh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// At the edge.
+    Gateway,
+    /// Beside a client, which sends its requests to this port as to a proxy.
+    Sidecar(u16),
+}
+
+/// The whole bootstrap. `discovery` is istiod's port.
+pub(crate) fn bootstrap(role: Role, namespace: &str, discovery: u16, admin: u16) -> Result<Value> {
+    let (kind, name, labels) = match role {
+        Role::Gateway => ("router", "gateway", json!({"istio": "ingressgateway"})),
+        Role::Sidecar(_) => ("sidecar", "client", json!({"app": "client"})),
+    };
+    let mut metadata = json!({
+        "NAMESPACE": namespace,
+        "CLUSTER_ID": "Kubernetes",
+        "ISTIO_VERSION": VERSION,
+        "LABELS": labels,
+    });
+    if let (Role::Sidecar(port), Some(fields)) = (role, metadata.as_object_mut()) {
+        fields.insert("HTTP_PROXY_PORT".to_owned(), json!(port.to_string()));
+    }
+    let address =
+        |port: u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+    Ok(json!({
+        "node": {
+            "id": format!("{kind}~{ADDRESS}~{name}.{namespace}~{namespace}.svc.cluster.local"),
+            "cluster": format!("{name}.{namespace}"),
+            "metadata": metadata,
+        },
+        "admin": {"address": address(admin)},
+        "stats_config": stats_config()?,
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "GRPC",
+                "transport_api_version": "V3",
+                "grpc_services": [{"envoy_grpc": {"cluster_name": "istiod"}}],
+            },
+            "lds_config": {"ads": {}, "resource_api_version": "V3"},
+            "cds_config": {"ads": {}, "resource_api_version": "V3"},
+        },
+        "static_resources": {"clusters": [{
+            "name": "istiod",
+            "type": "STATIC",
+            "connect_timeout": "1s",
+            "typed_extension_protocol_options": {
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                    "explicit_http_config": {"http2_protocol_options": {}},
+                },
+            },
+            "load_assignment": {
+                "cluster_name": "istiod",
+                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(discovery)}}]}],
+            },
+        }]},
+    }))
+}
+
+/// The tags of the filter's metrics, as the example has them: Istio's agent, which is not here, would
+/// write them into the bootstrap.
+fn stats_config() -> Result<Value> {
+    let example = fs::read_to_string(artifacts::example("envoy.yaml")?)?;
+    let example: Value = serde_saphyr::from_str(&example).context("reading envoy/envoy.yaml")?;
+    example.get("stats_config").cloned().context("envoy/envoy.yaml has no stats_config")
+}

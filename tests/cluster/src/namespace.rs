@@ -1,0 +1,155 @@
+//! One test's part of the cluster.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use kube::Client;
+use serde_json::{Value, json};
+
+use crate::cluster::Access;
+use crate::control;
+use crate::kubectl::Kubectl;
+
+const POLL: Duration = Duration::from_millis(50);
+
+/// A namespace. What a test puts there touches no other test.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    pub(crate) access: Arc<Access>,
+    name: String,
+    kubectl: Kubectl,
+}
+
+impl Namespace {
+    pub(crate) async fn make(access: Arc<Access>, name: &str) -> Result<Self> {
+        access.admin.run(&["create", "namespace", name]).await?;
+        let kubectl = access.admin_in(name)?;
+        Ok(Self { access, name: name.to_owned(), kubectl })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Kubectl as the administrator, in this namespace.
+    #[must_use]
+    pub fn kubectl(&self) -> &Kubectl {
+        &self.kubectl
+    }
+
+    /// A client as the administrator.
+    ///
+    /// # Errors
+    /// Where the kubeconfig cannot be read.
+    pub async fn client(&self) -> Result<Client> {
+        control::client(self.kubectl.kubeconfig()).await
+    }
+
+    /// Kubectl as a service account of this namespace.
+    ///
+    /// # Errors
+    /// Where there is no such account.
+    pub async fn service_account(&self, name: &str) -> Result<Kubectl> {
+        self.access.service_account(&self.name, name).await
+    }
+
+    /// Applies objects to this namespace, unless they name another.
+    ///
+    /// # Errors
+    /// Where the API server refuses one.
+    pub async fn apply(&self, yaml: &str) -> Result<()> {
+        self.kubectl.apply(yaml).await
+    }
+
+    /// Gives an object.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn get(&self, kind: &str, name: &str) -> Result<Value> {
+        self.kubectl.get(&[kind, name]).await
+    }
+
+    /// Applies a Deployment whose pods carry `labels` and run `image` (see [`crate::image`]), with
+    /// the strategy that Kubernetes takes by itself.
+    ///
+    /// # Errors
+    /// Where the API server refuses it.
+    pub async fn deployment(
+        &self,
+        name: &str,
+        labels: &[(&str, &str)],
+        image: &str,
+        replicas: u32,
+    ) -> Result<()> {
+        let labels: serde_json::Map<String, Value> =
+            labels.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let deployment = json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name, "labels": labels},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {"containers": [{"name": "app", "image": image}]},
+                },
+            },
+        });
+        self.apply(&deployment.to_string()).await
+    }
+
+    /// Gives a Deployment's container another image, as people do, and waits until it is rolled
+    /// out.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub async fn set_image(&self, deployment: &str, image: &str) -> Result<()> {
+        let (what, to) = (format!("deployment/{deployment}"), format!("app={image}"));
+        self.kubectl.run(&["set", "image", &what, &to]).await?;
+        self.rolled_out(deployment).await
+    }
+
+    /// Waits until a Deployment is rolled out.
+    ///
+    /// # Errors
+    /// Where it is not within two minutes.
+    pub async fn rolled_out(&self, deployment: &str) -> Result<()> {
+        let what = format!("deployment/{deployment}");
+        self.kubectl.run(&["rollout", "status", &what, "--timeout=100s"]).await.map(drop)
+    }
+
+    /// Waits until an object is as the test wants it, and gives it.
+    ///
+    /// # Errors
+    /// Where it is not within `limit`; with the object.
+    pub async fn until(
+        &self,
+        kind: &str,
+        name: &str,
+        limit: Duration,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        let start = Instant::now();
+        loop {
+            let object = self.get(kind, name).await?;
+            if wanted(&object) {
+                return Ok(object);
+            }
+            ensure!(start.elapsed() < limit, "{kind}/{name} after {limit:?}: {object:#}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// A folder for this test's files, among the cluster's logs.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn folder(&self) -> Result<PathBuf> {
+        self.access.scratch.folder(&self.name).context("making a test's folder")
+    }
+}

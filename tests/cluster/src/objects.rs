@@ -1,0 +1,87 @@
+//! The objects of a release, as a user of Serin on Istio has them: a `VirtualService` with three
+//! entries, the subsets that it names, and the filter's `WasmPlugin`.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use serin_tests::artifacts;
+
+/// The mark that the filter writes.
+const MARK: &str = "x-serin-variant";
+
+/// The subsets `stable` and `canary` of a service, by the label `version` of its pods.
+#[must_use]
+pub fn destination_rule(service: &str) -> Value {
+    let subset = |name: &str| json!({"name": name, "labels": {"version": name}});
+    json!({
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": {"name": service},
+        "spec": {"host": service, "subsets": [subset("stable"), subset("canary")]},
+    })
+}
+
+/// What a `VirtualService`'s three entries give the canary, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// Of what is marked canary.
+    pub marked_canary: u32,
+    /// Of what is marked stable.
+    pub marked_stable: u32,
+    /// Of what is not marked.
+    pub rest: u32,
+}
+
+impl Shares {
+    /// While the canary may serve: the marks decide, and this share of the rest.
+    #[must_use]
+    pub fn serving(rest: u32) -> Self {
+        Self { marked_canary: 100, marked_stable: 0, rest }
+    }
+
+    /// The canary gets nothing, whatever is marked.
+    pub const NOTHING: Self = Self { marked_canary: 0, marked_stable: 0, rest: 0 };
+}
+
+/// The `VirtualService` `service`, for the gateway of the name `gateway` and for sidecars.
+#[must_use]
+pub fn virtual_service(service: &str, hosts: &[&str], shares: Shares) -> Value {
+    let route = |canary: u32| {
+        let to = |subset: &str, weight: u32| json!({"destination": {"host": service, "subset": subset}, "weight": weight});
+        json!([to("stable", 100_u32.saturating_sub(canary)), to("canary", canary)])
+    };
+    let marked = |variant: &str| json!([{"headers": {MARK: {"exact": variant}}}]);
+    json!({
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": service},
+        "spec": {
+            "hosts": hosts,
+            "gateways": ["gateway", "mesh"],
+            "http": [
+                {"name": "serin-canary", "match": marked("canary"), "route": route(shares.marked_canary)},
+                {"name": "serin-stable", "match": marked("stable"), "route": route(shares.marked_stable)},
+                {"name": "serin-rest", "route": route(shares.rest)},
+            ],
+        },
+    })
+}
+
+/// The `WasmPlugin` `serin` with the module that `make wasm` built and this document, for gateways and
+/// for the callers' sidecars.
+///
+/// # Errors
+/// Where the module was not built.
+pub fn wasm_plugin(document: &Value) -> Result<Value> {
+    let url = format!("file://{}", artifacts::module()?.display());
+    Ok(json!({
+        "apiVersion": "extensions.istio.io/v1alpha1",
+        "kind": "WasmPlugin",
+        "metadata": {"name": "serin"},
+        "spec": {
+            "url": url,
+            "failStrategy": "FAIL_RELOAD",
+            "match": [{"mode": "CLIENT"}],
+            "pluginConfig": document,
+        },
+    }))
+}

@@ -1,0 +1,3 @@
+//! Tests on the real API server, the real istiod and real Envoys; each in a namespace of its own.
+
+mod accounts;
