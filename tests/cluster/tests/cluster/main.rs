@@ -1,3 +1,8 @@
 //! Tests on the real API server, the real istiod and real Envoys; each in a namespace of its own.
 
 mod accounts;
+mod mesh;
+mod metrics;
+mod outage;
+mod rollout;
+mod shop;

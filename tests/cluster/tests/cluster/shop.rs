@@ -1,0 +1,154 @@
+//! What most tests begin with: two Deployments behind a gateway and a sidecar, with the filter.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use serin_assignment::Variant;
+use serin_cluster::cluster::Cluster;
+use serin_cluster::namespace::Namespace;
+use serin_cluster::objects::{self, Shares};
+use serin_cluster::pods::Pods;
+use serin_cluster::proxy::Proxy;
+use serin_tests::documents::{Rollout, document, revision_now};
+use serin_tests::http::{self, Connection};
+use serin_tests::load::{Load, Profile};
+use serin_tests::webapp::NAME_HEADER;
+use tokio::time::sleep;
+
+pub(crate) const HOST: &str = "shop.example.com";
+pub(crate) const STABLE: [(&str, &str); 2] = [("app", "web"), ("version", "stable")];
+pub(crate) const CANARY: [(&str, &str); 2] = [("app", "web"), ("version", "canary")];
+/// What takes a second takes longer on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// What runs. The proxies end before the pods.
+pub(crate) struct Shop {
+    gateway: Proxy,
+    sidecar: Proxy,
+    mesh_host: String,
+    pub(crate) pods: Pods,
+    pub(crate) namespace: Namespace,
+}
+
+impl Shop {
+    /// Starts two stable pods and one of the canary, at this weight, and waits until it is live.
+    pub(crate) async fn start(cluster: &Cluster, name: &str, weight: u32) -> Result<Self> {
+        let namespace = cluster.namespace(name).await?;
+        let pods = Pods::run(&namespace, "web").await?;
+        namespace.deployment("web-stable", &STABLE, "shop:1.0", 2).await?;
+        namespace.deployment("web-canary", &CANARY, "shop:1.1", 1).await?;
+        namespace.apply(&objects::destination_rule("web").to_string()).await?;
+        pods.until(LIMIT, |running| running.len() == 3).await?;
+        let gateway = Proxy::gateway(&namespace, &[HOST]).await?;
+        let sidecar = Proxy::sidecar(&namespace).await?;
+        let mesh_host = format!("web.{name}.svc.cluster.local");
+        let shop = Self { gateway, sidecar, mesh_host, pods, namespace };
+        shop.namespace.apply(&route(Shares::serving(weight)).to_string()).await?;
+        let (revision, plugin) = shop.plugin(weight)?;
+        shop.namespace.apply(&plugin.to_string()).await?;
+        shop.applied(revision).await?;
+        for door in shop.doors() {
+            door.serves().await?;
+        }
+        Ok(shop)
+    }
+
+    /// The gateway's, and the sidecar's.
+    pub(crate) fn doors(&self) -> [Door<'_>; 2] {
+        [
+            Door { proxy: &self.gateway, host: HOST },
+            Door { proxy: &self.sidecar, host: &self.mesh_host },
+        ]
+    }
+
+    /// The gateway's alone.
+    pub(crate) fn gateway(&self) -> Door<'_> {
+        let [gateway, _] = self.doors();
+        gateway
+    }
+
+    /// The rollout's name.
+    pub(crate) fn rollout(&self) -> String {
+        format!("{}/shop", self.namespace.name())
+    }
+
+    /// The `WasmPlugin` with a document at this weight, and its revision. Whoever sends no id is left
+    /// to the route's weights.
+    pub(crate) fn plugin(&self, weight: u32) -> Result<(u64, Value)> {
+        let revision = revision_now();
+        let rollout = Rollout::new(&self.rollout(), HOST)
+            .with("hosts", json!([HOST, self.mesh_host]))
+            .weight(&format!("{weight}%"))
+            .with("anonymous", json!("route"));
+        Ok((revision, objects::wasm_plugin(&document(revision, &[rollout]))?))
+    }
+
+    /// Waits until every worker of both proxies has this revision.
+    pub(crate) async fn applied(&self, revision: u64) -> Result<()> {
+        for door in self.doors() {
+            door.proxy.admin().applied(&self.rollout(), revision, LIMIT).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The `VirtualService` with these weights.
+pub(crate) fn route(shares: Shares) -> Value {
+    objects::virtual_service("web", &[HOST, "web"], shares)
+}
+
+/// A way in: a proxy, and the host by which it is asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Door<'a> {
+    pub(crate) proxy: &'a Proxy,
+    host: &'a str,
+}
+
+impl Door<'_> {
+    /// A load of 100 requests a second.
+    pub(crate) fn load(self) -> Load {
+        Load::start(&Profile {
+            port: self.proxy.port(),
+            host: self.host.to_owned(),
+            identity: "x-user-id".to_owned(),
+            users: 1_000,
+            first_user: 0,
+            broken: false,
+            rate: 100,
+            connections: 4,
+        })
+    }
+
+    pub(crate) async fn connect(self) -> Result<Connection> {
+        Connection::to(self.proxy.port()).await
+    }
+
+    /// The side that answers a user, or, without one, whom the route's weights choose.
+    pub(crate) async fn side(
+        self,
+        connection: &mut Connection,
+        user: Option<&str>,
+    ) -> Result<Variant> {
+        let mut headers = vec![("host", self.host)];
+        headers.extend(user.map(|user| ("x-user-id", user)));
+        let request = http::request(hyper::Method::GET, "/", &headers, "")?;
+        let answer = connection.send(request, LIMIT).await?;
+        ensure!(answer.status == 200, "status {}: {}", answer.status, answer.text());
+        let name = answer.header(NAME_HEADER).context("no application")?;
+        Ok(name.parse::<Variant>()?)
+    }
+
+    /// Waits until routes and endpoints have arrived.
+    async fn serves(self) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let mut connection = self.connect().await?;
+            match self.side(&mut connection, Some("anybody")).await {
+                Ok(_) => return Ok(()),
+                Err(e) => ensure!(start.elapsed() < LIMIT, "no answer after {LIMIT:?}: {e:#}"),
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
