@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 use crate::identity::reach;
 use crate::limits::{Limits, check_testers, check_written};
 use crate::lookup::{Hosts, Owners};
 use crate::token::Places;
 use crate::{
-    CompiledRollout, Environment, Fault, HostPattern, Incoming, LeftOut, MarkName, Parsed,
-    Revision, Rollout, RolloutName, sharing,
+    CompiledRollout, Environment, Fault, HostPattern, Incoming, LeftOut, MarkName, Named, Parsed,
+    Revision, Rollout, sharing,
 };
 
 /// A document in force: what decides about requests.
@@ -63,7 +61,7 @@ impl Compiled {
         let known = previous.map(Self::by_name).unwrap_or_default();
         let mut limits = Limits::new(compiled.mark.clone());
         for rollout in document.rollouts {
-            let newest = match known.get(&rollout.name) {
+            let newest = match known.find(rollout.name.as_str().as_bytes()) {
                 Some(known) if known.revision > rollout.revision => Arc::clone(known),
                 _ => Arc::new(rollout),
             };
@@ -142,8 +140,12 @@ impl Compiled {
         &self.token_places
     }
 
-    fn by_name(&self) -> HashMap<&RolloutName, &Arc<Rollout>> {
-        self.rollouts.iter().map(|r| (r.name(), r.rollout())).collect()
+    fn by_name(&self) -> Named<&Arc<Rollout>> {
+        let mut named = Named::default();
+        for rollout in &self.rollouts {
+            named.set(rollout.name().as_str().as_bytes(), rollout.rollout());
+        }
+        named
     }
 
     fn add(&mut self, rollout: CompiledRollout, env: &Environment, limits: &mut Limits) {
@@ -184,8 +186,8 @@ impl Compiled {
 
 /// The hosts of a rollout that hold in a namespace.
 fn hosts_in(rollout: &Rollout, namespace: Option<&str>) -> Vec<HostPattern> {
-    let bare = namespace.and_then(|namespace| rollout.bare_hosts.get(namespace));
-    let bare = bare.into_iter().flatten().cloned().map(HostPattern::Exact);
+    let bare = rollout.bare_hosts.iter().filter(|(own, _)| Some(own.as_str()) == namespace);
+    let bare = bare.flat_map(|(_, hosts)| hosts).cloned().map(HostPattern::Exact);
     rollout.hosts.iter().cloned().chain(bare).collect()
 }
 
@@ -199,9 +201,13 @@ fn removable(compiled: &Compiled) -> Vec<MarkName> {
         .chain(cohorts)
         .chain([(&compiled.mark, compiled.incoming)])
         .filter(|(_, incoming)| *incoming == Incoming::Replace)
-        .map(|(mark, _)| mark.clone());
-    let mut marks: Vec<MarkName> = replaced.collect();
-    marks.sort();
-    marks.dedup();
+        .map(|(mark, _)| mark);
+    let mut marks = Vec::new();
+    for mark in replaced {
+        // A document has few different ones.
+        if let Err(place) = marks.binary_search(mark) {
+            marks.insert(place, mark.clone());
+        }
+    }
     marks
 }

@@ -1,8 +1,6 @@
 //! The document as the controller builds it and the wire carries it.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serin_assignment::{Salt, Weight};
 
 use crate::{
@@ -49,9 +47,9 @@ pub struct Rollout {
     /// The hosts whose requests it takes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<HostPattern>,
-    /// Per namespace the short host names (`web`) that mean this rollout there only.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub bare_hosts: BTreeMap<String, Vec<Host>>,
+    /// Per namespace, each once, the short host names (`web`) that mean this rollout there only.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_map")]
+    pub bare_hosts: Vec<(String, Vec<Host>)>,
     /// The paths whose requests it takes.
     pub paths: Vec<PathPrefix>,
     /// Names the release to the hash.
@@ -96,4 +94,8 @@ pub struct Rollout {
     /// entry marks every request of this rollout stable.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
+}
+
+fn as_map<S: Serializer>(hosts: &[(String, Vec<Host>)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(hosts.iter().map(|(namespace, hosts)| (namespace, hosts)))
 }

@@ -1,6 +1,7 @@
 //! What is wrong with an input: the field, the value and the rule it breaks.
 
 use core::fmt;
+use core::ops::Deref;
 use std::borrow::Cow;
 
 use crate::FormatVersion;
@@ -40,15 +41,29 @@ impl Invalid {
 }
 
 /// A field that breaks its rule.
+///
+/// In a box, so that what may fail and almost never does hands over no more than a pointer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {value}: {rule}")]
-pub struct Fault {
+#[error("{}: {}: {}", .0.field, .0.value, .0.rule)]
+pub struct Fault(Box<Broken>);
+
+/// What a [`Fault`] names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
     /// Where it stands, such as `rollouts[3].weight`.
     pub field: String,
     /// What stands there as JSON, shortened; `missing` where nothing does.
     pub value: String,
     /// The rule, with an example.
     pub rule: String,
+}
+
+impl Deref for Fault {
+    type Target = Broken;
+
+    fn deref(&self) -> &Broken {
+        &self.0
+    }
 }
 
 impl Fault {
@@ -61,12 +76,18 @@ impl Fault {
         // A place may hold keys that somebody else chose: no line ends into the log.
         let field = field.into().escape_debug().to_string();
         let (field, value) = (shorten_to(SHOWN_FIELD, &field), shorten(value));
-        Self { field, value, rule: rule.into() }
+        Self(Box::new(Broken { field, value, rule: rule.into() }))
     }
 
     /// The same for a field of what stands at a place.
     pub(crate) fn below(self, at: &str) -> Self {
-        Self { field: shorten_to(SHOWN_FIELD, &format!("{at}.{}", self.field)), ..self }
+        let field = shorten_to(SHOWN_FIELD, &format!("{at}.{}", self.field));
+        Self(Box::new(Broken { field, ..*self.0 }))
+    }
+
+    /// Leaves the value out, which may be a secret.
+    pub(crate) fn hide(&mut self) {
+        Self::HIDDEN.clone_into(&mut self.0.value);
     }
 
     pub(crate) fn missing(field: impl Into<String>, rule: impl Into<String>) -> Self {
@@ -89,7 +110,7 @@ pub struct LeftOut {
 
 impl LeftOut {
     pub(crate) fn new(rollout: impl Into<String>, fault: Fault) -> Self {
-        let Fault { field, value, rule } = fault;
+        let Broken { field, value, rule } = *fault.0;
         Self { rollout: rollout.into(), field, value, rule }
     }
 }

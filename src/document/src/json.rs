@@ -1,13 +1,12 @@
 //! JSON as a tree that still knows when a key stood twice, which serde's own values forget.
 
 use core::fmt;
-use std::collections::{BTreeMap, btree_map::Entry};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::Number;
 
-use crate::{Refused, parse::MAX_DOCUMENT_BYTES};
+use crate::{Refused, named::sorted, parse::MAX_DOCUMENT_BYTES};
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +32,8 @@ impl Json {
 /// A JSON object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Object {
-    pub(crate) members: BTreeMap<String, Json>,
+    /// In the order in which they stand.
+    pub(crate) members: Vec<(String, Json)>,
     /// A key that stands twice. Readers differ in which one they take, so neither counts.
     pub(crate) twice: Option<String>,
 }
@@ -113,19 +113,20 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let mut object = Object::default();
-        while let Some((key, value)) = entries.next_entry::<String, Json>()? {
-            match object.members.entry(key) {
-                Entry::Vacant(free) => {
-                    free.insert(value);
-                }
-                Entry::Occupied(taken) => {
-                    object.twice.get_or_insert_with(|| taken.key().clone());
-                }
-            }
+        let mut members = Vec::new();
+        while let Some(member) = entries.next_entry()? {
+            members.push(member);
         }
-        Ok(Json::Object(object))
+        let twice = twice(&members);
+        Ok(Json::Object(Object { members, twice }))
     }
+}
+
+/// The first of the keys that stands twice. Whoever wrote them may have written very many.
+fn twice(members: &[(String, Json)]) -> Option<String> {
+    let keys = sorted(members.iter().map(|(key, _)| key.as_bytes()));
+    let [(_, place), _] = keys.array_windows().find(|[(one, _), (next, _)]| one == next)?;
+    members.get(*place).map(|(key, _)| key.clone())
 }
 
 impl Serialize for Json {
@@ -136,7 +137,9 @@ impl Serialize for Json {
             Self::Number(value) => value.serialize(serializer),
             Self::Text(value) => serializer.serialize_str(value),
             Self::List(items) => serializer.collect_seq(items),
-            Self::Object(object) => serializer.collect_map(&object.members),
+            Self::Object(object) => {
+                serializer.collect_map(object.members.iter().map(|(key, value)| (key, value)))
+            }
         }
     }
 }
@@ -164,7 +167,6 @@ mod tests {
             panic!("an object");
         };
         assert_eq!(object.twice.as_deref(), Some("a"));
-        assert_eq!(object.members.len(), 2);
     }
 
     #[test]

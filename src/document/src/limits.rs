@@ -1,9 +1,7 @@
 //! What the rollouts of one document have to share, and what one may not do to itself.
 
-use hashbrown::{HashMap, HashSet};
-
 use crate::token::Places;
-use crate::{CompiledRollout, Fault, IdentitySource, MarkName, Rollout, RolloutName};
+use crate::{CompiledRollout, Fault, IdentitySource, MarkName, Named, Rollout, RolloutName};
 
 /// The most marks, and the most headers for cohorts, that one document may use: every request is
 /// searched for each, so that none that is forged gets through.
@@ -65,9 +63,10 @@ pub(crate) fn check_written(compiled: &CompiledRollout) -> Result<(), Fault> {
 pub(crate) struct Limits {
     /// The mark where no rollout is found.
     default_mark: MarkName,
-    marks: HashSet<MarkName>,
-    cohort_headers: HashSet<MarkName>,
-    metric_ids: HashMap<Box<str>, RolloutName>,
+    /// Few, as are the next.
+    marks: Vec<MarkName>,
+    cohort_headers: Vec<MarkName>,
+    metric_ids: Named<RolloutName>,
     token_places: Places,
     pairs: usize,
 }
@@ -76,9 +75,9 @@ impl Limits {
     pub(crate) fn new(default_mark: MarkName) -> Self {
         Self {
             default_mark,
-            marks: HashSet::new(),
-            cohort_headers: HashSet::new(),
-            metric_ids: HashMap::new(),
+            marks: Vec::new(),
+            cohort_headers: Vec::new(),
+            metric_ids: Named::default(),
             token_places: Places::default(),
             pairs: 0,
         }
@@ -86,7 +85,7 @@ impl Limits {
 
     pub(crate) fn check(&self, compiled: &CompiledRollout, hosts: usize) -> Result<(), Fault> {
         self.check_headers(compiled)?;
-        if let Some(other) = self.metric_ids.get(compiled.metric_id()) {
+        if let Some(other) = self.metric_ids.find(compiled.metric_id().as_bytes()) {
             return Err(Fault::new(
                 "name",
                 &format!("\"{}\"", compiled.name()),
@@ -112,9 +111,11 @@ impl Limits {
     }
 
     pub(crate) fn take(&mut self, compiled: &CompiledRollout, hosts: usize) {
-        self.marks.insert(compiled.mark().clone());
-        self.cohort_headers.extend(compiled.cohort_header().cloned());
-        self.metric_ids.insert(compiled.metric_id().into(), compiled.name().clone());
+        add(&mut self.marks, compiled.mark());
+        if let Some(header) = compiled.cohort_header() {
+            add(&mut self.cohort_headers, header);
+        }
+        self.metric_ids.set(compiled.metric_id().as_bytes(), compiled.name().clone());
         self.token_places.extend(compiled.token_places());
         self.pairs += hosts * compiled.rollout().paths.len();
     }
@@ -140,9 +141,8 @@ impl Limits {
         let fault = |field: &str, header: &MarkName, rule: String| {
             Err(Fault::new(field, &format!("\"{header}\""), rule))
         };
-        let too_many = |known: &HashSet<MarkName>, header| {
-            known.len() >= MAX_WRITTEN && !known.contains(header)
-        };
+        let too_many =
+            |known: &[MarkName], header| known.len() >= MAX_WRITTEN && !known.contains(header);
         let mark = compiled.mark();
         if too_many(&self.marks, mark) {
             let rule = "marks, since every request is searched for each";
@@ -167,5 +167,11 @@ impl Limits {
             return fault("cohortHeader", header, rule.to_owned());
         }
         Ok(())
+    }
+}
+
+fn add(known: &mut Vec<MarkName>, header: &MarkName) {
+    if !known.contains(header) {
+        known.push(header.clone());
     }
 }

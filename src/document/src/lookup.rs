@@ -1,15 +1,13 @@
 //! From host and path to a rollout, at a price that doesn't grow with the number of rollouts: one
 //! look for the exact host, one per label for wildcards, one per known length of a prefix.
 
-use hashbrown::HashMap;
-
-use crate::{HostPattern, PathPrefix};
+use crate::{HostPattern, Named, PathPrefix};
 
 /// Hosts with their paths; each pair belongs to one rollout, or to several that share it.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
-    exact: HashMap<Box<[u8]>, Paths>,
-    below: HashMap<Box<[u8]>, Paths>,
+    exact: Named<Paths>,
+    below: Named<Paths>,
     any: Option<Paths>,
     /// The longest suffix that is known, so that a long hostile host costs no more than that.
     longest_suffix: usize,
@@ -19,50 +17,54 @@ impl Hosts {
     /// Whose pair this is, if it is somebody's.
     pub(crate) fn owners(&self, host: &HostPattern, prefix: &PathPrefix) -> Option<&Owners> {
         let paths = match host {
-            HostPattern::Exact(host) => self.exact.get(host.as_str().as_bytes()),
-            HostPattern::Below(suffix) => self.below.get(suffix.as_str().as_bytes()),
+            HostPattern::Exact(host) => self.exact.find(host.as_str().as_bytes()),
+            HostPattern::Below(suffix) => self.below.find(suffix.as_str().as_bytes()),
             HostPattern::Any => self.any.as_ref(),
         };
-        paths?.by_prefix.get(prefix.as_str().as_bytes())
+        paths?.by_prefix.find(prefix.as_str().as_bytes())
     }
 
     /// Gives a pair to a rollout, beside those that have it already.
     pub(crate) fn insert(&mut self, host: &HostPattern, prefix: &PathPrefix, index: usize) {
-        let paths = match host {
-            HostPattern::Exact(host) => {
-                self.exact.entry(host.as_str().as_bytes().into()).or_default()
-            }
+        let (known, name) = match host {
+            HostPattern::Exact(host) => (&mut self.exact, host.as_str()),
             HostPattern::Below(suffix) => {
                 self.longest_suffix = self.longest_suffix.max(suffix.as_str().len());
-                self.below.entry(suffix.as_str().as_bytes().into()).or_default()
+                (&mut self.below, suffix.as_str())
             }
-            HostPattern::Any => self.any.get_or_insert_default(),
+            HostPattern::Any => {
+                self.any.get_or_insert_default().insert(prefix, index);
+                return;
+            }
         };
-        paths.insert(prefix, index);
+        let place = known.place(name.as_bytes(), Paths::default);
+        if let Some(paths) = known.at_mut(place) {
+            paths.insert(prefix, index);
+        }
     }
 
     /// The paths of a host of exactly this name.
     #[inline]
     pub(crate) fn find_exact(&self, host: &[u8]) -> Option<&Paths> {
-        self.exact.get(host)
+        self.exact.find(host)
     }
 
     /// The paths of a normalised host: those of the exact name, else of the longest wildcard.
     #[inline]
     pub(crate) fn find(&self, host: &[u8]) -> Option<&Paths> {
-        self.exact.get(host).or_else(|| self.find_below(host)).or(self.any.as_ref())
+        self.exact.find(host).or_else(|| self.find_below(host)).or(self.any.as_ref())
     }
 
     #[inline]
     fn find_below(&self, host: &[u8]) -> Option<&Paths> {
-        if self.below.is_empty() {
+        if self.longest_suffix == 0 {
             return None;
         }
         // A wildcard stands for one byte at least, then comes the dot.
         let first = host.len().saturating_sub(self.longest_suffix).max(2);
         (first..host.len())
             .filter(|start| host.get(start - 1) == Some(&b'.'))
-            .find_map(|start| self.below.get(host.get(start..)?))
+            .find_map(|start| self.below.find(host.get(start..)?))
     }
 }
 
@@ -90,7 +92,7 @@ impl Owners {
 /// The paths of one host.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    by_prefix: HashMap<Box<[u8]>, Owners>,
+    by_prefix: Named<Owners>,
     /// The lengths of the prefixes, each once, the longest first.
     lengths: Vec<usize>,
 }
@@ -98,10 +100,11 @@ pub(crate) struct Paths {
 impl Paths {
     fn insert(&mut self, prefix: &PathPrefix, index: usize) {
         let bytes = prefix.as_str().as_bytes();
-        self.by_prefix
-            .entry(bytes.into())
-            .and_modify(|owners| owners.add(index))
-            .or_insert_with(|| Owners { first: index, others: Box::default() });
+        let first = || Owners { first: index, others: Box::default() };
+        let place = self.by_prefix.place(bytes, first);
+        if let Some(owners) = self.by_prefix.at_mut(place) {
+            owners.add(index);
+        }
         if let Err(place) = self.lengths.binary_search_by(|known| bytes.len().cmp(known)) {
             self.lengths.insert(place, bytes.len());
         }
@@ -113,7 +116,7 @@ impl Paths {
         self.lengths
             .iter()
             .filter(|length| ends_segment(path, **length))
-            .find_map(|length| self.by_prefix.get(path.get(..*length)?))
+            .find_map(|length| self.by_prefix.find(path.get(..*length)?))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A JSON value with its place, read strictly: each error names the field, the value and the rule.
 
 use core::str::FromStr;
-use std::collections::BTreeMap;
+use std::vec;
 
 use crate::json::{Json, Object};
 use crate::{Fault, FormatVersion};
@@ -102,20 +102,23 @@ impl Node {
         why: &str,
         read: impl Fn(Self) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
-        let Json::List(items) = self.json else {
+        let items = self.items(max, why)?;
+        // A loop: what adapters of iterators make of each kind of entry is many times larger.
+        let mut list = Vec::with_capacity(items.json.len());
+        for item in items {
+            list.push(read(item)?);
+        }
+        Ok(list)
+    }
+
+    fn items(self, max: usize, why: &str) -> Result<Items, Fault> {
+        let Json::List(json) = self.json else {
             return Err(self.fault("this is a list, in [ ]"));
         };
-        if items.len() > max {
-            let found = format!("{} entries", items.len());
-            return Err(Fault::new(self.at, &found, format!("at most {max}: {why}")));
+        if json.len() > max {
+            return Err(too_many(self.at, json.len(), max, why));
         }
-        items
-            .into_iter()
-            .enumerate()
-            .map(|(index, item)| {
-                read(Self::new(item, format!("{}[{index}]", self.at), self.unknown))
-            })
-            .collect()
+        Ok(Items { json: json.into_iter(), index: 0, at: self.at, unknown: self.unknown })
     }
 
     /// The entries of an object that maps names to values.
@@ -124,26 +127,17 @@ impl Node {
         max: usize,
         why: &str,
         read: impl Fn(Self) -> Result<T, Fault>,
-    ) -> Result<BTreeMap<String, T>, Fault> {
-        let at = self.at.clone();
-        let fields = self.fields()?;
-        let count = fields.members.len();
-        if count > max {
-            return Err(Fault::new(
-                at,
-                &format!("{count} entries"),
-                format!("at most {max}: {why}"),
-            ));
+    ) -> Result<Vec<(String, T)>, Fault> {
+        let Fields { at, members, unknown } = self.fields()?;
+        if members.len() > max {
+            return Err(too_many(at, members.len(), max, why));
         }
-        let unknown = fields.unknown;
-        fields
-            .members
-            .into_iter()
-            .map(|(key, json)| {
-                let value = read(Self::new(json, format!("{at}.{key}"), unknown))?;
-                Ok((key, value))
-            })
-            .collect()
+        let mut entries = Vec::with_capacity(members.len());
+        for (key, json) in members {
+            let value = read(Self::new(json, format!("{at}.{key}"), unknown))?;
+            entries.push((key, value));
+        }
+        Ok(entries)
     }
 
     /// The fields of an object, none of which stands twice.
@@ -162,11 +156,34 @@ impl Node {
     }
 }
 
+/// The entries of a list, each with its place.
+struct Items {
+    json: vec::IntoIter<Json>,
+    index: usize,
+    at: String,
+    unknown: Unknown,
+}
+
+impl Iterator for Items {
+    type Item = Node;
+
+    fn next(&mut self) -> Option<Node> {
+        let json = self.json.next()?;
+        let at = format!("{}[{}]", self.at, self.index);
+        self.index += 1;
+        Some(Node::new(json, at, self.unknown))
+    }
+}
+
+fn too_many(at: String, found: usize, max: usize, why: &str) -> Fault {
+    Fault::new(at, &format!("{found} entries"), format!("at most {max}: {why}"))
+}
+
 /// An object whose fields are taken one by one.
 #[derive(Debug)]
 pub(crate) struct Fields {
     at: String,
-    members: BTreeMap<String, Json>,
+    members: Vec<(String, Json)>,
     unknown: Unknown,
 }
 
@@ -181,8 +198,12 @@ impl Fields {
         self.unknown = unknown;
     }
 
+    fn find(&self, name: &str) -> Option<usize> {
+        self.members.iter().position(|(key, _)| key == name)
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.members.contains_key(name)
+        self.find(name).is_some()
     }
 
     /// A field that must not be there, in no version; its value may be a secret.
@@ -195,7 +216,7 @@ impl Fields {
 
     /// A text field as it stands, if it is one; the object keeps it.
     pub(crate) fn peek_text(&self, name: &str) -> Option<&str> {
-        self.members.get(name).and_then(Json::text)
+        self.members.get(self.find(name)?)?.1.text()
     }
 
     /// A field that may be absent.
@@ -204,8 +225,12 @@ impl Fields {
         name: &str,
         read: impl FnOnce(Node) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
-        let at = self.place(name);
-        self.members.remove(name).map(|json| read(Node::new(json, at, self.unknown))).transpose()
+        self.take(name).map(read).transpose()
+    }
+
+    fn take(&mut self, name: &str) -> Option<Node> {
+        let (_, json) = self.members.remove(self.find(name)?);
+        Some(Node::new(json, self.place(name), self.unknown))
     }
 
     /// A field that has to be there; `rule` says what it would be.
@@ -220,7 +245,7 @@ impl Fields {
 
     /// Ends the reading: what was not taken is unknown. `known` lists the fields for the error.
     pub(crate) fn close(self, known: &str) -> Result<(), Fault> {
-        match self.members.first_key_value() {
+        match self.members.first() {
             Some((name, json)) if self.unknown == Unknown::Refuse => Err(Fault::new(
                 place(&self.at, name),
                 // What looks like a key may be one: a misspelt `testerKeys` goes into no log.

@@ -1,13 +1,11 @@
 //! Reads the wire form: strict within a format version, rollout by rollout.
 
-use std::collections::BTreeSet;
-
 use serin_assignment::{Salt, Weight};
 
 use crate::json::{self, Json};
 use crate::node::{Fields, Node, Unknown};
 use crate::{
-    Anonymous, Buckets, Document, Fault, FormatVersion, Host, Incoming, LeftOut, MarkName,
+    Anonymous, Buckets, Document, Fault, FormatVersion, Host, Incoming, LeftOut, MarkName, Named,
     PathPrefix, Refused, Revision, Rollout, RolloutName, buckets, clusters, identity, latency,
     rules, tester, tripwire,
 };
@@ -99,11 +97,14 @@ pub(crate) fn document(
     })?;
     let mut rollouts: Vec<Rollout> = Vec::with_capacity(nodes.len());
     let mut left_out = Vec::new();
-    let mut names = BTreeSet::new();
+    let mut names = Named::default();
     for (index, node) in nodes.into_iter().enumerate() {
         let place = format!("rollouts[{index}]");
         match rollout(node, revisions) {
-            Ok(rollout) if names.insert(rollout.name.clone()) => rollouts.push(rollout),
+            Ok(rollout) if names.find(rollout.name.as_str().as_bytes()).is_none() => {
+                names.set(rollout.name.as_str().as_bytes(), ());
+                rollouts.push(rollout);
+            }
             Ok(rollout) => left_out.push(LeftOut::new(
                 rollout.name.as_str(),
                 Fault::new(
@@ -199,7 +200,7 @@ fn rollout_fields(mut fields: Fields, revisions: Revisions) -> Result<Rollout, F
     };
     fields.close(ROLLOUT_FIELDS)?;
     buckets::check_weight(weight_at, rollout.weight, rollout.buckets)?;
-    if rollout.hosts.is_empty() && rollout.bare_hosts.values().all(Vec::is_empty) {
+    if rollout.hosts.is_empty() && rollout.bare_hosts.iter().all(|(_, hosts)| hosts.is_empty()) {
         return Err(Fault::missing(
             hosts_at,
             "at least one host in hosts or bareHosts, such as [\"shop.example.com\"]",

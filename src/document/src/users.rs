@@ -11,7 +11,7 @@ use serin_assignment::{Salt, Variant};
 use sha2::{Digest as _, Sha256};
 
 use crate::node::Node;
-use crate::{Fault, Invalid};
+use crate::{Fault, Invalid, named};
 
 /// A listed user: the first 16 bytes of `SHA-256(salt ":" id)`, as text 32 lower-case hexadecimal
 /// digits. Two of a million ids are the same with a chance of less than one in 10^26.
@@ -80,12 +80,7 @@ impl UserLists {
     ///
     /// # Errors
     /// The user who is on both.
-    pub fn new(salt: Salt, canary: Vec<UserHash>, stable: Vec<UserHash>) -> Result<Self, UserHash> {
-        let sorted = |mut list: Vec<UserHash>| -> Box<[UserHash]> {
-            list.sort_unstable();
-            list.dedup();
-            list.into()
-        };
+    pub fn new(salt: Salt, canary: &[UserHash], stable: &[UserHash]) -> Result<Self, UserHash> {
         let (canary, stable) = (sorted(canary), sorted(stable));
         match canary.iter().find(|user| stable.binary_search(user).is_ok()) {
             Some(both) => Err(*both),
@@ -115,6 +110,18 @@ impl UserLists {
     }
 }
 
+/// Users in their order, each once.
+fn sorted(users: &[UserHash]) -> Box<[UserHash]> {
+    let order = named::sorted(users.iter().map(|user| user.0.as_slice()));
+    let mut sorted: Vec<UserHash> = Vec::with_capacity(users.len());
+    for user in order.iter().filter_map(|(_, place)| users.get(*place)) {
+        if sorted.last() != Some(user) {
+            sorted.push(*user);
+        }
+    }
+    sorted.into()
+}
+
 /// Reads a rollout's lists.
 pub(crate) fn read(node: Node) -> Result<UserLists, Fault> {
     let at = node.at().to_owned();
@@ -134,7 +141,7 @@ pub(crate) fn read(node: Node) -> Result<UserLists, Fault> {
         let rule = "at least one user under canary or stable";
         return Err(Fault::new(at, "nobody", rule));
     }
-    UserLists::new(salt, canary, stable).map_err(|both| {
+    UserLists::new(salt, &canary, &stable).map_err(|both| {
         let rule = "a user is on one of the lists, and this one is on both";
         Fault::new(at, &format!("\"{both}\""), rule)
     })
@@ -177,11 +184,11 @@ mod tests {
     fn nobody_is_on_both_lists() {
         let hash = |id: &str| UserHash::of(&salt(), id.as_bytes());
         let lists =
-            UserLists::new(salt(), vec![hash("b"), hash("a"), hash("b")], vec![hash("c")]).unwrap();
+            UserLists::new(salt(), &[hash("b"), hash("a"), hash("b")], &[hash("c")]).unwrap();
         let sides = [b"a", b"b", b"c", b"d"].map(|id| lists.find(id));
         let (canary, stable) = (Some(Variant::Canary), Some(Variant::Stable));
         assert_eq!(sides, [canary, canary, stable, None]);
-        let both = UserLists::new(salt(), vec![hash("a"), hash("b")], vec![hash("b")]);
+        let both = UserLists::new(salt(), &[hash("a"), hash("b")], &[hash("b")]);
         assert_eq!(both, Err(hash("b")));
     }
 }

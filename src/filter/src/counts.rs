@@ -6,10 +6,9 @@
 
 use core::cell::RefCell;
 
-use hashbrown::HashMap;
 use serin_assignment::Variant;
 use serin_document::token::Refusal;
-use serin_document::{CompiledRollout, Reason, Refusals, metrics};
+use serin_document::{CompiledRollout, Named, Reason, Refusals, metrics};
 
 use crate::host::Host;
 use crate::metrics::{Metrics, Purpose};
@@ -33,8 +32,7 @@ pub struct Slot {
 /// The counts of a VM.
 #[derive(Debug, Default)]
 pub struct Counts {
-    rollouts: RefCell<Vec<RolloutCounts>>,
-    places: RefCell<HashMap<String, usize>>,
+    rollouts: RefCell<Named<RolloutCounts>>,
     responses: Responses,
     tallies: Tallies,
 }
@@ -47,6 +45,8 @@ struct RolloutCounts {
     /// Refused tokens, by reason.
     refused: [u64; Refusal::ALL.len()],
     changed: bool,
+    /// Where it is counted how its requests ended: one for each set of bounds that it has had.
+    responses: Vec<responses::Slot>,
 }
 
 impl Counts {
@@ -57,31 +57,24 @@ impl Counts {
 
     /// The place of a rollout's counts.
     pub fn slot(&self, rollout: &CompiledRollout) -> Slot {
-        Slot { assignments: self.place(rollout), responses: self.responses.slot(rollout) }
-    }
-
-    /// What is counted for tripwires.
-    pub const fn tallies(&self) -> &Tallies {
-        &self.tallies
-    }
-
-    /// The place of a rollout's assignments; the same for the same name.
-    fn place(&self, rollout: &CompiledRollout) -> usize {
         let name = rollout.name().as_str();
-        if let Some(place) = self.places.borrow().get(name) {
-            return *place;
-        }
         let mut rollouts = self.rollouts.borrow_mut();
-        let place = rollouts.len();
-        rollouts.push(RolloutCounts {
+        let assignments = rollouts.place(name.as_bytes(), || RolloutCounts {
             name: name.to_owned(),
             metric_id: rollout.metric_id().to_owned(),
             cells: [0; CELLS],
             refused: [0; Refusal::ALL.len()],
             changed: false,
+            responses: Vec::new(),
         });
-        self.places.borrow_mut().insert(name.to_owned(), place);
-        place
+        let mut none = Vec::new();
+        let known = rollouts.at_mut(assignments).map_or(&mut none, |counts| &mut counts.responses);
+        Slot { assignments, responses: self.responses.slot(known, rollout) }
+    }
+
+    /// What is counted for tripwires.
+    pub const fn tallies(&self) -> &Tallies {
+        &self.tallies
     }
 
     /// Counts one assignment.
@@ -91,7 +84,7 @@ impl Counts {
             Some(Variant::Stable) => 1,
             None => 2,
         };
-        if let Some(rollout) = self.rollouts.borrow_mut().get_mut(slot.assignments)
+        if let Some(rollout) = self.rollouts.borrow_mut().at_mut(slot.assignments)
             && let Some(cell) = rollout.cells.get_mut(side * Reason::ALL.len() + reason as usize)
         {
             *cell += 1;
@@ -101,7 +94,7 @@ impl Counts {
 
     /// Counts a request's refused tokens.
     pub fn add_refused(&self, slot: Slot, refused: Refusals) {
-        if let Some(rollout) = self.rollouts.borrow_mut().get_mut(slot.assignments) {
+        if let Some(rollout) = self.rollouts.borrow_mut().at_mut(slot.assignments) {
             for (reason, count) in refused.iter() {
                 if let Some(cell) = rollout.refused.get_mut(reason as usize) {
                     *cell += u64::from(count);
@@ -114,7 +107,8 @@ impl Counts {
     /// Adds what has come together since the last time to the proxy's counters.
     pub fn flush(&self, host: &impl Host, metrics: &mut Metrics) {
         let names = SIDES.iter().flat_map(|side| Reason::ALL.map(|reason| (*side, reason)));
-        for rollout in self.rollouts.borrow_mut().iter_mut().filter(|rollout| rollout.changed) {
+        let mut rollouts = self.rollouts.borrow_mut();
+        for rollout in rollouts.values_mut().iter_mut().filter(|rollout| rollout.changed) {
             rollout.changed = false;
             for ((variant, reason), cell) in names.clone().zip(&mut rollout.cells) {
                 let count = core::mem::take(cell);

@@ -2,86 +2,102 @@
 //!
 //! A gauge is one cell for all VMs, so one of them, the speaker, writes it for all.
 
-use std::collections::BTreeMap;
-
-use hashbrown::HashMap;
-use serin_document::{RolloutName, metrics};
+use serin_document::{Named, RolloutName, metrics};
 
 use crate::host::Host;
 use crate::metrics::Metrics;
-use crate::shared::row::{Live, Row, ScopeRow};
+use crate::shared::row::{Row, ScopeRow, smallest};
 use crate::shared::table::Entry;
 
 /// The gauges as this VM knows them.
 #[derive(Debug, Default)]
 pub struct Gauges {
     /// Rows read before, with the number under which they were.
-    rows: HashMap<u64, (u32, Row)>,
-    /// The values of all gauges this VM has ever had to do with, by name. What is gone stays as
-    /// zero, since a proxy can't forget a gauge.
-    values: BTreeMap<String, u64>,
+    rows: Vec<Read>,
+    /// The values of all gauges this VM has ever had to do with. What is gone stays as zero, since
+    /// a proxy can't forget a gauge.
+    values: Named<Gauge>,
+}
+
+/// A row of a VM, with the number under which it was read.
+#[derive(Debug)]
+struct Read {
+    vm: u64,
+    number: u32,
+    row: Row,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Gauge {
+    name: String,
+    value: u64,
 }
 
 impl Gauges {
     /// Remembers what a row of this VM has gauges for, so that one of them does not outlive its
     /// rollout should this VM become the speaker between the two.
     pub fn remember(&mut self, row: &Row) {
-        for name in values(core::iter::once(row)).into_keys() {
-            self.values.entry(name).or_default();
+        for Gauge { name, .. } in values(core::iter::once(row)) {
+            self.values.place(name.clone().as_bytes(), || Gauge { name, value: 0 });
         }
     }
 
     /// Reads the rows of the live VMs, and those only that have changed.
     pub fn read(&mut self, host: &impl Host, live: &[Entry]) {
-        self.rows.retain(|vm, _| live.iter().any(|entry| entry.vm == *vm));
+        let is_known =
+            |known: &Read, entry: &Entry| known.vm == entry.vm && known.number == entry.row;
+        self.rows.retain(|known| live.iter().any(|entry| is_known(known, entry)));
         for entry in live {
-            let known = self.rows.get(&entry.vm);
-            if known.is_none_or(|(number, _)| *number != entry.row) {
-                self.rows.insert(entry.vm, (entry.row, Row::read(host, entry.vm)));
+            if !self.rows.iter().any(|known| is_known(known, entry)) {
+                let row = Row::read(host, entry.vm);
+                self.rows.push(Read { vm: entry.vm, number: entry.row, row });
             }
         }
-        let present = values(self.rows.values().map(|(_, row)| row));
-        for value in self.values.values_mut() {
-            *value = 0;
+        for gauge in self.values.values_mut() {
+            gauge.value = 0;
         }
-        self.values.extend(present);
+        for gauge in values(self.rows.iter().map(|known| &known.row)) {
+            self.values.set(gauge.name.clone().as_bytes(), gauge);
+        }
     }
 
     /// Writes all gauges.
     pub fn record(&self, host: &impl Host, metrics: &mut Metrics) {
-        for (name, value) in &self.values {
+        for Gauge { name, value } in self.values.values() {
             metrics.record(host, name, *value);
         }
     }
 }
 
-/// The gauges' values, by name.
-fn values<'a>(rows: impl Iterator<Item = &'a Row>) -> BTreeMap<String, u64> {
-    let mut scopes: BTreeMap<&str, ScopeRow> = BTreeMap::new();
+/// The gauges of rows.
+fn values<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<Gauge> {
+    // Few: one for each source, and for each plugin with a document of its own.
+    let mut scopes: Vec<(&str, ScopeRow)> = Vec::new();
     for (scope, row) in rows.flat_map(|row| &row.0) {
-        scopes
-            .entry(scope)
-            .and_modify(|smallest| *smallest = smallest.both(row))
-            .or_insert_with(|| row.clone());
+        match scopes.iter_mut().find(|(known, _)| known == scope) {
+            Some((_, smallest)) => *smallest = smallest.both(row),
+            None => scopes.push((scope, row.clone())),
+        }
     }
-    let mut values = BTreeMap::new();
-    let mut rollouts: BTreeMap<&str, Live> = BTreeMap::new();
+    let mut values = Vec::new();
+    let mut add = |metric, tags: &[(&str, &str)], value| {
+        values.push(Gauge { name: metrics::tagged(metric, tags), value });
+    };
+    let mut rollouts = Vec::new();
     for (scope, row) in &scopes {
         let tags = [(metrics::SOURCE, *scope)];
-        values.insert(metrics::tagged(metrics::DOCUMENT_REVISION, &tags), row.revision.get());
-        values.insert(metrics::tagged(metrics::LEFT_OUT, &tags), row.left_out.into());
+        add(metrics::DOCUMENT_REVISION, &tags, row.revision.get());
+        add(metrics::LEFT_OUT, &tags, row.left_out.into());
         if let Some(state) = row.state.gauge() {
-            values.insert(metrics::tagged(metrics::SOURCE_STATE, &tags), state);
+            add(metrics::SOURCE_STATE, &tags, state);
         }
-        for (name, live) in &row.rollouts {
-            rollouts.entry(name).and_modify(|least| *least = *live.min(least)).or_insert(*live);
-        }
+        rollouts = smallest(&rollouts, &row.rollouts);
     }
-    for (name, live) in rollouts {
+    for (name, live) in &rollouts {
         let id = RolloutName::new(name).map(|name| name.metric_id()).unwrap_or_default();
         let tags = [(metrics::ID, id.as_str()), (metrics::ROLLOUT, name)];
-        values.insert(metrics::tagged(metrics::REVISION, &tags), live.revision.get());
-        values.insert(metrics::tagged(metrics::WEIGHT, &tags), live.weight.into());
+        add(metrics::REVISION, &tags, live.revision.get());
+        add(metrics::WEIGHT, &tags, live.weight.into());
     }
     values
 }
@@ -91,22 +107,23 @@ mod tests {
     use serin_document::Revision;
 
     use super::*;
-    use crate::shared::row::SourceState;
+    use crate::shared::row::{Live, SourceState};
 
     fn row(scope: &str, state: SourceState, rollouts: &[(&str, u64, u16)]) -> Row {
         let rollouts = rollouts.iter().map(|(name, revision, weight)| {
             let live = Live { revision: Revision::new(*revision), weight: *weight };
             ((*name).to_owned(), live)
         });
-        let rollouts: BTreeMap<_, _> = rollouts.collect();
-        let revision = rollouts.values().map(|live| live.revision).max().unwrap_or_default();
+        let rollouts: Vec<_> = rollouts.collect();
+        let revision = rollouts.iter().map(|(_, live)| live.revision).max().unwrap_or_default();
         let row = ScopeRow { state, revision, left_out: 0, rollouts };
-        Row([(scope.to_owned(), row)].into())
+        Row(vec![(scope.to_owned(), row)])
     }
 
     fn gauge(rows: &[Row], start: &str) -> Vec<u64> {
-        let all = values(rows.iter());
-        all.iter().filter(|(name, _)| name.starts_with(start)).map(|(_, value)| *value).collect()
+        let mut all = values(rows.iter());
+        all.sort();
+        all.iter().filter(|one| one.name.starts_with(start)).map(|one| one.value).collect()
     }
 
     #[test]

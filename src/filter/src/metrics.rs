@@ -1,6 +1,6 @@
 //! The metrics that this VM has made known to the proxy.
 
-use hashbrown::HashMap;
+use serin_document::Named;
 
 use crate::host::{Host, Kind, Level, MetricId};
 
@@ -37,7 +37,7 @@ impl Purpose {
 /// Metrics by name, made known at their first use.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    known: HashMap<(Kind, String), MetricId>,
+    known: Named<MetricId>,
     /// The purposes for which there is no room, up to this one.
     full: Option<Purpose>,
 }
@@ -66,12 +66,11 @@ impl Metrics {
         purpose: Purpose,
         name: &str,
     ) -> Option<MetricId> {
-        let key = (kind, name.to_owned());
-        if let Some(metric) = self.known.get(&key) {
+        if let Some(metric) = self.known.find(name.as_bytes()) {
             return Some(*metric);
         }
         let limit = purpose.limit();
-        if self.known.len() >= limit {
+        if self.known.values().len() >= limit {
             if self.full < Some(purpose) {
                 self.full = Some(purpose);
                 let line = format!(
@@ -83,7 +82,7 @@ impl Metrics {
             return None;
         }
         let metric = host.define(kind, name);
-        self.known.insert(key, metric);
+        self.known.set(name.as_bytes(), metric);
         Some(metric)
     }
 }

@@ -6,7 +6,6 @@
 use core::cell::RefCell;
 use core::mem::take;
 
-use hashbrown::HashMap;
 use serin_assignment::{Cohort, Variant};
 use serin_document::{CompiledRollout, LatencyBounds, metrics};
 
@@ -42,7 +41,6 @@ pub struct Slot(usize);
 #[derive(Debug, Default)]
 pub struct Responses {
     rollouts: RefCell<Vec<Rollout>>,
-    slots: RefCell<HashMap<(String, Option<LatencyBounds>), Slot>>,
 }
 
 #[derive(Debug)]
@@ -68,21 +66,25 @@ impl Default for Cells {
 }
 
 impl Responses {
-    /// The place of a rollout's counts; the same for the same name with the same bounds.
-    pub fn slot(&self, rollout: &CompiledRollout) -> Slot {
-        let name = rollout.name().as_str();
+    /// The place of a rollout's counts; the same for the same bounds. `known` are the places that
+    /// rollouts of its name have.
+    pub fn slot(&self, known: &mut Vec<Slot>, rollout: &CompiledRollout) -> Slot {
         let bounds = rollout.latency_bounds();
         let mut rollouts = self.rollouts.borrow_mut();
-        let mut slots = self.slots.borrow_mut();
-        *slots.entry((name.to_owned(), bounds.cloned())).or_insert_with(|| {
-            rollouts.push(Rollout {
-                name: name.to_owned(),
-                metric_id: rollout.metric_id().to_owned(),
-                bounds: bounds.cloned(),
-                cells: None,
-            });
-            Slot(rollouts.len() - 1)
-        })
+        let has_them =
+            |slot: &&Slot| rollouts.get(slot.0).is_some_and(|it| it.bounds.as_ref() == bounds);
+        if let Some(slot) = known.iter().find(has_them) {
+            return *slot;
+        }
+        let slot = Slot(rollouts.len());
+        known.push(slot);
+        rollouts.push(Rollout {
+            name: rollout.name().as_str().to_owned(),
+            metric_id: rollout.metric_id().to_owned(),
+            bounds: bounds.cloned(),
+            cells: None,
+        });
+        slot
     }
 
     /// Counts how a request ended that is evidence.

@@ -3,12 +3,10 @@
 
 use core::cell::RefCell;
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use hashbrown::HashMap;
 use serin_document::plugin::SourceConfig;
-use serin_document::{Compiled, Environment, Revision, metrics as names};
+use serin_document::{Compiled, CompiledRollout, Environment, Revision, metrics as names, sorted};
 
 use crate::answer::Outcome;
 use crate::counts::Counts;
@@ -47,10 +45,21 @@ pub struct InForce {
 
 #[derive(Debug)]
 struct Root {
+    id: u32,
     plugin: String,
     in_force: InForce,
     /// The last beat before which it had decided a request.
     asked: Option<Moment>,
+}
+
+/// What is known of a plugin.
+#[derive(Debug)]
+struct Known {
+    plugin: String,
+    /// The root context that was configured last.
+    newest: u32,
+    /// The last good configuration.
+    good: Option<Good>,
 }
 
 /// One VM.
@@ -68,10 +77,9 @@ struct State {
     wire: Wire,
     /// What is in force has changed since the tripwires were last fitted to it.
     unfitted: bool,
-    /// By root context.
-    roots: BTreeMap<u32, Root>,
-    /// By plugin: the last good configuration, and the root context that was configured last.
-    plugins: HashMap<String, (u32, Option<Good>)>,
+    /// Few: one of each plugin, and replaced ones for as long as they have streams.
+    roots: Vec<Root>,
+    plugins: Vec<Known>,
     /// The row as last shared, and its number.
     row: Vec<u8>,
     row_number: u32,
@@ -94,26 +102,31 @@ impl Vm {
 
     /// A plugin's last good configuration.
     pub fn good(&self, plugin: &str) -> Option<Good> {
-        self.state.borrow().plugins.get(plugin).and_then(|(_, good)| good.clone())
+        let state = self.state.borrow();
+        state.plugins.iter().find(|known| known.plugin == plugin)?.good.clone()
     }
 
     /// Puts what a root context has in force in the place of what it had. `good` is what its
     /// plugin may fall back on; none keeps what it could before.
     pub fn put(&self, root: u32, plugin: &str, in_force: InForce, good: Option<Good>) {
         let state = &mut *self.state.borrow_mut();
-        let (newest, fallback) = state.plugins.entry(plugin.to_owned()).or_insert((root, None));
-        *newest = root.max(*newest);
-        if good.is_some() {
-            *fallback = good;
+        match state.plugins.iter_mut().find(|known| known.plugin == plugin) {
+            Some(known) => {
+                known.newest = root.max(known.newest);
+                if good.is_some() {
+                    known.good = good;
+                }
+            }
+            None => state.plugins.push(Known { plugin: plugin.to_owned(), newest: root, good }),
         }
-        if let Some(known) = state.roots.get_mut(&root) {
+        if let Some(known) = state.roots.iter_mut().find(|known| known.id == root) {
             let old = core::mem::replace(&mut known.in_force, in_force);
             if old.serving.take_asked() {
                 known.in_force.serving.asked();
             }
         } else {
             let plugin = plugin.to_owned();
-            state.roots.insert(root, Root { plugin, in_force, asked: None });
+            state.roots.push(Root { id: root, plugin, in_force, asked: None });
         }
         // A new configuration or document begins as the one before has ended.
         state.wire.turn(servings(&state.roots));
@@ -125,9 +138,11 @@ impl Vm {
     /// business, however long this one still has streams.
     pub fn is_replaced(&self, root: u32) -> bool {
         let roots = &self.state.borrow().roots;
-        roots.get(&root).is_some_and(|own| {
-            roots.range(root..).skip(1).any(|(_, later)| {
-                later.plugin == own.plugin && later.in_force.scope == own.in_force.scope
+        roots.iter().find(|own| own.id == root).is_some_and(|own| {
+            roots.iter().any(|later| {
+                later.id > root
+                    && later.plugin == own.plugin
+                    && later.in_force.scope == own.in_force.scope
             })
         })
     }
@@ -135,14 +150,15 @@ impl Vm {
     /// Takes a root context out that will see no further request.
     pub fn remove(&self, host: &impl Host, root: u32) {
         let state = &mut *self.state.borrow_mut();
-        if let Some(removed) = state.roots.remove(&root)
-            && let Some((newest, _)) = state.plugins.get_mut(&removed.plugin)
-            && *newest == root
+        let removed = state.roots.iter().position(|known| known.id == root);
+        if let Some(removed) = removed.map(|place| state.roots.remove(place))
+            && let Some(known) = state.plugins.iter_mut().find(|it| it.plugin == removed.plugin)
+            && known.newest == root
         {
             // A proxy that is given an earlier configuration back takes the root context that it
             // still has of it, and configures none.
-            let others = state.roots.iter().filter(|(_, other)| other.plugin == removed.plugin);
-            *newest = others.map(|(id, _)| *id).max().unwrap_or(root);
+            let others = state.roots.iter().filter(|other| other.plugin == removed.plugin);
+            known.newest = others.map(|other| other.id).max().unwrap_or(root);
         }
         state.unfitted = true;
         state.dirty = true;
@@ -212,7 +228,7 @@ impl Vm {
 
 impl State {
     fn note_asked(&mut self, now: Moment) {
-        for root in self.roots.values_mut() {
+        for root in &mut self.roots {
             if root.in_force.serving.take_asked() {
                 root.asked = Some(now);
             }
@@ -223,14 +239,9 @@ impl State {
     fn watch(&mut self, host: &impl Host, counts: &Counts, now: Moment, beat: bool) {
         let Self { wire, metrics, roots, plugins, unfitted, .. } = self;
         if core::mem::take(unfitted) {
-            let is_newest = |root: &u32| plugins.values().any(|(newest, _)| newest == root);
-            let newest = roots.iter().filter(|(root, _)| is_newest(root));
-            wire.fit(
-                host,
-                metrics,
-                counts.tallies(),
-                newest.map(|(_, root)| &root.in_force.serving),
-            );
+            let is_newest = |root: &&Root| plugins.iter().any(|known| known.newest == root.id);
+            let newest = roots.iter().filter(is_newest);
+            wire.fit(host, metrics, counts.tallies(), newest.map(|root| &root.in_force.serving));
             wire.turn(servings(roots));
         }
         wire.tick(host, metrics, now, beat, servings(roots));
@@ -243,12 +254,18 @@ impl State {
     /// neither be forgotten while it has new ones nor hold anything back for hours after its last.
     fn row(&self, now: Moment) -> Row {
         let mut row = Row::default();
-        for (id, root) in &self.roots {
-            let is_newest = self.plugins.get(&root.plugin).is_some_and(|(newest, _)| newest == id);
+        for root in &self.roots {
+            let is_newest = self
+                .plugins
+                .iter()
+                .any(|known| known.plugin == root.plugin && known.newest == root.id);
             if is_newest || root.asked.is_some_and(|asked| now.since(asked) < SILENCE) {
                 let own = root.in_force.row();
-                let scope = row.0.entry(root.in_force.scope.clone());
-                scope.and_modify(|others| *others = others.together(&own)).or_insert(own);
+                let scope = &root.in_force.scope;
+                match row.0.iter_mut().find(|(known, _)| known == scope) {
+                    Some((_, others)) => *others = others.together(&own),
+                    None => row.0.push((scope.clone(), own)),
+                }
             }
         }
         row
@@ -256,22 +273,25 @@ impl State {
 }
 
 /// What decides about requests in each root context, replaced ones included: they still may.
-fn servings(roots: &BTreeMap<u32, Root>) -> impl Iterator<Item = &Rc<Serving>> {
-    roots.values().map(|root| &root.in_force.serving)
+fn servings(roots: &[Root]) -> impl Iterator<Item = &Rc<Serving>> {
+    roots.iter().map(|root| &root.in_force.serving)
 }
 
 impl InForce {
     fn row(&self) -> ScopeRow {
         let document = self.serving.document();
-        let rollouts = document.rollouts().iter().map(|rollout| {
+        let rollouts = document.rollouts();
+        let order = sorted(rollouts.iter().map(|rollout| rollout.name().as_str().as_bytes()));
+        let live = |rollout: &CompiledRollout| {
             let weight = rollout.weight().basis_points();
             (rollout.name().as_str().to_owned(), Live { revision: rollout.revision(), weight })
-        });
+        };
+        let in_order = order.iter().filter_map(|(_, place)| rollouts.get(*place));
         ScopeRow {
             state: self.state,
             revision: document.revision().unwrap_or(Revision::new(0)),
             left_out: u32::try_from(document.left_out().len()).unwrap_or(u32::MAX),
-            rollouts: rollouts.collect(),
+            rollouts: in_order.map(live).collect(),
         }
     }
 }

@@ -136,7 +136,7 @@ impl Release {
             name: self.rollout_name.clone(),
             revision: Revision::new(traffic.revision),
             hosts: self.traffic.hosts.clone(),
-            bare_hosts: self.traffic.bare_hosts.clone(),
+            bare_hosts: self.traffic.bare_hosts.clone().into_iter().collect(),
             paths: self.traffic.paths.clone(),
             salt: self.assignment.salt.clone(),
             weight: traffic.weight,

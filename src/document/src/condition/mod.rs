@@ -66,10 +66,15 @@ pub struct Texts(Box<[Box<str>]>);
 impl Texts {
     /// Sorts texts.
     #[must_use]
-    pub fn new(mut texts: Vec<Box<str>>) -> Self {
-        texts.sort_unstable();
-        texts.dedup();
-        Self(texts.into())
+    pub fn new(texts: Vec<Box<str>>) -> Self {
+        let mut sorted = Vec::with_capacity(texts.len());
+        for text in texts {
+            // There are few.
+            if let Err(place) = sorted.binary_search(&text) {
+                sorted.insert(place, text);
+            }
+        }
+        Self(sorted.into())
     }
 
     fn contains(&self, value: &[u8]) -> bool {

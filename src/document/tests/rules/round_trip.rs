@@ -1,7 +1,6 @@
 //! What the controller publishes is what the filter reads.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -119,8 +118,8 @@ prop_compose! {
             0..3,
         ),
         paths in prop::collection::vec(path(), 1..5),
-    ) -> (Vec<HostPattern>, BTreeMap<String, Vec<Host>>, Vec<PathPrefix>) {
-        (hosts, bare_hosts, paths)
+    ) -> (Vec<HostPattern>, Vec<(String, Vec<Host>)>, Vec<PathPrefix>) {
+        (hosts, bare_hosts.into_iter().collect(), paths)
     }
 }
 

@@ -5,7 +5,7 @@
 //! live once every VM that has its scope has it: a VM that has the scope but not yet the rollout
 //! holds it back, a VM with other plugins only does not.
 
-use std::collections::BTreeMap;
+use core::cmp::Ordering;
 
 use serin_document::Revision;
 
@@ -61,47 +61,77 @@ pub struct ScopeRow {
     pub revision: Revision,
     /// How many rollouts of the document are left out.
     pub left_out: u32,
-    /// The others by name.
-    pub rollouts: BTreeMap<String, Live>,
+    /// The others, sorted by name.
+    pub rollouts: Vec<ByName>,
 }
+
+/// What there is under a rollout's name.
+pub type ByName = (String, Live);
 
 impl ScopeRow {
     /// What two VMs of the scope both have: a rollout that one of them lacks has revision zero.
     #[must_use]
     pub fn both(&self, other: &Self) -> Self {
-        self.with(other, |own, others| own.unwrap_or(NONE).min(others.unwrap_or(NONE)))
+        self.with(other, true)
     }
 
     /// What two plugins of the scope in one VM have together. Of inline documents each is whole by
     /// itself, so a rollout that one of them lacks is no business of that one.
     #[must_use]
     pub fn together(&self, other: &Self) -> Self {
-        if self.state != SourceState::Inline {
-            return self.both(other);
-        }
-        self.with(other, |own, others| match (own, others) {
-            (Some(own), Some(others)) => own.min(others),
-            (one, other) => one.or(other).unwrap_or(NONE),
-        })
+        self.with(other, self.state != SourceState::Inline)
     }
 
-    fn with(&self, other: &Self, smaller: impl Fn(Option<Live>, Option<Live>) -> Live) -> Self {
-        let names = self.rollouts.keys().chain(other.rollouts.keys());
-        let of = |row: &Self, name| row.rollouts.get(name).copied();
+    fn with(&self, other: &Self, lacking_is_none: bool) -> Self {
+        let mut rollouts = smallest(&self.rollouts, &other.rollouts);
+        if lacking_is_none {
+            let has = |row: &Self, name: &str| {
+                row.rollouts.binary_search_by(|(own, _)| own.as_str().cmp(name)).is_ok()
+            };
+            for (name, live) in &mut rollouts {
+                if !has(self, name) || !has(other, name) {
+                    *live = NONE;
+                }
+            }
+        }
         Self {
             state: self.state.max(other.state),
             revision: self.revision.min(other.revision),
             left_out: self.left_out.max(other.left_out),
-            rollouts: names
-                .map(|name| (name.clone(), smaller(of(self, name), of(other, name))))
-                .collect(),
+            rollouts,
         }
     }
 }
 
+/// Two lists in one, with the smaller of what both have under a name.
+#[must_use]
+pub fn smallest(one: &[ByName], other: &[ByName]) -> Vec<ByName> {
+    let mut merged = Vec::with_capacity(one.len().max(other.len()));
+    let (mut one, mut other) = (one, other);
+    while let (Some((own, rest)), Some((others, left))) = (one.split_first(), other.split_first()) {
+        merged.push(match own.0.cmp(&others.0) {
+            Ordering::Less => {
+                one = rest;
+                own.clone()
+            }
+            Ordering::Equal => {
+                (one, other) = (rest, left);
+                (own.0.clone(), own.1.min(others.1))
+            }
+            Ordering::Greater => {
+                other = left;
+                others.clone()
+            }
+        });
+    }
+    merged.extend_from_slice(one);
+    merged.extend_from_slice(other);
+    merged
+}
+
 /// What a VM has in force, by scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Row(pub BTreeMap<String, ScopeRow>);
+pub struct Row(pub Vec<(String, ScopeRow)>);
 
 impl Row {
     fn key(vm: u64) -> String {
@@ -139,20 +169,20 @@ impl Row {
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
-        let mut scopes = BTreeMap::new();
+        let mut scopes = Vec::new();
         while !reader.is_empty() {
             let scope = reader.text()?.to_owned();
             let state = *SourceState::ALL.get(usize::from(reader.u8()?))?;
             let revision = Revision::new(reader.u64()?);
             let left_out = reader.u32()?;
             let count = reader.u32()?;
-            let mut rollouts = BTreeMap::new();
+            let mut rollouts = Vec::new();
             for _ in 0..count {
                 let name = reader.text()?.to_owned();
                 let live = Live { revision: Revision::new(reader.u64()?), weight: reader.u16()? };
-                rollouts.insert(name, live);
+                rollouts.push((name, live));
             }
-            scopes.insert(scope, ScopeRow { state, revision, left_out, rollouts });
+            scopes.push((scope, ScopeRow { state, revision, left_out, rollouts }));
         }
         Some(Self(scopes))
     }

@@ -50,8 +50,8 @@ impl Table {
     pub fn with(&self, own: Entry) -> Self {
         let mut entries: Vec<Entry> =
             self.live(own.seen).filter(|entry| entry.vm != own.vm).collect();
-        entries.push(own);
-        entries.sort_by_key(|entry| entry.vm);
+        let place = entries.partition_point(|entry| entry.vm < own.vm);
+        entries.insert(place, own);
         Self(entries)
     }
 
