@@ -1,8 +1,8 @@
 //! The proxy-wasm ABI: the module's entry, and the traits of [`host`](crate::host) answered by the
 //! proxy.
 //!
-//! The SDK's calls that turn bytes into text panic on bytes that are none, and a panic takes the
-//! worker's VM down, so only its calls for bytes are used. Its dispatcher is left out:
+//! It does without the SDK, whose calls panic on bytes that are no text and on statuses that they
+//! don't expect: a panic takes the worker's VM down. Nor would its dispatcher be of use;
 //! [`contexts`](crate::contexts) says why.
 
 mod callbacks;
@@ -10,14 +10,16 @@ mod imports;
 
 use core::time::Duration;
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
-
 use crate::headers::{HeaderBlock, encode};
 use crate::host::{
     CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, RequestHeaders,
     ResponseHeaders, Shared, StreamEnd, Token, Version,
 };
+
+use imports::{Buffer, Map};
+
+/// The loudest of the ABI's levels of a log's line.
+const CRITICAL: u32 = 5;
 
 /// The request whose callback is running.
 struct Request;
@@ -28,13 +30,11 @@ impl RequestHeaders for Request {
     }
 
     fn set(&self, name: &str, value: &[u8]) {
-        // The SDK returns no error here.
-        let _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value));
+        imports::set_header(Map::Request, name, value);
     }
 
     fn remove(&self, name: &str) {
-        // The SDK returns no error here.
-        let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
+        imports::remove_header(Map::Request, name);
     }
 
     fn property(&self, path: &str) -> Option<Vec<u8>> {
@@ -59,9 +59,7 @@ struct Response;
 
 impl ResponseHeaders for Response {
     fn add(&self, name: &str, value: &str) {
-        let value = value.as_bytes();
-        // The SDK returns no error here.
-        let _ = hostcalls::add_map_value_bytes(MapType::HttpResponseHeaders, name, value);
+        imports::add_header(Map::Response, name, value.as_bytes());
     }
 }
 
@@ -105,18 +103,16 @@ impl Host for Proxy {
     }
 
     fn set_tick_period(&self, period: Duration) {
-        // The SDK returns no error here.
-        let _ = hostcalls::set_tick_period(period);
+        imports::set_tick_period(period);
     }
 
     fn log(&self, level: Level, line: &str) {
         let level = match level {
-            Level::Info => LogLevel::Info,
-            Level::Warn => LogLevel::Warn,
-            Level::Error => LogLevel::Error,
+            Level::Info => 2,
+            Level::Warn => 3,
+            Level::Error => 4,
         };
-        // The SDK returns no error here.
-        let _ = hostcalls::log(level, line);
+        imports::log(level, line);
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
@@ -128,16 +124,14 @@ impl Host for Proxy {
     }
 
     fn shared(&self, key: &str) -> Shared {
-        let (value, version) = hostcalls::get_shared_data(key).unwrap_or_default();
-        Shared {
-            value: value.unwrap_or_default(),
-            version: version.map_or(Version::ABSENT, Version::from_abi),
-        }
+        let (value, version) = imports::shared(key);
+        let version = if version == 0 { Version::ABSENT } else { Version::from_abi(version) };
+        Shared { value, version }
     }
 
     fn share(&self, key: &str, value: &[u8], expected: Option<Version>) -> Result<(), Changed> {
-        let version = expected.map(Version::to_abi);
-        hostcalls::set_shared_data(key, Some(value), version).map_err(|_| Changed)
+        let version = expected.map_or(0, Version::to_abi);
+        if imports::share(key, value, version) { Ok(()) } else { Err(Changed) }
     }
 
     fn get(&self, get: &Get<'_>) -> Result<Token, CallRefused> {
@@ -152,32 +146,28 @@ impl Host for Proxy {
         let headers: Vec<_> = own.into_iter().chain(etag).collect();
         match imports::http_call(get.cluster, &encode(&headers), get.timeout) {
             Ok(token) => Ok(Token(token)),
-            Err(status) if status == Status::BadArgument as u32 => Err(CallRefused::UnknownCluster),
+            Err(imports::BAD_ARGUMENT) => Err(CallRefused::UnknownCluster),
             Err(_) => Err(CallRefused::NoHost),
         }
     }
 
     fn answer_body(&self, size: usize) -> Vec<u8> {
-        let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size);
-        body.ok().flatten().unwrap_or_default()
+        imports::buffer(Buffer::AnswerBody, size)
     }
 
     fn define(&self, kind: Kind, name: &str) -> MetricId {
         let kind = match kind {
-            Kind::Counter => MetricType::Counter,
-            Kind::Gauge => MetricType::Gauge,
+            Kind::Counter => 0,
+            Kind::Gauge => 1,
         };
-        // The SDK returns no error here.
-        MetricId(hostcalls::define_metric(kind, name).unwrap_or_default())
+        MetricId(imports::define_metric(kind, name))
     }
 
     fn record(&self, metric: MetricId, value: u64) {
-        // It is a metric that was defined, so there is no error.
-        let _ = hostcalls::record_metric(metric.0, value);
+        imports::record_metric(metric.0, value);
     }
 
     fn increment(&self, metric: MetricId, by: u64) {
-        // It is a metric that was defined, so there is no error.
-        let _ = hostcalls::increment_metric(metric.0, i64::try_from(by).unwrap_or(i64::MAX));
+        imports::increment_metric(metric.0, by);
     }
 }

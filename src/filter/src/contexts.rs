@@ -1,8 +1,7 @@
 //! The contexts of a VM: a root for each configuration of a plugin, and a stream for each request.
 //!
 //! It stands in the place of the SDK's dispatcher, which keeps every stream as a boxed object in a
-//! hash map, looks it up in several maps at each callback, and takes a seventh of the module. Here
-//! a stream is remembered only for as long as there is something to remember: which root it is of,
+//! hash map and looks it up in several maps at each callback. Here a stream is remembered only for as long as there is something to remember: which root it is of,
 //! until its request headers, which most proxies hand over in the very next call; after those what
 //! is left to count or to answer, if anything.
 

@@ -16,7 +16,6 @@ mod prometheus;
 mod releases;
 mod repository;
 mod setup;
-mod slim;
 mod toolchain;
 mod valgrind;
 mod wasm;
