@@ -1,7 +1,6 @@
 //! One rollout of a document in force.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serin_assignment::{Bucket, Variant, Weight};
 
@@ -20,19 +19,8 @@ pub struct CompiledRollout {
     count: bool,
     mark: MarkName,
     requires_unknown: bool,
-    tripped: Switch,
     keys: TesterKeys,
     token_places: Places,
-}
-
-/// Off at first. A copy keeps its own.
-#[derive(Debug, Default)]
-struct Switch(AtomicBool);
-
-impl Clone for Switch {
-    fn clone(&self) -> Self {
-        Self(AtomicBool::new(self.0.load(Ordering::Relaxed)))
-    }
 }
 
 impl CompiledRollout {
@@ -44,7 +32,6 @@ impl CompiledRollout {
             count: overrides.count.unwrap_or(rollout.count),
             mark: overrides.mark.clone().unwrap_or_else(|| rollout.mark.clone()),
             requires_unknown: !rollout.requires.iter().all(|name| requirements::is_known(name)),
-            tripped: Switch::default(),
             keys: env.keys.clone(),
             token_places: Places::of(&rollout.testers),
             rollout,
@@ -127,17 +114,6 @@ impl CompiledRollout {
     #[must_use]
     pub fn tripwire(&self) -> Option<&Tripwire> {
         self.rollout.tripwire.as_ref()
-    }
-
-    /// Whether the tripwire has tripped at this proxy, so that all its requests go to stable.
-    #[must_use]
-    pub fn is_tripped(&self) -> bool {
-        self.tripped.0.load(Ordering::Relaxed)
-    }
-
-    /// Turns that on or off: the one thing about a rollout in force that the document doesn't say.
-    pub fn set_tripped(&self, tripped: bool) {
-        self.tripped.0.store(tripped, Ordering::Relaxed);
     }
 
     /// The keys of its testers' tokens.

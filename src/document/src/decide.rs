@@ -128,6 +128,16 @@ impl Choice {
 impl Compiled {
     /// Decides about a request. The document can't make this fail, nor can the request.
     pub fn decide<'a>(&'a self, request: &impl Request) -> Decisions<'a> {
+        self.decide_unless(request, |_| false)
+    }
+
+    /// Decides about a request where tripwires may have tripped at this proxy: `tripped` says it of
+    /// the rollout at a place, and such a rollout sends everyone to stable.
+    pub fn decide_unless<'a>(
+        &'a self,
+        request: &impl Request,
+        tripped: impl Fn(usize) -> bool,
+    ) -> Decisions<'a> {
         let reader = Reader::new(request);
         let (removable, token_places) = (self.removable(), self.token_places());
         let Some((first, others)) = self.find(&reader) else {
@@ -142,8 +152,10 @@ impl Compiled {
         let mut set_cookies = Vec::new();
         let others = others.iter().filter_map(|index| self.rollout(*index));
         Decisions {
-            first: decide(first, &reader, &mut set_cookies),
-            others: others.map(|other| decide(other, &reader, &mut set_cookies)).collect(),
+            first: decide(first, &reader, &tripped, &mut set_cookies),
+            others: others
+                .map(|other| decide(other, &reader, &tripped, &mut set_cookies))
+                .collect(),
             set_cookies,
             removable,
             token_places,
@@ -189,9 +201,12 @@ impl Compiled {
 fn decide<'a>(
     found: RolloutRef<'a>,
     reader: &Reader<'_, impl Request>,
+    tripped: &impl Fn(usize) -> bool,
     set_cookies: &mut Vec<String>,
 ) -> Decision<'a> {
-    let Choice { variant, reason, cohort, refused } = choose(found.rollout, reader, set_cookies);
+    let is_tripped = || tripped(found.index);
+    let Choice { variant, reason, cohort, refused } =
+        choose(found.rollout, reader, is_tripped, set_cookies);
     // One that was taken over is set, too: were it there twice, routes would go by neither.
     let write = variant.map_or(Write::Remove, Write::Set);
     let cohort_header = found.rollout.cohort_header().map(|header| {
@@ -218,6 +233,7 @@ fn decide<'a>(
 fn choose(
     rollout: &CompiledRollout,
     reader: &Reader<'_, impl Request>,
+    is_tripped: impl Fn() -> bool,
     set_cookies: &mut Vec<String>,
 ) -> Choice {
     let stable = Some(Variant::Stable);
@@ -227,7 +243,7 @@ fn choose(
     if !rollout.canary_serves() {
         return Choice::plain(stable, Reason::NotServing);
     }
-    if rollout.is_tripped() {
+    if is_tripped() {
         return Choice::plain(stable, Reason::Tripped);
     }
     if let Some(variant) = incoming(rollout, reader) {

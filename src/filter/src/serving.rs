@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use std::rc::Rc;
 
-use serin_document::Compiled;
+use serin_document::{Compiled, CompiledRollout};
 
 use crate::counts::{Counts, Slot};
 use crate::tripwire::Tally;
@@ -20,6 +20,8 @@ pub struct Serving {
     slots: Vec<Slot>,
     /// Where each is counted for its tripwire; empty where none has one.
     tallies: Vec<Option<Rc<Tally>>>,
+    /// Whether the tripwire of each has tripped at this proxy; empty where none has one.
+    tripped: Vec<Cell<bool>>,
     asked: Cell<bool>,
 }
 
@@ -30,6 +32,7 @@ impl Serving {
         Self {
             slots: document.rollouts().iter().map(|rollout| counts.slot(rollout)).collect(),
             tallies: tallies(&document, counts),
+            tripped: switches(&document),
             unmarked: unmarked.then(|| document.unmarked()),
             document,
             asked: Cell::new(false),
@@ -66,6 +69,18 @@ impl Serving {
         self.tallies.get(index)?.as_deref()
     }
 
+    /// Whether the tripwire of the rollout at a place of the document has tripped.
+    #[must_use]
+    pub fn is_tripped(&self, index: usize) -> bool {
+        self.tripped.get(index).is_some_and(Cell::get)
+    }
+
+    /// The rollouts with tripwires, each with the switch that sends everyone to stable.
+    pub fn tripwires(&self) -> impl Iterator<Item = (&CompiledRollout, &Cell<bool>)> {
+        let all = self.document.rollouts().iter().zip(&self.tripped);
+        all.filter(|(rollout, _)| rollout.tripwire().is_some())
+    }
+
     /// Notes that a request was decided.
     pub fn asked(&self) {
         self.asked.set(true);
@@ -81,4 +96,13 @@ fn tallies(document: &Compiled, counts: &Counts) -> Vec<Option<Rc<Tally>>> {
     let all: Vec<_> =
         document.rollouts().iter().map(|rollout| counts.tallies().of(rollout)).collect();
     if all.iter().all(Option::is_none) { Vec::new() } else { all }
+}
+
+fn switches(document: &Compiled) -> Vec<Cell<bool>> {
+    let rollouts = document.rollouts();
+    if rollouts.iter().any(|rollout| rollout.tripwire().is_some()) {
+        vec![Cell::new(false); rollouts.len()]
+    } else {
+        Vec::new()
+    }
 }

@@ -63,7 +63,9 @@ pub struct Marked {
 #[must_use]
 pub fn mark(request: &impl RequestHeaders, serving: &Serving, counts: &Counts) -> Marked {
     let block = request.all();
-    let mut decisions = serving.in_force().decide(&Asked { block: &block, request });
+    let mut decisions = serving
+        .in_force()
+        .decide_unless(&Asked { block: &block, request }, |index| serving.is_tripped(index));
     write(request, &block, &decisions);
     if let Some(tokens) = decisions.take_off() {
         take_off(request, &block, &tokens);

@@ -297,13 +297,12 @@ fn while_its_tripwire_is_tripped_everyone_is_on_stable_and_is_no_evidence() {
     let fields = json!({"weight": "100%", "testers": [{"header": "x-test"}], "tripwire": {}});
     let compiled = compiled(fields);
     let tester = Headers::shop(&[("x-test", "canary")]);
-    let answer = |request: &Headers| {
-        let decision = compiled.decide(request).first;
-        assert_eq!(decision.is_evidence(), decision.reason == Reason::Hash);
-        (decision.write, decision.variant, decision.reason)
-    };
-    for tripped in [false, true, false] {
-        compiled.rollouts()[0].set_tripped(tripped);
+    for tripped in [false, true] {
+        let answer = |request: &Headers| {
+            let decision = compiled.decide_unless(request, |index| index == 0 && tripped).first;
+            assert_eq!(decision.is_evidence(), decision.reason == Reason::Hash);
+            (decision.write, decision.variant, decision.reason)
+        };
         let expected = |reason| {
             if tripped { marked(Stable, Reason::Tripped) } else { marked(Canary, reason) }
         };

@@ -128,11 +128,9 @@ impl Wire {
 
     /// Turns each rollout that is in force, whichever configuration it is of, to what its trip says.
     pub fn turn<'a>(&self, servings: impl Iterator<Item = &'a Rc<Serving>>) {
-        for rollout in servings.flat_map(|serving| serving.document().rollouts()) {
-            if rollout.tripwire().is_some() {
-                let wired = self.0.get(rollout.name().as_str());
-                rollout.set_tripped(wired.is_some_and(|wired| wired.trip.is_some()));
-            }
+        for (rollout, tripped) in servings.flat_map(|serving| serving.tripwires()) {
+            let wired = self.0.get(rollout.name().as_str());
+            tripped.set(wired.is_some_and(|wired| wired.trip.is_some()));
         }
     }
 }
