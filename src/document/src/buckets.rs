@@ -5,7 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use serin_assignment::{Bucket, Variant, Weight};
 
-use crate::node::Node;
+use crate::node::{self, Node, Place};
 use crate::{Fault, Invalid};
 
 /// The buckets `[from, to)` within which a rollout's weight counts from `from` up. The weight stays
@@ -112,9 +112,9 @@ impl Serialize for Buckets {
 }
 
 /// Reads a rollout's range.
-pub(crate) fn read(node: Node) -> Result<Buckets, Fault> {
-    let at = node.at().to_owned();
-    let ends = node.list(2, Buckets::RULE, Node::text::<Weight>)?;
+pub(crate) fn read(node: Node<'_>) -> Result<Buckets, Fault> {
+    let at = node.at();
+    let ends = node.list(2, Buckets::RULE, node::text::<Weight>)?;
     let range = match *ends.as_slice() {
         [from, to] => Buckets::new(from, to),
         _ => None,
@@ -126,7 +126,7 @@ pub(crate) fn read(node: Node) -> Result<Buckets, Fault> {
 }
 
 /// A weight counts all users, so none goes beyond the range.
-pub(crate) fn check_weight(at: String, weight: Weight, buckets: Buckets) -> Result<(), Fault> {
+pub(crate) fn check_weight(at: Place<'_>, weight: Weight, buckets: Buckets) -> Result<(), Fault> {
     if weight <= buckets.width() {
         return Ok(());
     }

@@ -4,7 +4,10 @@ use serde::Serialize;
 use serin_assignment::Variant;
 
 use crate::plugin::ClusterName;
-use crate::{Fault, node::Node};
+use crate::{
+    Fault,
+    node::{self, Node},
+};
 
 /// Clusters per side: the cluster of every request is compared with each.
 const MAX_CLUSTERS: usize = 8;
@@ -33,17 +36,17 @@ impl Clusters {
     }
 }
 
-pub(crate) fn read(node: Node) -> Result<Clusters, Fault> {
-    let at = node.at().to_owned();
+pub(crate) fn read(node: Node<'_>) -> Result<Clusters, Fault> {
+    let at = node.at();
     let mut fields = node.fields()?;
     let mut side = |name| {
         fields.required(name, "the clusters of this side, such as [\"shop-stable\"]", |node| {
             let (at, names) = (
-                node.at().to_owned(),
+                node.at(),
                 node.list(
                     MAX_CLUSTERS,
                     "the cluster of every request is compared with each",
-                    Node::text::<ClusterName>,
+                    node::text::<ClusterName>,
                 )?,
             );
             if names.is_empty() {

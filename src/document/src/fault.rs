@@ -80,7 +80,7 @@ impl Fault {
     }
 
     /// The same for a field of what stands at a place.
-    pub(crate) fn below(self, at: &str) -> Self {
+    pub(crate) fn below(self, at: impl fmt::Display) -> Self {
         let field = shorten_to(SHOWN_FIELD, &format!("{at}.{}", self.field));
         Self(Box::new(Broken { field, ..*self.0 }))
     }

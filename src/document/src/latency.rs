@@ -59,8 +59,8 @@ impl Serialize for LatencyBounds {
     }
 }
 
-pub(crate) fn read(node: Node) -> Result<LatencyBounds, Fault> {
-    let at = node.at().to_owned();
+pub(crate) fn read(node: Node<'_>) -> Result<LatencyBounds, Fault> {
+    let at = node.at();
     let bounds = node.list(LatencyBounds::MAX, "each multiplies what is counted", |node| {
         node.text_by(duration::parse)
     })?;

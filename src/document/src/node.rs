@@ -1,7 +1,7 @@
 //! A JSON value with its place, read strictly: each error names the field, the value and the rule.
 
+use core::fmt;
 use core::str::FromStr;
-use std::vec;
 
 use crate::json::{Json, Object};
 use crate::{Fault, FormatVersion};
@@ -21,26 +21,51 @@ impl From<FormatVersion> for Unknown {
     }
 }
 
+/// Where a value stands, such as `rollouts[3].paths`: put into words only where something is wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'p> {
+    /// Nowhere within anything, or within what has this name.
+    Top(&'p str),
+    Field(&'p Place<'p>, &'p str),
+    Entry(&'p Place<'p>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Top(name) | Self::Field(Self::Top(""), name) => f.write_str(name),
+            Self::Field(of, name) => write!(f, "{of}.{name}"),
+            Self::Entry(of, index) => write!(f, "{of}[{index}]"),
+        }
+    }
+}
+
+impl From<Place<'_>> for String {
+    fn from(place: Place<'_>) -> Self {
+        place.to_string()
+    }
+}
+
 /// A value and where it stands.
-#[derive(Debug)]
-pub(crate) struct Node {
-    json: Json,
-    at: String,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node<'n> {
+    json: &'n Json,
+    at: Place<'n>,
     unknown: Unknown,
 }
 
-impl Node {
-    pub(crate) const fn new(json: Json, at: String, unknown: Unknown) -> Self {
+impl<'n> Node<'n> {
+    pub(crate) const fn new(json: &'n Json, at: Place<'n>, unknown: Unknown) -> Self {
         Self { json, at, unknown }
     }
 
-    /// Where it stands, such as `rollouts[3].paths`.
-    pub(crate) fn at(&self) -> &str {
-        &self.at
+    /// Where it stands.
+    pub(crate) const fn at(self) -> Place<'n> {
+        self.at
     }
 
-    pub(crate) fn fault(&self, rule: impl Into<String>) -> Fault {
-        Fault::new(self.at.clone(), &self.json.to_string(), rule)
+    pub(crate) fn fault(self, rule: impl Into<String>) -> Fault {
+        Fault::new(self.at, &self.json.to_string(), rule)
     }
 
     /// A text that its type accepts.
@@ -57,7 +82,7 @@ impl Node {
         self,
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, Fault> {
-        match &self.json {
+        match self.json {
             Json::Text(text) => read(text).map_err(|e| self.fault(e.rule())),
             _ => Err(self.fault("this is text, in quotes")),
         }
@@ -65,14 +90,14 @@ impl Node {
 
     pub(crate) fn flag(self) -> Result<bool, Fault> {
         match self.json {
-            Json::Bool(value) => Ok(value),
+            Json::Bool(value) => Ok(*value),
             _ => Err(self.fault("this is true or false, without quotes")),
         }
     }
 
     /// A whole number from 0 to `max`.
     pub(crate) fn whole(self, max: u64) -> Result<u64, Fault> {
-        match &self.json {
+        match self.json {
             Json::Number(number) => number.as_u64().filter(|n| *n <= max),
             _ => None,
         }
@@ -84,7 +109,7 @@ impl Node {
         self,
         read: impl FnOnce(&[&str]) -> Result<T, E>,
     ) -> Result<T, Fault> {
-        let items = match &self.json {
+        let items = match self.json {
             Json::List(items) => items.as_slice(),
             one => core::slice::from_ref(one),
         };
@@ -100,25 +125,26 @@ impl Node {
         self,
         max: usize,
         why: &str,
-        read: impl Fn(Self) -> Result<T, Fault>,
+        read: impl Fn(Node<'_>) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
         let items = self.items(max, why)?;
         // A loop: what adapters of iterators make of each kind of entry is many times larger.
-        let mut list = Vec::with_capacity(items.json.len());
-        for item in items {
-            list.push(read(item)?);
+        let mut list = Vec::with_capacity(items.len());
+        for (index, json) in items.iter().enumerate() {
+            list.push(read(Node::new(json, Place::Entry(&self.at, index), self.unknown))?);
         }
         Ok(list)
     }
 
-    fn items(self, max: usize, why: &str) -> Result<Items, Fault> {
-        let Json::List(json) = self.json else {
+    fn items(self, max: usize, why: &str) -> Result<&'n [Json], Fault> {
+        let Json::List(items) = self.json else {
             return Err(self.fault("this is a list, in [ ]"));
         };
-        if json.len() > max {
-            return Err(too_many(self.at, json.len(), max, why));
-        }
-        Ok(Items { json: json.into_iter(), index: 0, at: self.at, unknown: self.unknown })
+        if items.len() > max { Err(self.too_many(items.len(), max, why)) } else { Ok(items) }
+    }
+
+    fn too_many(self, found: usize, max: usize, why: &str) -> Fault {
+        Fault::new(self.at, &format!("{found} entries"), format!("at most {max}: {why}"))
     }
 
     /// The entries of an object that maps names to values.
@@ -126,28 +152,28 @@ impl Node {
         self,
         max: usize,
         why: &str,
-        read: impl Fn(Self) -> Result<T, Fault>,
+        read: impl Fn(Node<'_>) -> Result<T, Fault>,
     ) -> Result<Vec<(String, T)>, Fault> {
-        let Fields { at, members, unknown } = self.fields()?;
+        let members = self.fields()?.members;
         if members.len() > max {
-            return Err(too_many(at, members.len(), max, why));
+            return Err(self.too_many(members.len(), max, why));
         }
         let mut entries = Vec::with_capacity(members.len());
         for (key, json) in members {
-            let value = read(Self::new(json, format!("{at}.{key}"), unknown))?;
-            entries.push((key, value));
+            let value = read(Node::new(json, Place::Field(&self.at, key), self.unknown))?;
+            entries.push((key.clone(), value));
         }
         Ok(entries)
     }
 
     /// The fields of an object, none of which stands twice.
-    pub(crate) fn fields(self) -> Result<Fields, Fault> {
+    pub(crate) fn fields(self) -> Result<Fields<'n>, Fault> {
         match self.json {
             Json::Object(Object { members, twice: None }) => {
-                Ok(Fields { at: self.at, members, unknown: self.unknown })
+                Ok(Fields { at: self.at, members, unknown: self.unknown, asked: Vec::new() })
             }
             Json::Object(Object { twice: Some(key), .. }) => Err(Fault::new(
-                place(&self.at, &key),
+                Place::Field(&self.at, key),
                 "two values",
                 "a field stands once in an object: readers differ in which one they take",
             )),
@@ -156,41 +182,33 @@ impl Node {
     }
 }
 
-/// The entries of a list, each with its place.
-struct Items {
-    json: vec::IntoIter<Json>,
-    index: usize,
-    at: String,
-    unknown: Unknown,
+/// [`Node::text`] of any node, as readers are handed over.
+pub(crate) fn text<T>(node: Node<'_>) -> Result<T, Fault>
+where
+    T: FromStr,
+    T::Err: Rule,
+{
+    node.text()
 }
 
-impl Iterator for Items {
-    type Item = Node;
-
-    fn next(&mut self) -> Option<Node> {
-        let json = self.json.next()?;
-        let at = format!("{}[{}]", self.at, self.index);
-        self.index += 1;
-        Some(Node::new(json, at, self.unknown))
-    }
+/// [`Node::flag`] of any node.
+pub(crate) fn flag(node: Node<'_>) -> Result<bool, Fault> {
+    node.flag()
 }
 
-fn too_many(at: String, found: usize, max: usize, why: &str) -> Fault {
-    Fault::new(at, &format!("{found} entries"), format!("at most {max}: {why}"))
-}
-
-/// An object whose fields are taken one by one.
+/// An object whose fields are asked for one by one.
 #[derive(Debug)]
-pub(crate) struct Fields {
-    at: String,
-    members: Vec<(String, Json)>,
+pub(crate) struct Fields<'n> {
+    at: Place<'n>,
+    members: &'n [(String, Json)],
     unknown: Unknown,
+    asked: Vec<&'static str>,
 }
 
-impl Fields {
+impl<'n> Fields<'n> {
     /// Where a field of this object stands.
-    pub(crate) fn place(&self, name: &str) -> String {
-        place(&self.at, name)
+    pub(crate) const fn place<'p>(&'p self, name: &'p str) -> Place<'p> {
+        Place::Field(&self.at, name)
     }
 
     /// Sets what is done with unknown fields, once the version is known.
@@ -198,8 +216,8 @@ impl Fields {
         self.unknown = unknown;
     }
 
-    fn find(&self, name: &str) -> Option<usize> {
-        self.members.iter().position(|(key, _)| key == name)
+    fn find(&self, name: &str) -> Option<&'n Json> {
+        self.members.iter().find(|(key, _)| key == name).map(|(_, json)| json)
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -214,40 +232,45 @@ impl Fields {
         Ok(())
     }
 
-    /// A text field as it stands, if it is one; the object keeps it.
-    pub(crate) fn peek_text(&self, name: &str) -> Option<&str> {
-        self.members.get(self.find(name)?)?.1.text()
+    /// A text field as it stands, if it is one, without asking for it.
+    pub(crate) fn peek_text(&self, name: &str) -> Option<&'n str> {
+        self.find(name)?.text()
     }
 
     /// A field that may be absent.
     pub(crate) fn optional<T>(
         &mut self,
-        name: &str,
-        read: impl FnOnce(Node) -> Result<T, Fault>,
+        name: &'static str,
+        read: impl FnOnce(Node<'_>) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
-        self.take(name).map(read).transpose()
+        self.ask(name).map(read).transpose()
     }
 
-    fn take(&mut self, name: &str) -> Option<Node> {
-        let (_, json) = self.members.remove(self.find(name)?);
-        Some(Node::new(json, self.place(name), self.unknown))
+    fn ask(&mut self, name: &'static str) -> Option<Node<'_>> {
+        self.asked.push(name);
+        let json = self.find(name)?;
+        Some(Node::new(json, Place::Field(&self.at, name), self.unknown))
     }
 
     /// A field that has to be there; `rule` says what it would be.
     pub(crate) fn required<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         rule: &str,
-        read: impl FnOnce(Node) -> Result<T, Fault>,
+        read: impl FnOnce(Node<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.optional(name, read)?.ok_or_else(|| Fault::missing(self.place(name), rule))
+        match self.ask(name) {
+            Some(node) => read(node),
+            None => Err(Fault::missing(self.place(name), rule)),
+        }
     }
 
-    /// Ends the reading: what was not taken is unknown. `known` lists the fields for the error.
-    pub(crate) fn close(self, known: &str) -> Result<(), Fault> {
-        match self.members.first() {
+    /// Ends the reading: what was not asked for is unknown. `known` lists the fields for the error.
+    pub(crate) fn close(&self, known: &str) -> Result<(), Fault> {
+        let unknown = self.members.iter().find(|(name, _)| !self.asked.contains(&name.as_str()));
+        match unknown {
             Some((name, json)) if self.unknown == Unknown::Refuse => Err(Fault::new(
-                place(&self.at, name),
+                self.place(name),
                 // What looks like a key may be one: a misspelt `testerKeys` goes into no log.
                 if name.to_ascii_lowercase().contains("key") {
                     Fault::HIDDEN.to_owned()
@@ -260,10 +283,6 @@ impl Fields {
             _ => Ok(()),
         }
     }
-}
-
-fn place(at: &str, name: &str) -> String {
-    if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
 }
 
 /// The rule that a text broke, for the error.

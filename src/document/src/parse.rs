@@ -3,7 +3,7 @@
 use serin_assignment::{Salt, Weight};
 
 use crate::json::{self, Json};
-use crate::node::{Fields, Node, Unknown};
+use crate::node::{self, Fields, Node, Place, Unknown};
 use crate::{
     Anonymous, Buckets, Document, Fault, FormatVersion, Host, Incoming, LeftOut, MarkName, Named,
     PathPrefix, Refused, Revision, Rollout, RolloutName, buckets, clusters, identity, latency,
@@ -54,7 +54,8 @@ pub(crate) enum Revisions {
 /// [`Refused`] where the bytes are no JSON, no document, a document of another major version, or
 /// break a rule at the top level.
 pub fn parse(json: &[u8]) -> Result<Parsed, Refused> {
-    let (version, mut fields) = open(json)?;
+    let json = json::read(json)?;
+    let (version, mut fields) = open(&json)?;
     fields.refuse(
         "testerKeys",
         "keys stand in the plugin's own configuration or in SERIN_TESTER_KEYS, never in a document",
@@ -65,8 +66,7 @@ pub fn parse(json: &[u8]) -> Result<Parsed, Refused> {
 }
 
 /// Reads what every kind of document begins with: an object with a known version.
-pub(crate) fn open(bytes: &[u8]) -> Result<(FormatVersion, Fields), Refused> {
-    let json = json::read(bytes)?;
+pub(crate) fn open(json: &Json) -> Result<(FormatVersion, Fields<'_>), Refused> {
     let no_document = |value: &str, rule: &str| Refused::NotDocument {
         value: crate::fault::shorten(value),
         rule: rule.to_owned(),
@@ -74,8 +74,8 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(FormatVersion, Fields), Refused> {
     if !matches!(json, Json::Object(_)) {
         return Err(no_document(&json.to_string(), "a document is an object, in { }"));
     }
-    let mut fields = Node::new(json, String::new(), Unknown::Refuse).fields()?;
-    let Some(version) = fields.optional("formatVersion", Node::text::<FormatVersion>)? else {
+    let mut fields = Node::new(json, Place::Top(""), Unknown::Refuse).fields()?;
+    let Some(version) = fields.optional("formatVersion", node::text::<FormatVersion>)? else {
         return Err(no_document("no formatVersion", FormatVersion::RULE));
     };
     if !version.is_known_major() {
@@ -88,19 +88,19 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(FormatVersion, Fields), Refused> {
 /// Reads the fields of a document proper.
 pub(crate) fn document(
     format_version: FormatVersion,
-    fields: &mut Fields,
+    fields: &mut Fields<'_>,
     revisions: Revisions,
 ) -> Result<Parsed, Fault> {
     let revision = revision(fields, revisions)?;
-    let nodes = fields.required("rollouts", "the list of rollouts, which may be empty", |n| {
-        n.list(MAX_ROLLOUTS, TABLES, Ok)
+    let read = fields.required("rollouts", "the list of rollouts, which may be empty", |n| {
+        n.list(MAX_ROLLOUTS, TABLES, |node| Ok(rollout(node, revisions)))
     })?;
-    let mut rollouts: Vec<Rollout> = Vec::with_capacity(nodes.len());
+    let mut rollouts: Vec<Rollout> = Vec::with_capacity(read.len());
     let mut left_out = Vec::new();
     let mut names = Named::default();
-    for (index, node) in nodes.into_iter().enumerate() {
+    for (index, rollout) in read.into_iter().enumerate() {
         let place = format!("rollouts[{index}]");
-        match rollout(node, revisions) {
+        match rollout {
             Ok(rollout) if names.find(rollout.name.as_str().as_bytes()).is_none() => {
                 names.set(rollout.name.as_str().as_bytes(), ());
                 rollouts.push(rollout);
@@ -122,8 +122,8 @@ pub(crate) fn document(
     Ok(Parsed { document, left_out })
 }
 
-fn revision(fields: &mut Fields, revisions: Revisions) -> Result<Revision, Fault> {
-    let read = |node: Node| node.whole(Revision::MAX.get()).map(Revision::new);
+fn revision(fields: &mut Fields<'_>, revisions: Revisions) -> Result<Revision, Fault> {
+    let read = |node: Node<'_>| node.whole(Revision::MAX.get()).map(Revision::new);
     match revisions {
         Revisions::Required => {
             fields.required("revision", "a whole number that rises with every change", read)
@@ -138,80 +138,78 @@ struct Unread {
     fault: Fault,
 }
 
-fn rollout(node: Node, revisions: Revisions) -> Result<Rollout, Unread> {
+fn rollout(node: Node<'_>, revisions: Revisions) -> Result<Rollout, Unread> {
     let fields = node.fields().map_err(|fault| Unread { name: None, fault })?;
     let name = fields.peek_text("name").and_then(|name| RolloutName::new(name).ok());
     rollout_fields(fields, revisions).map_err(|fault| Unread { name, fault })
 }
 
-fn rollout_fields(mut fields: Fields, revisions: Revisions) -> Result<Rollout, Fault> {
-    let hosts_at = fields.place("hosts");
-    let weight_at = fields.place("weight");
+fn rollout_fields(mut fields: Fields<'_>, revisions: Revisions) -> Result<Rollout, Fault> {
     let rollout = Rollout {
         name: fields.required(
             "name",
             "the rollout's name, such as \"shop/checkout\"",
-            Node::text,
+            node::text,
         )?,
         revision: revision(&mut fields, revisions)?,
         hosts: fields
-            .optional("hosts", |n| n.list(MAX_HOSTS, TABLES, Node::text))?
+            .optional("hosts", |n| n.list(MAX_HOSTS, TABLES, node::text))?
             .unwrap_or_default(),
         bare_hosts: fields
             .optional("bareHosts", |n| {
-                n.map(MAX_NAMESPACES, TABLES, |n| n.list(MAX_HOSTS, TABLES, Node::text::<Host>))
+                n.map(MAX_NAMESPACES, TABLES, |n| n.list(MAX_HOSTS, TABLES, node::text::<Host>))
             })?
             .unwrap_or_default(),
         paths: fields.optional("paths", paths)?.unwrap_or_else(|| vec![PathPrefix::root()]),
         salt: fields.required(
             "salt",
             "what names the release to the hash, such as \"shop/checkout/5d4f8c\"",
-            Node::text::<Salt>,
+            node::text::<Salt>,
         )?,
         weight: fields.required(
             "weight",
             "the canary's share as text, such as \"5%\"",
-            Node::text::<Weight>,
+            node::text::<Weight>,
         )?,
         buckets: fields.optional("buckets", buckets::read)?.unwrap_or(Buckets::ALL),
         canary_serves: fields.required(
             "canaryServes",
             "true or false: whether anybody may be sent to the canary",
-            Node::flag,
+            node::flag,
         )?,
         identity: fields.required(
             "identity",
             "where the user's id stands, such as [{\"header\": \"x-user-id\"}]; [] if nowhere",
             identity::read::identity,
         )?,
-        anonymous: fields.optional("anonymous", Node::text::<Anonymous>)?.unwrap_or_default(),
+        anonymous: fields.optional("anonymous", node::text::<Anonymous>)?.unwrap_or_default(),
         testers: fields.optional("testers", tester::read)?.unwrap_or_default(),
-        incoming: fields.optional("incoming", Node::text::<Incoming>)?.unwrap_or_default(),
-        count: fields.optional("count", Node::flag)?.unwrap_or(true),
-        mark: fields.optional("mark", Node::text::<MarkName>)?.unwrap_or_default(),
-        cohort_header: fields.optional("cohortHeader", Node::text::<MarkName>)?,
+        incoming: fields.optional("incoming", node::text::<Incoming>)?.unwrap_or_default(),
+        count: fields.optional("count", node::flag)?.unwrap_or(true),
+        mark: fields.optional("mark", node::text::<MarkName>)?.unwrap_or_default(),
+        cohort_header: fields.optional("cohortHeader", node::text::<MarkName>)?,
         clusters: fields.optional("clusters", clusters::read)?,
         latency_bounds: fields.optional("latencyBounds", latency::read)?,
         rules: rules::read(&mut fields)?,
         tripwire: fields.optional("tripwire", tripwire::read)?,
         requires: fields
-            .optional("requires", |n| n.list(MAX_REQUIRES, "no version has as many", Node::text))?
+            .optional("requires", |n| n.list(MAX_REQUIRES, "no version has as many", node::text))?
             .unwrap_or_default(),
     };
     fields.close(ROLLOUT_FIELDS)?;
-    buckets::check_weight(weight_at, rollout.weight, rollout.buckets)?;
+    buckets::check_weight(fields.place("weight"), rollout.weight, rollout.buckets)?;
     if rollout.hosts.is_empty() && rollout.bare_hosts.iter().all(|(_, hosts)| hosts.is_empty()) {
         return Err(Fault::missing(
-            hosts_at,
+            fields.place("hosts"),
             "at least one host in hosts or bareHosts, such as [\"shop.example.com\"]",
         ));
     }
     Ok(rollout)
 }
 
-fn paths(node: Node) -> Result<Vec<PathPrefix>, Fault> {
-    let at = node.at().to_owned();
-    let paths = node.list(MAX_PATHS, TABLES, Node::text)?;
+fn paths(node: Node<'_>) -> Result<Vec<PathPrefix>, Fault> {
+    let at = node.at();
+    let paths = node.list(MAX_PATHS, TABLES, node::text)?;
     if paths.is_empty() {
         return Err(Fault::new(
             at,

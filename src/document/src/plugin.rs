@@ -9,9 +9,9 @@ mod source;
 
 pub use source::{Authority, ClusterName, SourceConfig, SourcePath, WhenStale};
 
-use crate::node::{Fields, Node};
+use crate::node::{self, Fields};
 use crate::parse::{Revisions, document, open};
-use crate::{Fault, Incoming, MarkName, Overrides, Parsed, Refused, TesterKeys};
+use crate::{Fault, Incoming, MarkName, Overrides, Parsed, Refused, TesterKeys, json};
 
 const FIELDS: &str = "formatVersion, incoming, count, mark, filterState, testerKeys, and either source or revision and rollouts";
 
@@ -47,7 +47,8 @@ pub enum PluginConfig {
 /// [`ConfigRefused`] where it is no JSON or no configuration; rollouts that break a rule are left
 /// out instead.
 pub fn parse(json: &[u8]) -> Result<PluginConfig, ConfigRefused> {
-    let (version, mut fields) = open(json)?;
+    let json = json::read(json)?;
+    let (version, mut fields) = open(&json)?;
     let overrides = overrides(&mut fields)?;
     let keys = fields.optional("testerKeys", TesterKeys::from_node)?;
     let source = fields.optional("source", source::read)?;
@@ -77,11 +78,11 @@ pub fn parse(json: &[u8]) -> Result<PluginConfig, ConfigRefused> {
     Ok(config)
 }
 
-fn overrides(fields: &mut Fields) -> Result<Overrides, Fault> {
+fn overrides(fields: &mut Fields<'_>) -> Result<Overrides, Fault> {
     Ok(Overrides {
-        incoming: fields.optional("incoming", Node::text::<Incoming>)?,
-        count: fields.optional("count", Node::flag)?,
-        mark: fields.optional("mark", Node::text::<MarkName>)?,
-        filter_state: fields.optional("filterState", Node::flag)?.unwrap_or_default(),
+        incoming: fields.optional("incoming", node::text::<Incoming>)?,
+        count: fields.optional("count", node::flag)?,
+        mark: fields.optional("mark", node::text::<MarkName>)?,
+        filter_state: fields.optional("filterState", node::flag)?.unwrap_or_default(),
     })
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serin_assignment::Variant;
 
 use crate::condition::{self, Condition};
-use crate::node::{Fields, Node, Rule as _};
+use crate::node::{self, Fields, Node, Place, Rule as _};
 use crate::request::Reader;
 use crate::{Fault, IdentitySource, Invalid, Reason, Request, SegmentName, UserLists, json, users};
 
@@ -56,7 +56,7 @@ impl Rules {
         let json = json::read(json).map_err(|refused| {
             Fault::new("", "rules", Invalid::new("", refused.to_string()).rule())
         })?;
-        let mut fields = Node::new(json, String::new(), crate::node::Unknown::Refuse).fields()?;
+        let mut fields = Node::new(&json, Place::Top(""), crate::node::Unknown::Refuse).fields()?;
         let rules = read(&mut fields)?;
         fields.close(&Self::FIELDS.join(", "))?;
         Ok(rules)
@@ -93,9 +93,8 @@ impl Rules {
 }
 
 /// Reads the rules among a rollout's fields.
-pub(crate) fn read(fields: &mut Fields) -> Result<Rules, Fault> {
-    let at = fields.place("segments");
-    let exclude = |node: Node| node.list(MAX_RULES, PER_REQUEST, condition::read);
+pub(crate) fn read(fields: &mut Fields<'_>) -> Result<Rules, Fault> {
+    let exclude = |node: Node<'_>| node.list(MAX_RULES, PER_REQUEST, condition::read);
     let rules = Rules {
         exclude: fields.optional("exclude", exclude)?.unwrap_or_default(),
         eligible: fields.optional("eligible", condition::read)?,
@@ -108,13 +107,13 @@ pub(crate) fn read(fields: &mut Fields) -> Result<Rules, Fault> {
         let rule = format!(
             "exclude, eligible and segments have at most {MAX_CONDITIONS} together: {PER_REQUEST}"
         );
-        return Err(Fault::new(at, &found, rule));
+        return Err(Fault::new(fields.place("segments"), &found, rule));
     }
     Ok(rules)
 }
 
-fn segments(node: Node) -> Result<Vec<Segment>, Fault> {
-    let at = node.at().to_owned();
+fn segments(node: Node<'_>) -> Result<Vec<Segment>, Fault> {
+    let at = node.at();
     let segments = node.list(MAX_RULES, PER_REQUEST, segment)?;
     for (index, segment) in segments.iter().enumerate() {
         if segments.iter().take(index).any(|earlier| earlier.name == segment.name) {
@@ -126,19 +125,18 @@ fn segments(node: Node) -> Result<Vec<Segment>, Fault> {
     Ok(segments)
 }
 
-fn segment(node: Node) -> Result<Segment, Fault> {
+fn segment(node: Node<'_>) -> Result<Segment, Fault> {
     let mut fields = node.fields()?;
     let segment = Segment {
-        name: fields.required("name", SegmentName::RULE, Node::text)?,
+        name: fields.required("name", SegmentName::RULE, node::text)?,
         when: fields.required(
             "when",
             "whose requests, such as {\"header\": \"x-country\", \"is\": \"de\"}",
             condition::read,
         )?,
         variant: fields.required("variant", VARIANT_RULE, |node| {
-            let fault = node.fault(VARIANT_RULE);
             let text: String = node.text()?;
-            Variant::from_bytes(text.as_bytes()).ok_or(fault)
+            Variant::from_bytes(text.as_bytes()).ok_or_else(|| node.fault(VARIANT_RULE))
         })?,
     };
     fields.close("name, when, variant")?;

@@ -7,7 +7,7 @@ use core::time::Duration;
 use serde::{Serialize, Serializer};
 use serin_assignment::Weight;
 
-use crate::node::Node;
+use crate::node::{self, Node};
 use crate::{Fault, Invalid, duration};
 
 /// When a proxy that sees gross harm in the canary's answers sends everyone to stable, and for how
@@ -140,11 +140,11 @@ fn as_text_or_none<S: Serializer>(
     }
 }
 
-pub(crate) fn read(node: Node) -> Result<Tripwire, Fault> {
+pub(crate) fn read(node: Node<'_>) -> Result<Tripwire, Fault> {
     let mut fields = node.fields()?;
     let default = Tripwire::default();
     let tripwire = Tripwire {
-        alpha: fields.optional("alpha", Node::text)?.unwrap_or(default.alpha),
+        alpha: fields.optional("alpha", node::text)?.unwrap_or(default.alpha),
         floor: fields
             .optional("floor", |node| node.text_by(Tripwire::floor))?
             .unwrap_or(default.floor),
@@ -157,7 +157,7 @@ pub(crate) fn read(node: Node) -> Result<Tripwire, Fault> {
     Ok(tripwire)
 }
 
-fn within(node: Node, (least, most): (Duration, Duration)) -> Result<Duration, Fault> {
+fn within(node: Node<'_>, (least, most): (Duration, Duration)) -> Result<Duration, Fault> {
     node.text_by(|text| {
         let found = duration::parse(text)?;
         if (least..=most).contains(&found) {

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serin_assignment::{Salt, Variant};
 use sha2::{Digest as _, Sha256};
 
-use crate::node::Node;
+use crate::node::{self, Node};
 use crate::{Fault, Invalid, named};
 
 /// A listed user: the first 16 bytes of `SHA-256(salt ":" id)`, as text 32 lower-case hexadecimal
@@ -123,16 +123,16 @@ fn sorted(users: &[UserHash]) -> Box<[UserHash]> {
 }
 
 /// Reads a rollout's lists.
-pub(crate) fn read(node: Node) -> Result<UserLists, Fault> {
-    let at = node.at().to_owned();
+pub(crate) fn read(node: Node<'_>) -> Result<UserLists, Fault> {
+    let at = node.at();
     let mut fields = node.fields()?;
     let salt = fields.required(
         "salt",
         "what the hashes are salted with, such as \"shop-team\"",
-        Node::text::<Salt>,
+        node::text::<Salt>,
     )?;
-    let list = |node: Node| {
-        node.list(UserLists::MAX, "they multiply in every worker's tables", Node::text::<UserHash>)
+    let list = |node: Node<'_>| {
+        node.list(UserLists::MAX, "they multiply in every worker's tables", node::text::<UserHash>)
     };
     let canary = fields.optional("canary", list)?.unwrap_or_default();
     let stable = fields.optional("stable", list)?.unwrap_or_default();

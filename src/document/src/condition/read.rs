@@ -3,7 +3,7 @@
 use super::{Condition, Subject, Test, Texts};
 use crate::Fault;
 use crate::identity::read::{SOURCE_KINDS, one_of, sources_in};
-use crate::node::{Fields, Node};
+use crate::node::{self, Fields, Node, Place};
 
 /// How deep conditions may be nested: each level is a call on the request path.
 const MAX_DEPTH: usize = 8;
@@ -19,17 +19,17 @@ const TESTS: &str = "is, oneOf, prefix, suffix, present";
 const RULE: &str = "a condition is {\"path\": test}, {\"all\": [conditions]}, {\"any\": [conditions]}, {\"not\": condition}, or a source with a test, such as {\"header\": \"x-country\", \"is\": \"de\"}";
 
 /// Reads one condition.
-pub(crate) fn condition(node: Node) -> Result<Condition, Fault> {
+pub(crate) fn condition(node: Node<'_>) -> Result<Condition, Fault> {
     nested(node, 1)
 }
 
-fn nested(node: Node, depth: usize) -> Result<Condition, Fault> {
+fn nested(node: Node<'_>, depth: usize) -> Result<Condition, Fault> {
     if depth > MAX_DEPTH {
         return Err(node.fault(format!("conditions are nested at most {MAX_DEPTH} deep")));
     }
-    let at = node.at().to_owned();
+    let at = node.at();
     let mut fields = node.fields()?;
-    let inner = |node: Node| nested(node, depth + 1);
+    let inner = |node: Node<'_>| nested(node, depth + 1);
     let joined = [
         fields.optional("all", |node| parts(node, inner))?.map(Condition::All),
         fields.optional("any", |node| parts(node, inner))?.map(Condition::Any),
@@ -38,21 +38,21 @@ fn nested(node: Node, depth: usize) -> Result<Condition, Fault> {
     ];
     let joined: Vec<Condition> = joined.into_iter().flatten().collect();
     if joined.is_empty() {
-        return value(&at, fields);
+        return value(at, fields);
     }
     fields.close("one of all, any, not and path alone")?;
-    one_of(&at, joined, "no condition", RULE)
+    one_of(at, joined, "no condition", RULE)
 }
 
-fn value(at: &str, mut fields: Fields) -> Result<Condition, Fault> {
+fn value(at: Place<'_>, mut fields: Fields<'_>) -> Result<Condition, Fault> {
     let (sources, tests) = (sources_in(&mut fields)?, tests_in(&mut fields)?);
     fields.close(&format!("all, any, not, path, {SOURCE_KINDS}, {TESTS}"))?;
     let source = one_of(at, sources, "no source", RULE)?;
     Ok(Condition::Value(Subject { source, test: one_test(at, tests)? }))
 }
 
-fn parts<T>(node: Node, read: impl Fn(Node) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
-    let at = node.at().to_owned();
+fn parts<T>(node: Node<'_>, read: impl Fn(Node<'_>) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
+    let at = node.at();
     let parts = node.list(MAX_PARTS, PER_REQUEST, read)?;
     if parts.is_empty() {
         return Err(Fault::new(at, "[]", "at least one condition"));
@@ -60,12 +60,12 @@ fn parts<T>(node: Node, read: impl Fn(Node) -> Result<T, Fault>) -> Result<Vec<T
     Ok(parts)
 }
 
-fn path(node: Node) -> Result<Test, Fault> {
-    let at = node.at().to_owned();
+fn path(node: Node<'_>) -> Result<Test, Fault> {
+    let at = node.at();
     let mut fields = node.fields()?;
     let tests = tests_in(&mut fields)?;
     fields.close("is, oneOf, prefix, suffix")?;
-    let test = one_test(&at, tests)?;
+    let test = one_test(at, tests)?;
     if matches!(test, Test::Present(_)) {
         let rule = "a path is always there; ask for is, oneOf, prefix or suffix";
         return Err(Fault::new(format!("{at}.present"), "a path", rule));
@@ -73,23 +73,23 @@ fn path(node: Node) -> Result<Test, Fault> {
     Ok(test)
 }
 
-fn tests_in(fields: &mut Fields) -> Result<Vec<Test>, Fault> {
+fn tests_in(fields: &mut Fields<'_>) -> Result<Vec<Test>, Fault> {
     let tests = [
         fields.optional("is", text)?.map(Test::Is),
         fields.optional("oneOf", texts)?.map(Test::OneOf),
         fields.optional("prefix", some_text)?.map(Test::Prefix),
         fields.optional("suffix", some_text)?.map(Test::Suffix),
-        fields.optional("present", Node::flag)?.map(Test::Present),
+        fields.optional("present", node::flag)?.map(Test::Present),
     ];
     Ok(tests.into_iter().flatten().collect())
 }
 
-fn one_test(at: &str, tests: Vec<Test>) -> Result<Test, Fault> {
+fn one_test(at: Place<'_>, tests: Vec<Test>) -> Result<Test, Fault> {
     one_of(at, tests, "no test", &format!("exactly one of {TESTS}, such as \"is\": \"de\""))
 }
 
-fn text(node: Node) -> Result<Box<str>, Fault> {
-    let at = node.at().to_owned();
+fn text(node: Node<'_>) -> Result<Box<str>, Fault> {
+    let at = node.at();
     let text: String = node.text()?;
     if text.len() > MAX_TEXT {
         return Err(Fault::new(at, &text, format!("a text of at most {MAX_TEXT} bytes")));
@@ -97,8 +97,8 @@ fn text(node: Node) -> Result<Box<str>, Fault> {
     Ok(text.into())
 }
 
-fn some_text(node: Node) -> Result<Box<str>, Fault> {
-    let at = node.at().to_owned();
+fn some_text(node: Node<'_>) -> Result<Box<str>, Fault> {
+    let at = node.at();
     let text = text(node)?;
     if text.is_empty() {
         return Err(Fault::new(at, "\"\"", "at least one character: else ask for present"));
@@ -106,8 +106,8 @@ fn some_text(node: Node) -> Result<Box<str>, Fault> {
     Ok(text)
 }
 
-fn texts(node: Node) -> Result<Texts, Fault> {
-    let at = node.at().to_owned();
+fn texts(node: Node<'_>) -> Result<Texts, Fault> {
+    let at = node.at();
     let texts = node.list(MAX_TEXTS, "they multiply in every worker's tables", text)?;
     if texts.is_empty() {
         return Err(Fault::new(at, "[]", "at least one text, such as [\"de\", \"fr\"]"));

@@ -9,7 +9,7 @@ use crate::{Fault, HostPattern, Rollout};
 pub(crate) fn check(rollout: &Rollout) -> Result<(), Fault> {
     let Some(IdentitySource::Generated(own)) = rollout.identity.last() else { return Ok(()) };
     let at = format!("identity[{}].generated", rollout.identity.len() - 1);
-    domain(own, rollout).and_then(|()| path(own, rollout)).map_err(|fault| fault.below(&at))
+    domain(own, rollout).and_then(|()| path(own, rollout)).map_err(|fault| fault.below(at))
 }
 
 fn domain(own: &GeneratedId, rollout: &Rollout) -> Result<(), Fault> {

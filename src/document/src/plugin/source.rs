@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::checked::checked_text;
 use crate::names::short_hash;
-use crate::node::{Fields, Node};
+use crate::node::{self, Fields, Node};
 use crate::{Fault, Invalid, duration};
 
 const FIELDS: &str = "cluster, authority, path, wait, minInterval, jitter, staleAfter, whenStale";
@@ -135,18 +135,18 @@ impl SourceConfig {
     }
 }
 
-pub(super) fn read(node: Node) -> Result<SourceConfig, Fault> {
+pub(super) fn read(node: Node<'_>) -> Result<SourceConfig, Fault> {
     let mut fields = node.fields()?;
-    let cluster = fields.required("cluster", ClusterName::RULE, Node::text)?;
-    let authority = fields.optional("authority", Node::text)?;
-    let path = fields.optional("path", Node::text)?;
+    let cluster = fields.required("cluster", ClusterName::RULE, node::text)?;
+    let authority = fields.optional("authority", node::text)?;
+    let path = fields.optional("path", node::text)?;
     let wait = time(&mut fields, "wait", Duration::from_secs(25), |wait| {
         if wait <= MAX_WAIT { None } else { Some("the wait is 0s to 60s") }
     })?;
     let min_interval = time(&mut fields, "minInterval", Duration::from_secs(1), |interval| {
         if interval >= LEAST_INTERVAL { None } else { Some("the interval is at least 100ms") }
     })?;
-    let jitter = fields.optional("jitter", Node::text::<Percent>)?;
+    let jitter = fields.optional("jitter", node::text::<Percent>)?;
     let jitter_percent = jitter.map_or(20, |Percent(percent)| percent);
     // A question that is held to its end must not count as silence.
     let interval = min_interval.saturating_mul(100 + u32::from(jitter_percent)) / 100;
@@ -158,7 +158,7 @@ pub(super) fn read(node: Node) -> Result<SourceConfig, Fault> {
             Some("the stale time is longer than wait plus interval plus jitter")
         }
     })?;
-    let when_stale = fields.optional("whenStale", Node::text)?;
+    let when_stale = fields.optional("whenStale", node::text)?;
     fields.close(FIELDS)?;
     Ok(SourceConfig {
         cluster,
@@ -174,8 +174,8 @@ pub(super) fn read(node: Node) -> Result<SourceConfig, Fault> {
 
 /// A duration that may be absent; `broken` names the rule that a value breaks.
 fn time(
-    fields: &mut Fields,
-    name: &str,
+    fields: &mut Fields<'_>,
+    name: &'static str,
     default: Duration,
     broken: impl Fn(Duration) -> Option<&'static str>,
 ) -> Result<Duration, Fault> {

@@ -1,7 +1,7 @@
 //! Reads the places of testers.
 
 use super::{Signed, Tester};
-use crate::node::Node;
+use crate::node::{self, Node};
 use crate::{Audience, CookieName, Fault, HeaderName, IdentitySource, MarkName, ParameterName};
 
 /// The most places: every request is searched for each.
@@ -13,8 +13,8 @@ const PLACE: &str =
     "a tester's place is exactly one of {\"header\": name}, {\"cookie\": name}, {\"query\": name}";
 const AUDIENCE: &str = "for whom tokens are meant, such as \"shop\"";
 
-pub(crate) fn read(node: Node) -> Result<Vec<Tester>, Fault> {
-    let at = node.at().to_owned();
+pub(crate) fn read(node: Node<'_>) -> Result<Vec<Tester>, Fault> {
+    let at = node.at();
     let testers = node.list(MAX_TESTERS, PER_REQUEST, tester)?;
     check(&testers).map_err(|(index, field, value, rule)| {
         Fault::new(format!("{at}[{index}].{field}"), &value, rule)
@@ -22,14 +22,14 @@ pub(crate) fn read(node: Node) -> Result<Vec<Tester>, Fault> {
     Ok(testers)
 }
 
-fn tester(node: Node) -> Result<Tester, Fault> {
-    let at = node.at().to_owned();
+fn tester(node: Node<'_>) -> Result<Tester, Fault> {
+    let at = node.at();
     let mut fields = node.fields()?;
-    let header = fields.optional("header", Node::text::<HeaderName>)?.map(IdentitySource::Header);
-    let cookie = fields.optional("cookie", Node::text::<CookieName>)?.map(IdentitySource::Cookie);
-    let query = fields.optional("query", Node::text::<ParameterName>)?.map(IdentitySource::Query);
+    let header = fields.optional("header", node::text::<HeaderName>)?.map(IdentitySource::Header);
+    let cookie = fields.optional("cookie", node::text::<CookieName>)?.map(IdentitySource::Cookie);
+    let query = fields.optional("query", node::text::<ParameterName>)?.map(IdentitySource::Query);
     let signed = fields.optional("signed", signed)?;
-    let remember = fields.optional("remember", Node::text::<CookieName>)?;
+    let remember = fields.optional("remember", node::text::<CookieName>)?;
     fields.close(FIELDS)?;
     let mut given = [header, cookie, query].into_iter().flatten();
     match (given.next(), given.next()) {
@@ -41,9 +41,9 @@ fn tester(node: Node) -> Result<Tester, Fault> {
     }
 }
 
-fn signed(node: Node) -> Result<Signed, Fault> {
+fn signed(node: Node<'_>) -> Result<Signed, Fault> {
     let mut fields = node.fields()?;
-    let audience = fields.required("audience", AUDIENCE, Node::text::<Audience>)?;
+    let audience = fields.required("audience", AUDIENCE, node::text::<Audience>)?;
     fields.close("audience")?;
     Ok(Signed { audience })
 }

@@ -13,7 +13,7 @@ use sha2::Sha256;
 
 use crate::checked::checked_text;
 use crate::json;
-use crate::node::{Node, Unknown};
+use crate::node::{self, Node, Place, Unknown};
 use crate::{Fault, Invalid};
 
 /// The fewest bytes of a key: those of the hash's result. Fewer would be easier to guess than it.
@@ -122,11 +122,11 @@ impl TesterKeys {
     pub fn read(text: &[u8], at: &str) -> Result<Self, Fault> {
         // What JSON's own reader says may quote the text.
         let json = json::read(text).map_err(|_| Fault::new(at, Fault::HIDDEN, LIST_RULE))?;
-        Self::from_node(Node::new(json, at.to_owned(), Unknown::Refuse))
+        Self::from_node(Node::new(&json, Place::Top(at), Unknown::Refuse))
     }
 
     /// Reads the keys of a plugin's configuration.
-    pub(crate) fn from_node(node: Node) -> Result<Self, Fault> {
+    pub(crate) fn from_node(node: Node<'_>) -> Result<Self, Fault> {
         list(node).map(Self).map_err(hide)
     }
 
@@ -148,8 +148,8 @@ impl TesterKeys {
     }
 }
 
-fn list(node: Node) -> Result<Arc<[TesterKey]>, Fault> {
-    let at = node.at().to_owned();
+fn list(node: Node<'_>) -> Result<Arc<[TesterKey]>, Fault> {
+    let at = node.at();
     let keys = node.list(MAX_KEYS, "each is tried by its id for every token", key)?;
     if keys.is_empty() {
         return Err(Fault::new(at, "[]", LIST_RULE));
@@ -163,9 +163,9 @@ fn list(node: Node) -> Result<Arc<[TesterKey]>, Fault> {
     Ok(keys.into())
 }
 
-fn key(node: Node) -> Result<TesterKey, Fault> {
+fn key(node: Node<'_>) -> Result<TesterKey, Fault> {
     let mut fields = node.fields()?;
-    let id = fields.required("id", KeyId::RULE, Node::text::<KeyId>)?;
+    let id = fields.required("id", KeyId::RULE, node::text::<KeyId>)?;
     let key = fields.required("key", KEY_RULE, |node| {
         node.text_by(|text| {
             let bytes = Base64::decode_vec(text).unwrap_or_default();
