@@ -78,10 +78,16 @@ impl Cluster {
     /// Where a part does not start or does not get ready; with the end of its log.
     pub async fn start() -> Result<Self> {
         let scratch = Scratch::named(&folder()?)?;
-        let place = scratch.path().to_owned();
-        Self::start_in(scratch).await.with_context(|| {
+        let (place, start) = (scratch.path().to_owned(), Instant::now());
+        let started = Self::start_in(scratch).await.with_context(|| {
             format!("the cluster did not start; its logs are in {}", place.display())
-        })
+        })?;
+        println!(
+            "a cluster is up after {:?}; its logs are in {}",
+            start.elapsed(),
+            place.display()
+        );
+        Ok(started)
     }
 
     async fn start_in(scratch: Scratch) -> Result<Self> {

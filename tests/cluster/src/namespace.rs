@@ -123,6 +123,19 @@ impl Namespace {
         self.kubectl.run(&["rollout", "status", &what, "--timeout=100s"]).await.map(drop)
     }
 
+    /// Makes a pod not ready, as one is whose container crashes again and again. It stays so, and is
+    /// not replaced.
+    ///
+    /// # Errors
+    /// Where there is no such pod.
+    pub async fn crash(&self, pod: &str) -> Result<()> {
+        let condition =
+            |name: &str| json!({"type": name, "status": "False", "reason": "CrashLoop"});
+        let conditions = json!([condition("Ready"), condition("ContainersReady")]);
+        let merge = json!({"status": {"conditions": conditions}});
+        self.kubectl.patch(&["pod", pod, "--subresource", "status"], &merge).await
+    }
+
     /// Waits until an object is as the test wants it, and gives it.
     ///
     /// # Errors

@@ -2,9 +2,11 @@
 //! a rolling update does not.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
 use serin_assignment::Variant;
 use serin_cluster::cluster::Cluster;
 use serin_tests::load::{Outcome, Record};
@@ -85,5 +87,23 @@ async fn a_stuck_version_never_gets_ready() -> Result<()> {
     sleep(Duration::from_secs(1)).await;
     let canary = namespace.get("deployment", "web-canary").await?;
     ensure!(canary.pointer("/status/readyReplicas").is_none(), "{canary:#}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_crashing_pod_loses_its_process_and_is_not_sent_requests() -> Result<()> {
+    let shop = Shop::start(Cluster::shared().await?, "crash", 50).await?;
+    let load = shop.gateway().load();
+    let running = shop.pods.running()?;
+    let pod = running.iter().find(|pod| pod.image == "shop:1.0").context("no stable pod")?;
+    shop.namespace.crash(&pod.pod).await?;
+    shop.pods.until(LIMIT, |running| running.len() == 2).await?;
+    let ready = |object: &Value| object.pointer("/status/readyReplicas") == Some(&json!(1));
+    shop.namespace.until("deployment", "web-stable", LIMIT, ready).await?;
+    // Longer than its process goes on.
+    sleep(Duration::from_secs(3)).await;
+    ensure!(!Path::new(&format!("/proc/{}", pod.process)).exists(), "{pod:?} still runs");
+    let records = load.stop().await;
+    ensure!(failed(&records).is_empty(), "{:?}", failed(&records));
     Ok(())
 }
