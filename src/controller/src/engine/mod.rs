@@ -23,6 +23,7 @@ mod task;
 pub use carry::{Carry, Change};
 pub use clock::{Clock, Stop};
 pub use order::{Answer, Asked, Handle, Reload};
+pub(crate) use report::recorded;
 pub use seen::{Observe, Part, Question};
 pub use task::{Engine, Inbox};
 

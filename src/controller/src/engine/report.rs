@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serin_assignment::Weight;
 use serin_judge::panel::{Finding, Findings, GateRules, Measure, Rules};
-use serin_rollout::{Proof, Trips};
+use serin_rollout::{Phase, Proof, Trips};
 
 use super::seen::Seen;
 use super::task::Running;
@@ -13,7 +13,7 @@ use crate::status::{
     Clock, Condition, ConditionKind, Decision, Evidence, Gate, GateEvidence, GateTest, Measured,
     Proxies, RaisedAlert, SideCounts, Status, timestamp,
 };
-use crate::store::Logged;
+use crate::store::{ActiveAlert, Logged, Record};
 
 /// What follows from a proxy's cap on metric names.
 const CAPPED: &str = "a proxy has more metric names than its cap allows and keeps some of this \
@@ -107,14 +107,49 @@ pub(super) fn known<O, K>(running: &Running<O, K>, seen: &Seen) -> Status {
         }),
         detectable: running.detectable(),
         gates: gates(state, running.findings.as_ref(), &running.rules),
-        alerts: record
-            .alerts
-            .iter()
-            .map(|active| RaisedAlert { name: active.name, since: timestamp(active.since_ms) })
-            .collect(),
+        alerts: alerts(record),
         conditions: conditions(running, seen),
         decisions: record.decisions.iter().map(decision).collect(),
     }
+}
+
+/// The status of a release as a record has it, with what else was last shown of the release. What
+/// was shown is older than a record that is about to be stored.
+///
+/// Where the rollout rests, it says nothing that changes by itself, so that nobody has to write it
+/// down again and again.
+pub(crate) fn recorded(release: &Release, record: &Record, shown: Option<&Status>) -> Status {
+    let state = &record.state;
+    let base = shown.cloned().unwrap_or_else(|| Status {
+        conditions: Vec::new(),
+        ..unknown(release, "not looked at yet")
+    });
+    let rests = matches!(state.phase, Phase::Pending | Phase::Succeeded | Phase::RolledBack);
+    let is_news = base.phase != Some(state.phase) || base.revision != state.traffic.revision;
+    let last = record.decisions.back().filter(|_| rests || is_news);
+    Status {
+        version: state.version.to_string(),
+        phase: Some(state.phase),
+        step: state.step + 1,
+        weight: state.traffic.weight,
+        canary_serves: state.traffic.canary_serves,
+        revision: state.traffic.revision,
+        salt: Some(record.salt.clone()),
+        observed_share: base.observed_share.filter(|_| !rests && !is_news),
+        paused: state.paused,
+        frozen: state.frozen,
+        reason: last.map(|logged| logged.decision.reason).or(base.reason),
+        message: last.map_or(base.message, |logged| logged.decision.message.clone()),
+        alerts: alerts(record),
+        decisions: record.decisions.iter().map(decision).collect(),
+        ..base
+    }
+}
+
+fn alerts(record: &Record) -> Vec<RaisedAlert> {
+    let raised =
+        |active: &ActiveAlert| RaisedAlert { name: active.name, since: timestamp(active.since_ms) };
+    record.alerts.iter().map(raised).collect()
 }
 
 fn gates(state: &serin_rollout::State, findings: Option<&Findings>, rules: &Rules) -> Vec<Gate> {

@@ -114,7 +114,7 @@ impl ObjectKeep {
         let mut last = self.last.lock().await;
         let text = text(record).map_err(|error| Refusal(error.to_string()))?;
         for _ in 0..CONFLICTS {
-            let status = self.render(record, &text, last.generation);
+            let status = self.render(record, &text, &last);
             if unchanged(last.status.as_ref(), &status) {
                 return Ok(());
             }
@@ -151,10 +151,11 @@ impl ObjectKeep {
         Err(Refusal(format!("{CONFLICTS} writes in a row met another one")))
     }
 
-    fn render(&self, record: &Record, text: &str, generation: u64) -> Value {
+    fn render(&self, record: &Record, text: &str, last: &Last) -> Value {
         let release = Arc::clone(&self.about.borrow());
         let shown = self.status.get().map(|status| Arc::clone(&status.borrow()));
-        let mut status = super::status::render(record, &release, shown.as_deref(), generation);
+        let (shown, previous) = (shown.as_deref(), last.status.as_ref());
+        let mut status = super::status::render(record, &release, shown, last.generation, previous);
         if let Some(fields) = status.as_object_mut() {
             fields.insert("record".to_owned(), json!(text));
             fields.insert("commands".to_owned(), json!(*self.commands()));

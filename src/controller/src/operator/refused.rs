@@ -24,9 +24,9 @@ impl Refusals {
             return;
         }
         tracing::error!(release = %key, "not run: {why}");
-        let conditions = super::status::refused(object, why);
+        let status = super::status::refused(object, why);
         let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
-        let patch = Patch::Merge(json!({"status": {"conditions": conditions}}));
+        let patch = Patch::Merge(json!({"status": status}));
         let options = PatchParams::default();
         let write = api.patch_status(&key.name, &options, &patch);
         match shared.term.write(write).await {

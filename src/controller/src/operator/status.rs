@@ -1,37 +1,108 @@
 //! The status of a release's object.
 
+use jiff::Timestamp;
 use kube::api::DynamicObject;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::kinds::generation;
+use crate::engine;
 use crate::release::Release;
 use crate::status::Status;
+use crate::status::kubernetes::{Object, ObjectStatus};
 use crate::store::Record;
 
-/// What people see of a release that is run.
+/// How the reason of a release begins that another one is in the way of.
+const CONFLICT: &str = "Conflict: ";
+
+/// What people see of a release that is run. `shown` is what its engine told last, `previous` the
+/// status that the object has.
 pub(super) fn render(
     record: &Record,
-    _release: &Release,
-    _shown: Option<&Status>,
+    release: &Release,
+    shown: Option<&Status>,
     generation: u64,
+    previous: Option<&Value>,
 ) -> Value {
-    json!({
-        "observedGeneration": generation,
-        "phase": record.state.phase,
-        "step": record.state.step + 1,
-        "weight": record.state.traffic.weight,
-        "salt": record.salt,
-    })
+    let object = Object {
+        generation: signed(generation),
+        serving_deployment: release
+            .kubernetes
+            .as_ref()
+            .map(|objects| objects.target.stable.clone()),
+        conflict: None,
+        record: None,
+        now: Timestamp::now(),
+    };
+    let status = engine::recorded(release, record, shown);
+    value(&ObjectStatus::of(&status, &object, &read(previous)))
 }
 
-/// The conditions of a release that cannot be run.
+/// What changes in the status of a release that cannot be run.
 pub(super) fn refused(object: &DynamicObject, why: &str) -> Value {
-    json!([{
-        "type": "Ready",
-        "status": "False",
-        "reason": "Refused",
-        "message": why,
-        "observedGeneration": generation(object),
-        "lastTransitionTime": jiff::Timestamp::now(),
-    }])
+    let conflict = why.strip_prefix(CONFLICT);
+    let about = Object {
+        generation: signed(generation(object)),
+        conflict: conflict.map(str::to_owned),
+        now: Timestamp::now(),
+        ..Object::default()
+    };
+    let previous = read(object.data.get("status"));
+    let status = ObjectStatus::refused(conflict.unwrap_or(why), &about, &previous);
+    let mut changes = value(&ObjectStatus {
+        observed_generation: status.observed_generation,
+        ..ObjectStatus::default()
+    });
+    if let Some(changes) = changes.as_object_mut() {
+        // An empty list would take away what is there.
+        changes.retain(|_, value| !value.is_array());
+        changes.insert("conditions".to_owned(), value(&status.conditions));
+    }
+    changes
+}
+
+/// A status that another version has written may be of another shape; what is not read is written
+/// anew.
+fn read(status: Option<&Value>) -> ObjectStatus {
+    status.and_then(|status| serde_json::from_value(status.clone()).ok()).unwrap_or_default()
+}
+
+/// Texts, numbers and lists of them are always JSON.
+fn value(status: &impl serde::Serialize) -> Value {
+    serde_json::to_value(status).unwrap_or_default()
+}
+
+fn signed(generation: u64) -> i64 {
+    i64::try_from(generation).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(status: &Value) -> DynamicObject {
+        let object = json!({
+            "metadata": {"name": "web", "namespace": "shop", "generation": 4}, "status": status,
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_changes_conditions_alone() {
+        let changes = refused(&object(&json!({"phase": "Progressing", "record": "{}"})), "why");
+        let names: Vec<&String> = changes.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["conditions", "observedGeneration"]);
+        assert_eq!(changes["observedGeneration"], 4);
+        assert_eq!(changes["conditions"][0]["reason"], "Invalid");
+        assert_eq!(changes["conditions"][0]["message"], "why");
+    }
+
+    #[test]
+    fn a_conflict_is_told_as_one() {
+        let changes = refused(&object(&json!(null)), "Conflict: shop/a has the route");
+        let conflict = &changes["conditions"][5];
+        assert_eq!((&conflict["type"], &conflict["status"]), (&json!("Conflict"), &json!("True")));
+        assert_eq!(conflict["message"], "shop/a has the route");
+    }
 }

@@ -80,6 +80,8 @@ pub struct ObjectStatus {
     pub warnings: Vec<String>,
     /// The newest decisions, newest last, at most 20.
     pub decisions: Vec<ObjectDecision>,
+    /// The newest commands that people gave on the object, and what became of them.
+    pub commands: Vec<ObjectCommand>,
     /// The controller's own record, from which it goes on after a restart. Not for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
@@ -152,6 +154,26 @@ pub struct ObjectDecision {
     pub weight: String,
 }
 
+/// A command that somebody gave on the object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectCommand {
+    /// Names the command.
+    pub id: String,
+    /// What was asked for.
+    pub command: String,
+    /// By whom, as they said.
+    pub by: String,
+    /// When, as they said.
+    pub at: String,
+    /// `Taken`, `Done` or `Refused`.
+    pub outcome: String,
+    /// What became of it.
+    pub message: String,
+    /// When that was.
+    pub time: String,
+}
+
 /// What the release's own status does not know of its object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Object {
@@ -205,15 +227,17 @@ impl ObjectStatus {
             alerts: alerts(status),
             warnings: warnings(status),
             decisions: decisions(status),
+            commands: previous.commands.clone(),
             record: object.record.clone(),
         }
     }
 
-    /// The status of an object whose specification cannot be run, and why. All else stays as it was,
-    /// and so does what is running.
+    /// The status of an object that cannot be run, and why: by its specification, or by `conflict`
+    /// where there is one. All else stays as it was, and so does what is running.
     #[must_use]
     pub fn refused(why: &str, object: &Object, previous: &Self) -> Self {
-        previous.unusable(&[Problem::new(INVALID, why)], object)
+        let reason = if object.conflict.is_some() { CONFLICT } else { INVALID };
+        previous.unusable(&[Problem::new(reason, why)], object)
     }
 
     fn unusable(&self, problems: &[Problem], object: &Object) -> Self {

@@ -160,6 +160,10 @@ fn what_cannot_be_run_leaves_what_was_known() {
     let ready = &refused.conditions[0];
     assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "Invalid"));
     assert_eq!(ready.message, "spec.steps: missing");
+    let conflict = Object { conflict: Some("shop/a has it".to_owned()), ..object.clone() };
+    let refused = ObjectStatus::refused("shop/a has it", &conflict, &before);
+    assert_eq!(refused.conditions[5].status, "True");
+    assert_eq!(refused.conditions[0].reason, "Conflict");
     // So does a state that nobody knows yet.
     let mut unknown = example();
     unknown.phase = None;
