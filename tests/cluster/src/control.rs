@@ -126,7 +126,9 @@ impl ApiServer {
 /// A client for whoever the file names.
 pub(crate) async fn client(kubeconfig: &Path) -> Result<Client> {
     let file = Kubeconfig::read_from(kubeconfig)?;
-    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+    let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+    // What an outage fails should fail at once: whoever asks decides whether to ask again.
+    config.default_retry = false;
     Client::try_from(config).with_context(|| format!("{}", kubeconfig.display()))
 }
 

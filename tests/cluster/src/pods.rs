@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use futures_util::TryStreamExt as _;
 use futures_util::future::try_join_all;
 use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
@@ -28,7 +29,7 @@ use tokio::task::JoinHandle;
 use crate::image;
 use crate::namespace::Namespace;
 
-/// How long a process goes on after its pod has gone, as `preStop: {sleep: {seconds: 2}}` does:
+/// How long a process goes on after its endpoint has gone, as `preStop: {sleep: {seconds: 2}}` does:
 /// longer than the proxies take to hear of it.
 const DRAIN: Duration = Duration::from_secs(2);
 /// How often processes are ended whose time has come, and what failed is tried again.
@@ -83,6 +84,7 @@ impl Pods {
             program: program()?,
             known: BTreeMap::new(),
             running: BTreeMap::new(),
+            cut_off: Vec::new(),
             leaving: Vec::new(),
             written: Vec::new(),
             shared: Arc::default(),
@@ -143,6 +145,9 @@ struct Keeper {
     /// The pods that should run, by their uid.
     known: BTreeMap<String, Wanted>,
     running: BTreeMap<String, (Running, Process)>,
+    /// Those whose endpoint is still to be taken out.
+    cut_off: Vec<Process>,
+    /// Those that end at their time.
     leaving: Vec<(Instant, Process)>,
     /// The endpoints that the `ServiceEntry` has.
     written: Vec<Value>,
@@ -198,27 +203,35 @@ impl Keeper {
         });
         let started = try_join_all(started).await?;
         self.running.extend(started);
-        let gone: Vec<String> =
-            self.running.keys().filter(|uid| !self.known.contains_key(*uid)).cloned().collect();
-        for uid in gone {
-            if let Some((_, process)) = self.running.remove(&uid) {
-                self.leaving.push((Instant::now() + DRAIN, process));
+        let known = &self.known;
+        let gone = self.running.extract_if(.., |uid, _| !known.contains_key(uid));
+        self.cut_off.extend(gone.map(|(_, (_, process))| process));
+        for (uid, (running, _)) in &mut self.running {
+            if let Some(wanted) = self.known.get(uid) {
+                running.labels.clone_from(&wanted.labels);
             }
         }
-        let now = Instant::now();
-        self.leaving.retain(|(end, _)| *end > now);
         let endpoints: Vec<Value> =
             self.running.values().map(|(running, _)| endpoint(running)).collect();
         if endpoints != self.written {
             self.write(&endpoints).await?;
             self.written = endpoints;
         }
+        let now = Instant::now();
+        self.leaving.extend(self.cut_off.drain(..).map(|process| (now + DRAIN, process)));
+        self.leaving.retain(|(end, _)| *end > now);
         Ok(())
     }
 
+    /// By one request, for proxies should hear of it as soon as they would of a real endpoint.
     async fn write(&self, endpoints: &[Value]) -> Result<()> {
-        let merge = json!({"spec": {"endpoints": endpoints}});
-        self.namespace.kubectl().patch(&["serviceentry", &self.service], &merge).await
+        let kind = GroupVersionKind::gvk("networking.istio.io", "v1", "ServiceEntry");
+        let resource = ApiResource::from_gvk(&kind);
+        let (client, namespace) = (self.client.clone(), self.namespace.name());
+        let api: Api<DynamicObject> = Api::namespaced_with(client, namespace, &resource);
+        let merge = Patch::Merge(json!({"spec": {"endpoints": endpoints}}));
+        api.patch(&self.service, &PatchParams::default(), &merge).await?;
+        Ok(())
     }
 }
 
