@@ -11,6 +11,7 @@ mod explain;
 mod history;
 mod ids;
 pub mod judge;
+mod kube;
 mod log;
 mod operate;
 mod plan;
@@ -55,6 +56,8 @@ enum Command {
     Abort(command::Args),
     /// Start again from the first step after a rollback.
     Retry(command::Args),
+    /// Look at the releases of a Kubernetes cluster, and give them commands (`kubectl serin`).
+    Kube(kube::Args),
     /// Print which users get the canary.
     Assign(assign::Args),
     /// Print users as a release lists them: salted hashes.
@@ -89,7 +92,7 @@ pub enum Output {
 #[must_use]
 pub fn main() -> ExitCode {
     use serin_rollout::Command as Ask;
-    let done = match Cli::parse().command {
+    let done = match Cli::parse_from(kube::arguments(std::env::args_os())).command {
         Command::Run(args) => run::run(args),
         Command::Operate(args) => operate::run(args),
         Command::Status(args) => status::run(&args),
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Resume(args) => command::run(&args, Ask::Resume),
         Command::Abort(args) => command::run(&args, Ask::Abort),
         Command::Retry(args) => command::run(&args, Ask::Retry),
+        Command::Kube(args) => kube::run(&args),
         Command::Assign(args) => assign::run(&args),
         Command::Users(args) => users::run(&args),
         Command::Check(args) => check::run(&args),

@@ -18,7 +18,7 @@ const READ: Duration = Duration::from_secs(295);
 ///
 /// # Errors
 /// Where neither is there, or what is there cannot be used.
-pub(super) async fn connect() -> anyhow::Result<Client> {
+pub(crate) async fn connect() -> anyhow::Result<Client> {
     let mut config = Config::infer().await.context(
         "no way to an API server: neither a service account in a pod nor a kubeconfig (KUBECONFIG, ~/.kube/config)",
     )?;

@@ -13,7 +13,7 @@ use super::kinds::annotation;
 use crate::engine::{Answer, Handle};
 
 /// Where a command stands.
-const ANNOTATION: &str = "serin.dev/command";
+pub(crate) const COMMAND: &str = "serin.dev/command";
 
 /// A command that is older than this when it is first seen came with a copy of the object.
 const OLDEST: Duration = Duration::from_mins(10);
@@ -60,7 +60,7 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn new(keep: Arc<ObjectKeep>, object: &DynamicObject) -> Self {
         // What was taken up before this process led stands in the status.
-        let seen = annotation(object, ANNOTATION)
+        let seen = annotation(object, COMMAND)
             .filter(|text| {
                 serde_json::from_str::<Given>(text).is_ok_and(|given| keep.knows_command(&given.id))
             })
@@ -70,7 +70,7 @@ impl Inbox {
 
     /// Takes up the object's command, where it is a new one.
     pub(super) fn take(&mut self, object: &DynamicObject, handle: &Handle) {
-        let Some(text) = annotation(object, ANNOTATION) else { return };
+        let Some(text) = annotation(object, COMMAND) else { return };
         if self.seen.as_deref() == Some(text) {
             return;
         }
@@ -78,7 +78,7 @@ impl Inbox {
         let given: Given = match serde_json::from_str(text) {
             Ok(given) => given,
             Err(error) => {
-                tracing::warn!(release = handle.name, "{ANNOTATION} is no command: {error}");
+                tracing::warn!(release = handle.name, "{COMMAND} is no command: {error}");
                 return;
             }
         };

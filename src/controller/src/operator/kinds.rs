@@ -10,7 +10,7 @@ fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
 }
 
-pub(super) fn canary_release() -> ApiResource {
+pub(crate) fn canary_release() -> ApiResource {
     resource("serin.dev", "v1alpha1", "CanaryRelease", "canaryreleases")
 }
 
@@ -95,7 +95,7 @@ pub(super) fn count(object: &DynamicObject, path: &[&str]) -> Option<u64> {
 }
 
 /// The value of an annotation.
-pub(super) fn annotation<'a>(object: &'a DynamicObject, name: &str) -> Option<&'a str> {
+pub(crate) fn annotation<'a>(object: &'a DynamicObject, name: &str) -> Option<&'a str> {
     object.metadata.annotations.as_ref()?.get(name).map(String::as_str)
 }
 

@@ -37,7 +37,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub(crate) use client::connect;
+pub(crate) use commands::COMMAND;
 pub use kinds::Scope;
+pub(crate) use kinds::{annotation, canary_release};
 
 use crate::engine::Stop;
 use crate::publish::Board;

@@ -1,0 +1,212 @@
+//! `serin kube`, or `kubectl serin` where the program is called `kubectl-serin`: the releases of a
+//! cluster by the API server alone, with the rights of who asks.
+
+mod ask;
+mod cluster;
+mod shown;
+mod tree;
+
+use core::time::Duration;
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, stdout};
+use std::path::Path;
+
+use anyhow::anyhow;
+use kube::api::DynamicObject;
+
+use super::{Exit, Failure, block_on, print};
+use ask::{Answer, Given};
+use cluster::{Cluster, Reach};
+
+/// How often `--watch` looks.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Cursor home, and the screen cleared from there.
+const REDRAW: &str = "\x1b[H\x1b[J";
+
+/// The name by which kubectl finds its plugin.
+const PLUGIN: &str = "kubectl-serin";
+
+/// What is asked of objects. All else that a plugin is called with is a command as ever.
+const OF_OBJECTS: [&str; 8] =
+    ["get", "status", "approve", "pause", "resume", "abort", "retry", "promote"];
+
+/// Look at the releases of a Kubernetes cluster, and give them commands.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Show releases as trees, with weights and gates.
+    Get(Get),
+    /// Show one release with its last decisions.
+    Status(Target),
+    /// Agree to the end of a step that waits for a person, or of a promotion.
+    Approve(Target),
+    /// Stop rises; harm still rolls back.
+    Pause(Target),
+    /// End a pause.
+    Resume(Target),
+    /// Send everyone back to stable at once.
+    Abort(Target),
+    /// Start again from the first step after a rollback.
+    Retry(Target),
+    /// Agree to go on, as `approve` does.
+    Promote(Promote),
+}
+
+#[derive(Debug, clap::Args)]
+struct Get {
+    #[command(flatten)]
+    target: Target,
+    /// The releases of all namespaces.
+    #[arg(long, short = 'A', conflicts_with_all = ["namespace", "release"])]
+    all_namespaces: bool,
+    /// Go on until interrupted: redrawn on a terminal, else again with each change.
+    #[arg(long, short)]
+    watch: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Promote {
+    #[command(flatten)]
+    target: Target,
+    /// Take the present step for done, whatever is left of its time.
+    #[arg(long)]
+    skip_step: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Target {
+    /// The release; may be left out where the namespace has only one.
+    #[arg(value_name = "NAME")]
+    release: Option<String>,
+    /// Its namespace [default: that of the kubeconfig's context]
+    #[arg(long, short, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+}
+
+/// The arguments that the command line is read from: as a plugin of kubectl the program is asked
+/// for objects without `kube`.
+pub(super) fn arguments(given: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = given.into_iter().collect();
+    let is_plugin = arguments
+        .first()
+        .is_some_and(|program| Path::new(program).file_name().is_some_and(|name| name == PLUGIN));
+    let of_objects = arguments
+        .get(1)
+        .and_then(|argument| argument.to_str())
+        .is_some_and(|argument| OF_OBJECTS.contains(&argument));
+    if is_plugin && of_objects {
+        arguments.insert(1, "kube".into());
+    }
+    arguments
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    block_on(async {
+        match &args.what {
+            What::Get(get) => show(get).await,
+            What::Status(target) => status(target).await,
+            What::Approve(target) | What::Promote(Promote { target, skip_step: false }) => {
+                command(target, "approve").await
+            }
+            What::Pause(target) => command(target, "pause").await,
+            What::Resume(target) => command(target, "resume").await,
+            What::Abort(target) => command(target, "abort").await,
+            What::Retry(target) => command(target, "retry").await,
+            What::Promote(Promote { target, skip_step: true }) => command(target, "skipStep").await,
+        }
+    })?
+}
+
+async fn show(get: &Get) -> Result<Exit, Failure> {
+    let cluster = Cluster::connect().await?;
+    let reach = match &get.target.namespace {
+        _ if get.all_namespaces => Reach::All,
+        namespace => Reach::Namespace(namespace.clone()),
+    };
+    let in_place = get.watch && stdout().is_terminal();
+    let mut before = String::new();
+    loop {
+        let objects = match &get.target.release {
+            Some(_) => vec![cluster.find(&reach, get.target.release.as_deref()).await?],
+            None => cluster.list(&reach).await?,
+        };
+        let trees: Vec<String> = objects.iter().map(tree::of).collect();
+        let text = if trees.is_empty() { "no releases\n".to_owned() } else { trees.join("\n") };
+        if in_place {
+            print(&format!("{REDRAW}{text}"))?;
+        } else if text != before {
+            print(&text)?;
+        }
+        if !get.watch {
+            return Ok(Exit::Ok);
+        }
+        before = text;
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn status(target: &Target) -> Result<Exit, Failure> {
+    let cluster = Cluster::connect().await?;
+    let object = find(&cluster, target).await?;
+    print(&format!("{}{}", tree::of(&object), tree::decisions(&object)))?;
+    Ok(Exit::Ok)
+}
+
+async fn command(target: &Target, command: &'static str) -> Result<Exit, Failure> {
+    let cluster = Cluster::connect().await?;
+    let object = find(&cluster, target).await?;
+    let given = Given::new(command, cluster.whoami().await?)?;
+    cluster.give(&object, &given).await?;
+    let Some(Answer { done, message }) = cluster.answer(&object, &given).await? else {
+        let what = "the command stands on the object, but no controller has answered yet";
+        return Err(Failure::new(Exit::Unreachable, anyhow!(what)));
+    };
+    if !done {
+        return Err(Failure::new(Exit::Refused, anyhow!(message)));
+    }
+    print(&format!("{}: {message}\n", tree::key(&object)))?;
+    Ok(Exit::Ok)
+}
+
+async fn find(cluster: &Cluster, target: &Target) -> Result<DynamicObject, Failure> {
+    let reach = Reach::Namespace(target.namespace.clone());
+    cluster.find(&reach, target.release.as_deref()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(given: &[&str]) -> Vec<String> {
+        let given = given.iter().map(OsString::from);
+        arguments(given).into_iter().map(|text| text.into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_plugin_of_kubectl_is_asked_for_objects() {
+        let plugin = "/usr/local/bin/kubectl-serin";
+        assert_eq!(read(&[plugin, "get", "-A"]), [plugin, "kube", "get", "-A"]);
+        assert_eq!(read(&[plugin, "abort", "web"]), [plugin, "kube", "abort", "web"]);
+        // What asks no cluster is there as well.
+        assert_eq!(read(&[plugin, "check", "web.yaml"]), [plugin, "check", "web.yaml"]);
+        assert_eq!(read(&["serin", "status"]), ["serin", "status"]);
+        assert_eq!(read(&[plugin]), [plugin]);
+    }
+
+    #[test]
+    fn every_command_of_objects_is_known_by_name() {
+        use clap::Subcommand as _;
+        let command = What::augment_subcommands(clap::Command::new("kube"));
+        let mut names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        let mut expected = OF_OBJECTS.to_vec();
+        names.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+    }
+}
