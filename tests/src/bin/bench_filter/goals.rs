@@ -1,7 +1,7 @@
 //! What the figures have to reach, and whether they do.
 
 use crate::report::{Report, kilobytes};
-use crate::variants::{FULL, LUA_FULL, PLAIN, RAW};
+use crate::variants::{EVERY, FULL, LUA_FULL, PLAIN, RAW};
 
 /// Serin over Lua, both with the job in full and neither counting.
 const LUA: f64 = 1.0;
@@ -23,6 +23,7 @@ pub(crate) fn judge(report: &Report) -> usize {
         let shape = measured.shape().name();
         for (what, one, other, limit) in [
             ("Serin / Lua, the job in full, no counting", FULL, LUA_FULL, LUA),
+            ("Serin, every feature / Lua, the job in full, no counting", EVERY, LUA_FULL, LUA),
             ("Serin, plainest / by hand, no counting", PLAIN, RAW, BY_HAND),
         ] {
             let added = measured.added_ratio(one, other);

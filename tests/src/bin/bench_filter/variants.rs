@@ -36,6 +36,7 @@ pub(crate) const PLAIN: &str = "serin_plain";
 pub(crate) const PLAIN_COUNTED: &str = "serin_plain_counted";
 pub(crate) const FULL: &str = "serin_full";
 pub(crate) const FULL_COUNTED: &str = "serin_full_counted";
+pub(crate) const EVERY: &str = "serin_every";
 pub(crate) const LUA_FULL: &str = "lua_full";
 pub(crate) const RAW: &str = "raw";
 
@@ -74,6 +75,7 @@ pub(crate) fn all() -> Result<Vec<Variant>> {
             Some(answering::lua_full(&full)?),
         ),
         variant(FULL, "Serin, the job in full, 100 rollouts", Marks::Half, ours(&full)?),
+        variant(EVERY, "Serin, with rules, lists and cohorts too", Marks::Half, ours(&every())?),
         variant(
             FULL_COUNTED,
             "Serin, in full, with evidence",
@@ -117,4 +119,23 @@ pub(crate) fn full(count: bool) -> Value {
         })
         .collect();
     document(1, &rollouts)
+}
+
+/// The job in full, and what Lua has no part of: every request is asked whether it is excluded, who
+/// may be in at all, whether its user is listed or belongs to a segment, none of which is so, and the
+/// application is told the cohort.
+fn every() -> Value {
+    let mut document = full(false);
+    let rollouts = document.get_mut("rollouts").and_then(Value::as_array_mut);
+    for rollout in rollouts.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let more = json!({
+            "exclude": [{"header": "user-agent", "prefix": "kube-probe/"}],
+            "eligible": {"not": {"header": "x-internal", "present": true}},
+            "users": {"salt": "shop-team", "canary": ["0123456789abcdef0123456789abcdef"]},
+            "segments": [{"name": "staff", "when": {"cookie": "staff", "is": "yes"}, "variant": "canary"}],
+            "cohortHeader": "x-serin-cohort",
+        });
+        rollout.extend(more.as_object().cloned().unwrap_or_default());
+    }
+    document
 }
