@@ -11,6 +11,8 @@ pub enum Change {
     /// It is the same. What others changed in the router is put back, but for what takes users from
     /// the canary: that is for the next decision.
     None,
+    /// It is the same, and is no matter for a decision: all that others changed is put back.
+    Back,
     /// It sends more users to the canary, or tells filters something new of them. Where somebody
     /// has taken users from the canary meanwhile nothing is written, and the next decision is about
     /// that.

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serin_document::{Revision, Rollout};
 use serin_judge::panel::Findings;
-use serin_rollout::{Action, Now, Observation, Reason, State, Traffic};
+use serin_rollout::{Action, Now, Observation, Phase, Reason, State, Traffic};
 use tokio::time::{Instant, timeout};
 
 use super::judged::{Judged, Terms};
@@ -188,6 +188,11 @@ impl<O: Observe, K: Keep> Running<O, K> {
     /// Brings the record's traffic into the router, where there is one, and says whether it is there.
     async fn carry(&mut self, change: Change) -> bool {
         let Some(route) = &self.engine.route else { return true };
+        // Only on the way up a person's lower weight is decided on.
+        let change = match change {
+            Change::None if self.record.state.phase != Phase::Progressing => Change::Back,
+            change => change,
+        };
         let carried = match timeout(ROUTER, route.carry(self.record.state.traffic, change)).await {
             Ok(carried) => carried,
             Err(_) => Err(format!("no answer within {ROUTER:?}")),

@@ -48,9 +48,13 @@ pub(super) async fn go_on(shared: &Shared, object: &DynamicObject, handle: Optio
         return;
     }
     let key = Key::of(object);
-    let phase = handle.map(|handle| handle.status.borrow().phase);
+    let status = handle.map(|handle| handle.status.borrow().clone());
+    let phase = status.as_ref().map(|status| status.phase);
+    // It goes as soon as stable can serve; a second abort would not wait for that.
+    let waits = status.is_some_and(|status| status.frozen);
     match (handle, phase) {
         (Some(_), Some(None | Some(Phase::RollingBack))) => return,
+        (Some(_), Some(Some(Phase::Progressing))) if waits => return,
         (Some(handle), Some(Some(phase))) if !is_last(phase) => {
             if let Some(answer) = handle.command(Command::Abort).await {
                 tracing::info!(release = %key, ?answer, "it is to be deleted: stable first");

@@ -100,7 +100,7 @@ impl Route {
     }
 
     async fn bring(&self, traffic: Traffic, change: Change) -> Result<(), String> {
-        if change == Change::None && self.is_there(traffic) {
+        if matches!(change, Change::None | Change::Back) && self.is_there(traffic) {
             return Ok(());
         }
         for _ in 0..CONFLICTS {
@@ -110,7 +110,7 @@ impl Route {
                     Change::More => {
                         Err(self.about("somebody has lowered the canary's weight by hand"))
                     }
-                    Change::None | Change::Less => Ok(()),
+                    Change::None | Change::Back | Change::Less => Ok(()),
                 };
             }
             let differs =
@@ -159,7 +159,7 @@ impl Route {
         change: Change,
     ) -> Result<bool, String> {
         let before = match change {
-            Change::Less => None,
+            Change::Less | Change::Back => None,
             Change::More => self.written().traffic,
             // A process that has just started goes by what is stored.
             Change::None => Some(self.written().traffic.unwrap_or(traffic)),

@@ -273,6 +273,7 @@ fn parts(shared: &Shared, key: &Key, release: &Release) -> Result<Parts, String>
         capacity: kubernetes.target.capacity,
         term: shared.term.clone(),
         serving: std::sync::Mutex::default(),
+        written: std::sync::Mutex::default(),
     };
     Ok(Parts { route: Arc::new(route), workloads: Arc::new(workloads) })
 }

@@ -9,12 +9,18 @@ use super::kinds::{annotation, at, count, generation};
 /// Where stable's earlier template is kept from the write that replaces it on.
 pub(super) const EARLIER: &str = "serin.dev/earlier-template";
 
+/// Where stable keeps which version it was promoted to, and the name of the template that this is.
+pub(super) const PROMOTED: &str = "serin.dev/promoted";
+
 /// How many digits of a template's hash name a version: as many as the Deployment controller uses.
 const DIGITS: usize = 10;
 
 /// Names what a Deployment is told to run. Another template has another name.
 pub(super) fn version(deployment: &DynamicObject) -> Option<Version> {
-    let template = at(deployment, &["spec", "template"])?;
+    name(at(deployment, &["spec", "template"])?)
+}
+
+fn name(template: &Value) -> Option<Version> {
     let text = serde_json::to_vec(template).ok()?;
     let hash = murmur3::murmur3_x64_128(&mut text.as_slice(), 0).ok()?;
     Some(Version(format!("{hash:032x}").chars().take(DIGITS).collect()))
@@ -33,6 +39,27 @@ pub(super) fn promoted(stable: &DynamicObject, canary: &DynamicObject) -> Option
         };
     }
     Some(json!({ "metadata": metadata, "spec": from.get("spec")? }))
+}
+
+/// Whether a Deployment is still told to run what a version names, be it with a word of its owner's
+/// before it.
+pub(super) fn runs(deployment: &DynamicObject, wanted: &Version) -> bool {
+    version(deployment).is_some_and(|version| {
+        wanted.0.strip_suffix(&version.0).is_some_and(|word| word.is_empty() || word.ends_with('-'))
+    })
+}
+
+/// What [`PROMOTED`] says once `version` is promoted by this template.
+pub(super) fn promotion(version: &Version, template: &Value) -> Option<String> {
+    Some(format!("{version} {}", name(&plain(template))?))
+}
+
+/// Whether stable is told to run the template by which `version` was promoted, whatever the canary is
+/// told to run by now.
+pub(super) fn is_promoted(stable: &DynamicObject, version: &Version) -> bool {
+    let template = at(stable, &["spec", "template"]);
+    let said = template.and_then(|template| promotion(version, template));
+    said.is_some_and(|said| annotation(stable, PROMOTED) == Some(said.as_str()))
 }
 
 /// Whether a Deployment's template is this one.

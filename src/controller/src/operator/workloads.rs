@@ -12,9 +12,9 @@ use serin_rollout::{Capacity, Endpoints, Phase, StableRuns, StableWanted, State,
 
 use super::cache::Objects;
 use super::capacity::{self, STABLE_AT_START, Side};
-use super::kinds::{Key, at, count};
+use super::kinds::{Key, at, count, generation};
 use super::leader::{NotLeading, Term};
-use super::template::{self, EARLIER};
+use super::template::{self, EARLIER, PROMOTED};
 use crate::engine::Part;
 use crate::release::{CapacityRule, Release};
 
@@ -30,6 +30,8 @@ pub(super) struct Workloads {
     pub(super) term: Term,
     /// What stable has run since this process first saw the rollout go on.
     pub(super) serving: Mutex<Option<Version>>,
+    /// Stable's generation after this process's last write.
+    pub(super) written: Mutex<u64>,
 }
 
 /// Both as they are.
@@ -45,9 +47,9 @@ pub(super) enum Step {
     Scale { pods: u64, stable_at_start: u64 },
     /// Take all pods from the canary.
     ScaleToZero,
-    /// Have stable run this template; `earlier` is what it runs now.
-    Run { template: Value, earlier: Option<Value> },
-    /// Forget the template that stable ran before.
+    /// Have stable run this template, and note this beside it.
+    Run { template: Value, notes: Vec<(&'static str, String)> },
+    /// Forget the template that stable ran before, and what it was promoted to.
     Forget,
 }
 
@@ -86,12 +88,21 @@ impl Workloads {
         };
         let capacity = self.has_capacity(&pair, state, release).await;
         vec![
-            Part::Canary(endpoints(&pair.canary, template::is_of_one_template(&pair.canary))),
+            Part::Canary(endpoints(&pair.canary, is_settled(&pair.canary, state))),
             Part::Stable(endpoints(&pair.stable, true)),
             Part::Capacity(capacity),
-            Part::StableRuns(stable_runs(&pair)),
+            Part::StableRuns(self.stable_runs(&pair, state)),
             Part::ServingChanged(self.serving_changed(&pair, state)),
         ]
+    }
+
+    /// What stable runs. What the cache holds of it from before this process's own write says nothing.
+    fn stable_runs(&self, pair: &Pair, state: &State) -> StableRuns {
+        let written = *self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if generation(&pair.stable) < written {
+            return StableRuns::Unknown;
+        }
+        stable_runs(pair, state)
     }
 
     /// Whether stable runs something else than when the rollout was first seen, and nobody promoted.
@@ -176,16 +187,17 @@ impl Workloads {
                 )
                 .await
             }
-            Step::Run { template, earlier } => {
+            Step::Run { template, notes } => {
                 let mut patch =
                     json!([{"op": "replace", "path": "/spec/template", "value": template}]);
                 let version = &pair.stable.metadata.resource_version;
                 let operations = patch.as_array_mut();
-                if let (Some(operations), Some(earlier)) = (operations, earlier) {
+                if let (Some(operations), false) = (operations, notes.is_empty()) {
                     // One write: the template is not replaced where the earlier one is not kept.
                     let mut annotations =
                         pair.stable.metadata.annotations.clone().unwrap_or_default();
-                    annotations.insert(EARLIER.to_owned(), earlier.to_string());
+                    annotations
+                        .extend(notes.into_iter().map(|(name, note)| (name.to_owned(), note)));
                     operations.push(
                         json!({"op": "add", "path": "/metadata/annotations", "value": annotations}),
                     );
@@ -195,11 +207,16 @@ impl Workloads {
                 let patch: Patch<Value> = Patch::Json(patch);
                 let options = PatchParams::default();
                 let write = self.api.patch(&self.stable.name, &options, &patch);
-                written(&self.stable, self.term.write(write).await)
+                let outcome = self.term.write(write).await;
+                if let Ok(Ok(object)) = &outcome {
+                    *self.written.lock().unwrap_or_else(PoisonError::into_inner) =
+                        generation(object);
+                }
+                written(&self.stable, outcome)
             }
             Step::Forget => {
-                self.patch(&pair.stable, json!({"metadata": {"annotations": {EARLIER: null}}}))
-                    .await
+                let notes = json!({EARLIER: null, PROMOTED: null});
+                self.patch(&pair.stable, json!({"metadata": {"annotations": notes}})).await
             }
         }
     }
@@ -273,20 +290,37 @@ fn steps(state: &State, stable: &DynamicObject, canary: &DynamicObject, owner: O
     }
     let kept = template::earlier(stable);
     let template = match state.stable_wanted() {
+        // Another template is another rollout's to try.
+        StableWanted::New if !template::runs(canary, &state.version) => None,
         StableWanted::New => template::promoted(stable, canary),
         StableWanted::Earlier => kept.clone(),
         StableWanted::AsItIs => {
-            if kept.is_some() && matches!(state.phase, Phase::Succeeded | Phase::RolledBack) {
+            // The next rollout may begin before anybody has seen the end of this one.
+            let over = matches!(state.phase, Phase::Succeeded | Phase::RolledBack | Phase::Pending);
+            if over && kept.is_some() {
                 steps.push(Step::Forget);
             }
             None
         }
     };
     if let Some(template) = template.filter(|template| !template::is(stable, template)) {
-        let earlier = at(stable, &["spec", "template"]).filter(|_| kept.is_none()).cloned();
-        steps.push(Step::Run { template, earlier });
+        let mut notes = Vec::new();
+        if let (None, Some(earlier)) = (kept, at(stable, &["spec", "template"])) {
+            notes.push((EARLIER, earlier.to_string()));
+        }
+        if state.stable_wanted() == StableWanted::New {
+            let promotion = template::promotion(&state.version, &template);
+            notes.extend(promotion.map(|promotion| (PROMOTED, promotion)));
+        }
+        steps.push(Step::Run { template, notes });
     }
     steps
+}
+
+/// Whether a canary's pods are those to be tried: before the start, all of them run what it is told to
+/// run. After it, a pod that serves is a pod that serves.
+fn is_settled(canary: &DynamicObject, state: &State) -> bool {
+    state.phase != Phase::Pending || template::is_of_one_template(canary)
 }
 
 fn endpoints(deployment: &DynamicObject, of_one_template: bool) -> Endpoints {
@@ -297,14 +331,23 @@ fn endpoints(deployment: &DynamicObject, of_one_template: bool) -> Endpoints {
     }
 }
 
-fn stable_runs(pair: &Pair) -> StableRuns {
-    let Some(promoted) = template::promoted(&pair.stable, &pair.canary) else {
-        return StableRuns::Unknown;
-    };
-    match (template::is(&pair.stable, &promoted), template::is_rolled_out(&pair.stable)) {
-        (true, true) => StableRuns::New,
-        (false, true) => StableRuns::Earlier,
-        (_, false) => StableRuns::Between,
+fn stable_runs(pair: &Pair, state: &State) -> StableRuns {
+    let Pair { stable, canary } = pair;
+    if !template::is_rolled_out(stable) {
+        return StableRuns::Between;
+    }
+    let like_the_canary = template::runs(canary, &state.version)
+        && template::promoted(stable, canary)
+            .is_some_and(|promoted| template::is(stable, &promoted));
+    if like_the_canary || template::is_promoted(stable, &state.version) {
+        return StableRuns::New;
+    }
+    match template::earlier(stable) {
+        // It was not changed yet.
+        None => StableRuns::Earlier,
+        Some(earlier) if template::is(stable, &earlier) => StableRuns::Earlier,
+        // Somebody has it run a third one.
+        Some(_) => StableRuns::Unknown,
     }
 }
 

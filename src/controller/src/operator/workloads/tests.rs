@@ -20,7 +20,9 @@ fn note(object: &mut DynamicObject, name: &str, text: &str) {
 }
 
 fn state(phase: Phase) -> State {
-    State { phase, ..State::fresh(Version("v".to_owned()), None, 1) }
+    // As the canary of these tests runs it.
+    let version = template::version(&deployment("canary", "b", 1)).unwrap();
+    State { phase, ..State::fresh(version, None, 1) }
 }
 
 fn serving(phase: Phase) -> State {
@@ -76,22 +78,29 @@ fn a_promotion_keeps_the_earlier_template_in_the_write_that_replaces_it() {
     let earlier = stable.data["spec"]["template"].clone();
     let promoting = serving(Phase::Promoting);
     let first = steps(&promoting, &stable, &canary, SCALED);
-    let [Step::Run { template, earlier: kept }] = first.as_slice() else { panic!("{first:?}") };
+    let [Step::Run { template, notes }] = first.as_slice() else { panic!("{first:?}") };
     assert_eq!(template["spec"]["containers"][0]["image"], "b");
     assert_eq!(template["metadata"]["labels"]["track"], "web");
-    assert_eq!(kept.as_ref(), Some(&earlier));
+    let noted: Vec<_> = notes.iter().map(|(name, _)| *name).collect();
+    assert_eq!(noted, [EARLIER, PROMOTED]);
+    assert_eq!(notes[0].1, earlier.to_string());
 
     stable.data["spec"]["template"] = template.clone();
-    note(&mut stable, EARLIER, &earlier.to_string());
+    for (name, text) in notes {
+        note(&mut stable, name, text);
+    }
     assert_eq!(steps(&promoting, &stable, &canary, SCALED), []);
     // A person gives up: it runs the earlier one again, which stays noted until all is over.
     let restoring = State { restoring: true, ..promoting };
     let back = steps(&restoring, &stable, &canary, SCALED);
-    assert_eq!(back, [Step::Run { template: earlier.clone(), earlier: None }]);
+    assert_eq!(back, [Step::Run { template: earlier.clone(), notes: Vec::new() }]);
     stable.data["spec"]["template"] = earlier;
     assert_eq!(steps(&restoring, &stable, &canary, SCALED), []);
     assert_eq!(steps(&state(Phase::RollingBack), &stable, &canary, SCALED), []);
-    assert_eq!(steps(&state(Phase::RolledBack), &stable, &canary, SCALED), [Step::Forget]);
+    // The next rollout may begin before the end of this one was seen.
+    for phase in [Phase::RolledBack, Phase::Succeeded, Phase::Pending] {
+        assert_eq!(steps(&state(phase), &stable, &canary, SCALED), [Step::Forget], "{phase:?}");
+    }
 }
 
 #[test]
@@ -104,29 +113,58 @@ fn nothing_is_promoted_while_frozen_or_before() {
 }
 
 #[test]
-fn a_canary_of_two_templates_is_not_ready() {
+fn another_template_of_the_canary_is_never_promoted() {
+    let (stable, other) = (deployment("web", "a", 4), deployment("canary", "c", 4));
+    assert_eq!(steps(&serving(Phase::Promoting), &stable, &other, SCALED), []);
+    // Its owner's word for it changes nothing of that.
+    let mut named = serving(Phase::Promoting);
+    named.version = Version(format!("v2-{}", named.version));
+    assert_eq!(steps(&named, &stable, &other, SCALED), []);
+    assert_ne!(steps(&named, &stable, &deployment("canary", "b", 4), SCALED), []);
+}
+
+#[test]
+fn before_the_start_a_canary_of_two_templates_is_not_ready() {
     let mut canary = deployment("canary", "b", 2);
-    let seen = |canary: &DynamicObject| endpoints(canary, template::is_of_one_template(canary));
-    assert_eq!(seen(&canary), Endpoints::Ready);
+    let seen = |canary: &DynamicObject, phase| endpoints(canary, is_settled(canary, &state(phase)));
+    assert_eq!(seen(&canary, Phase::Pending), Endpoints::Ready);
     canary.data["status"]["updatedReplicas"] = json!(1);
-    assert_eq!(seen(&canary), Endpoints::NotReady);
+    assert_eq!(seen(&canary, Phase::Pending), Endpoints::NotReady);
     canary.data["status"]["updatedReplicas"] = json!(2);
-    canary.data["metadata"] = json!({});
     canary.metadata.generation = Some(2);
-    assert_eq!(seen(&canary), Endpoints::NotReady);
+    assert_eq!(seen(&canary, Phase::Pending), Endpoints::NotReady);
+    // Later on it was scaled, and nobody has looked at that yet: its pods serve all the same.
+    for phase in [Phase::Progressing, Phase::Promoting] {
+        assert_eq!(seen(&canary, phase), Endpoints::Ready, "{phase:?}");
+    }
+    canary.data["status"]["readyReplicas"] = json!(0);
+    assert_eq!(seen(&canary, Phase::Progressing), Endpoints::NotReady);
 }
 
 #[test]
 fn what_stable_runs_is_told_by_template_and_pods() {
-    let canary = Arc::new(deployment("canary", "b", 4));
-    let seen = |stable: &DynamicObject| {
-        stable_runs(&Pair { stable: Arc::new(stable.clone()), canary: Arc::clone(&canary) })
+    let seen = |stable: &DynamicObject, canary: &DynamicObject| {
+        let (stable, canary) = (Arc::new(stable.clone()), Arc::new(canary.clone()));
+        stable_runs(&Pair { stable, canary }, &serving(Phase::Promoting))
     };
-    let mut stable = deployment("web", "a", 4);
-    assert_eq!(seen(&stable), StableRuns::Earlier);
-    stable.data["spec"]["template"] = template::promoted(&stable, &canary).unwrap();
+    let (mut stable, canary) = (deployment("web", "a", 4), deployment("canary", "b", 4));
+    assert_eq!(seen(&stable, &canary), StableRuns::Earlier);
+    let promotion = steps(&serving(Phase::Promoting), &stable, &canary, SCALED);
+    let [Step::Run { template, notes }] = promotion.as_slice() else { panic!("{promotion:?}") };
+    let earlier = stable.data["spec"]["template"].clone();
+    stable.data["spec"]["template"] = template.clone();
+    for (name, text) in notes {
+        note(&mut stable, name, text);
+    }
     stable.data["status"]["updatedReplicas"] = json!(2);
-    assert_eq!(seen(&stable), StableRuns::Between);
+    assert_eq!(seen(&stable, &canary), StableRuns::Between);
     stable.data["status"]["updatedReplicas"] = json!(4);
-    assert_eq!(seen(&stable), StableRuns::New);
+    assert_eq!(seen(&stable, &canary), StableRuns::New);
+    // Also once the canary is to run another one.
+    let other = deployment("canary", "c", 4);
+    assert_eq!(seen(&stable, &other), StableRuns::New);
+    stable.data["spec"]["template"] = template::promoted(&stable, &other).unwrap();
+    assert_eq!(seen(&stable, &other), StableRuns::Unknown, "a third one");
+    stable.data["spec"]["template"] = earlier;
+    assert_eq!(seen(&stable, &other), StableRuns::Earlier);
 }
