@@ -11,6 +11,7 @@ use crate::store::Record;
 
 mod bounds;
 mod judge;
+mod recorded;
 mod reload;
 mod route;
 
