@@ -4,7 +4,8 @@
 //! the API server with RBAC, the controllers that roll Deployments out, the scheduler, kwok, which
 //! plays a node and the pods on it, and istiod. [`Namespace`](namespace::Namespace) is one test's
 //! part of it, [`Pods`](pods::Pods) runs a real process for each played pod,
-//! [`Proxy`](proxy::Proxy) is a real Envoy that istiod configures, as a gateway or as a sidecar.
+//! [`Proxy`](proxy::Proxy) is a real Envoy that istiod configures, as a gateway or as a sidecar,
+//! [`Operator`](operator::Operator) a replica of the controller with the rights that it is given.
 //!
 //! All listens on loopback, on ports that were free a moment before, and every process ends with
 //! the value that stands for it or with the program that started it.
@@ -14,6 +15,7 @@ pub mod image;
 pub mod kubectl;
 pub mod namespace;
 pub mod objects;
+pub mod operator;
 pub mod parts;
 pub mod pods;
 pub mod proxy;

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use serin_assignment::Variant;
+use serin_document::metrics;
 use serin_rollout::CanaryTraffic;
 
 use super::{millis, names};
@@ -13,7 +14,7 @@ use crate::metrics::{Point, Selector, Series, Source};
 /// that a rollback's last requests fall into.
 const SCRAPES: u32 = 6;
 
-/// The counters of requests that were sent to a cluster: those that got a connection, and those
+/// Envoy's counters of requests that were sent to a cluster: those that got a connection, and those
 /// that failed before one. Envoy has all of them from the start, and counts no request's end, so
 /// that a download which began long ago disturbs nobody.
 const COUNTERS: [&str; 4] = [
@@ -23,11 +24,16 @@ const COUNTERS: [&str; 4] = [
     "envoy_cluster_upstream_cx_none_healthy",
 ];
 
-pub(super) fn selector(subject: &Subject) -> Selector {
-    names::of_cluster(&COUNTERS, subject.cluster(Variant::Canary))
+pub(super) fn selectors(subject: &Subject) -> [Selector; 2] {
+    [
+        names::of_cluster(&COUNTERS, subject.cluster(Variant::Canary)),
+        names::of_rollout(&[metrics::SERVED, metrics::REVISION], &subject.metric_id),
+    ]
 }
 
-/// What Envoy's own counters say of the canary's cluster since the traffic was decided.
+/// What Envoy's own counters of the canary's cluster and the filter's of who served say since the
+/// traffic was decided. Many meshes keep the former to themselves; the latter do not see what came
+/// without the filter.
 pub(super) async fn ask(
     source: &Source,
     subject: &Subject,
@@ -36,10 +42,43 @@ pub(super) async fn ask(
 ) -> CanaryTraffic {
     let scrape = source.scrape_interval();
     let from_ms = at_ms.saturating_sub(millis(scrape * SCRAPES + scrape / 2));
-    match source.samples(&selector(subject), from_ms, at_ms).await {
-        Ok(series) => read(&series, since_ms, at_ms, scrape),
-        Err(_) => CanaryTraffic::Unknown,
+    let [of_cluster, of_filter] = &selectors(subject);
+    let answers = tokio::join!(
+        source.samples(of_cluster, from_ms, at_ms),
+        source.samples(of_filter, from_ms, at_ms),
+    );
+    match answers {
+        (Ok(mut series), Ok(filters)) => {
+            series.extend(served(filters));
+            read(&series, since_ms, at_ms, scrape)
+        }
+        _ => CanaryTraffic::Unknown,
     }
+}
+
+/// The filter's counters of requests that the canary served, whatever their mark. One is born with
+/// its first request, so that a proxy without has served none: its revision stands in for it.
+fn served(series: Vec<Series>) -> Vec<Series> {
+    let is_of = |one: &Series, side: Variant| {
+        names::carries(&one.labels, metrics::SERVED, &[(metrics::SERVED_BY, side.as_str())])
+    };
+    // Where no proxy counts, none of them can say anything.
+    let counted =
+        series.iter().any(|one| is_of(one, Variant::Canary) || is_of(one, Variant::Stable));
+    if !counted {
+        return Vec::new();
+    }
+    let told = |mut one: Series| {
+        if is_of(&one, Variant::Canary) {
+            return Some(one);
+        }
+        if !names::carries(&one.labels, metrics::REVISION, &[]) {
+            return None;
+        }
+        one.points.iter_mut().for_each(|point| point.value = 0.0);
+        Some(one)
+    };
+    series.into_iter().filter_map(told).collect()
 }
 
 /// The counter that stood still for the fewest scrapes decides. A proxy that ceased to be scraped
@@ -104,6 +143,33 @@ mod tests {
         assert_eq!(seen(&proxies, 2500, 6000), CanaryTraffic::Still { scrapes: 4 });
         assert_eq!(seen(&proxies, 4500, 6000), CanaryTraffic::Still { scrapes: 2 });
         assert_eq!(seen(&proxies, 6000, 6000), CanaryTraffic::Unknown);
+    }
+
+    #[test]
+    fn the_filters_own_counters_tell_of_the_canary_alone() {
+        let of = |name: &str, served: Option<&str>, values: &[f64]| {
+            let mut one = proxy(values);
+            let mut label = |name: &str, value: &str| {
+                one.labels.insert(name.to_owned(), value.to_owned());
+            };
+            label("__name__", name);
+            label("id", "a");
+            if let Some(served) = served {
+                label("variant", "canary");
+                label("served", served);
+            }
+            one
+        };
+        let revision = of(metrics::REVISION, None, &[7.0, 8.0, 9.0]);
+        let stable = of(metrics::SERVED, Some("stable"), &[1.0, 2.0, 3.0]);
+        let canary = of(metrics::SERVED, Some("canary"), &[4.0, 4.0, 5.0]);
+        let seen = |series: &[&Series]| {
+            let series = served(series.iter().map(|one| (*one).clone()).collect());
+            read(&series, 0, 3000, SECOND)
+        };
+        assert_eq!(seen(&[&revision]), CanaryTraffic::Unknown, "nobody counts");
+        assert_eq!(seen(&[&revision, &stable]), CanaryTraffic::Still { scrapes: 2 });
+        assert_eq!(seen(&[&revision, &stable, &canary]), CanaryTraffic::Flowing);
     }
 
     #[test]

@@ -54,7 +54,6 @@ impl Observer {
     pub async fn new(release: &Release) -> Result<Self, SetupError> {
         let (source, subject) = (Source::new(release.metrics.clone()).await?, release.subject());
         source.keep([
-            canary_traffic::selector(&subject),
             endpoints::selector(&subject, Variant::Canary),
             endpoints::selector(&subject, Variant::Stable),
             proof::selector(&subject),
@@ -63,6 +62,7 @@ impl Observer {
             trips::selector(&subject),
             weight_in_force::selector(&subject),
         ]);
+        source.keep(canary_traffic::selectors(&subject));
         let gates: Arc<[Gate]> = release.gates.clone().into();
         // What is read of a page and nobody asked for is forgotten: the counts from before the
         // rollout's start are needed to know what was counted since.

@@ -3,6 +3,7 @@
 //! What a Deployment should be follows from the stored state alone and is brought about again in
 //! every pass, so that a controller that was killed goes on where it was.
 
+use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::Api;
@@ -51,6 +52,23 @@ pub(super) enum Step {
     Run { template: Value, notes: Vec<(&'static str, String)> },
     /// Forget the template that stable ran before, and what it was promoted to.
     Forget,
+}
+
+/// For people: templates are long, and stand in the objects.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scale { pods, stable_at_start } => {
+                write!(f, "the canary gets {pods} pods, of {stable_at_start} that stable had")
+            }
+            Self::ScaleToZero => f.write_str("the canary gets no pods any more"),
+            Self::Run { earlier: Some(_), .. } => f.write_str("stable gets the canary's template"),
+            Self::Run { earlier: None, .. } => {
+                f.write_str("stable gets a template that it is to run")
+            }
+            Self::Forget => f.write_str("stable's earlier template is not needed any more"),
+        }
+    }
 }
 
 impl Workloads {
@@ -172,7 +190,7 @@ impl Workloads {
     }
 
     async fn make(&self, pair: &Pair, step: Step) -> Result<(), String> {
-        tracing::info!(stable = %self.stable, canary = %self.canary, ?step, "Deployments");
+        tracing::info!(stable = %self.stable, canary = %self.canary, "Deployments: {step}");
         match step {
             Step::Scale { pods, stable_at_start } => {
                 let note = json!({"metadata": {"annotations": {STABLE_AT_START: stable_at_start.to_string()}}});

@@ -5,5 +5,6 @@ mod definition;
 mod mesh;
 mod metrics;
 mod outage;
+mod release;
 mod rollout;
 mod shop;

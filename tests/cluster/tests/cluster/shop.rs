@@ -34,24 +34,45 @@ pub(crate) struct Shop {
 impl Shop {
     /// Starts two stable pods and one of the canary, at this weight, and waits until it is live.
     pub(crate) async fn start(cluster: &Cluster, name: &str, weight: u32) -> Result<Self> {
+        let shop = Self::stand(cluster, name, "shop:1.1").await?;
+        shop.namespace.apply(&route(Shares::serving(weight)).to_string()).await?;
+        let (revision, plugin) = shop.plugin(weight)?;
+        shop.namespace.apply(&plugin.to_string()).await?;
+        shop.applied(revision).await?;
+        shop.serves().await?;
+        Ok(shop)
+    }
+
+    /// Starts what a release's owner has before the first rollout: both sides run one version,
+    /// nobody is sent to the canary, and the filter has no document.
+    pub(crate) async fn before_a_rollout(cluster: &Cluster, name: &str) -> Result<Self> {
+        let shop = Self::stand(cluster, name, "shop:1.0").await?;
+        shop.namespace.apply(&route(Shares::NOTHING).to_string()).await?;
+        let plugin = objects::wasm_plugin(&json!({"formatVersion": "1.0"}))?;
+        shop.namespace.apply(&plugin.to_string()).await?;
+        shop.serves().await?;
+        Ok(shop)
+    }
+
+    async fn stand(cluster: &Cluster, name: &str, canary: &str) -> Result<Self> {
         let namespace = cluster.namespace(name).await?;
         let pods = Pods::run(&namespace, "web").await?;
         namespace.deployment("web-stable", &STABLE, "shop:1.0", 2).await?;
-        namespace.deployment("web-canary", &CANARY, "shop:1.1", 1).await?;
+        namespace.deployment("web-canary", &CANARY, canary, 1).await?;
         namespace.apply(&objects::destination_rule("web").to_string()).await?;
         pods.until(LIMIT, |running| running.len() == 3).await?;
         let gateway = Proxy::gateway(&namespace, &[HOST]).await?;
         let sidecar = Proxy::sidecar(&namespace).await?;
         let mesh_host = format!("web.{name}.svc.cluster.local");
-        let shop = Self { gateway, sidecar, mesh_host, pods, namespace };
-        shop.namespace.apply(&route(Shares::serving(weight)).to_string()).await?;
-        let (revision, plugin) = shop.plugin(weight)?;
-        shop.namespace.apply(&plugin.to_string()).await?;
-        shop.applied(revision).await?;
-        for door in shop.doors() {
+        Ok(Self { gateway, sidecar, mesh_host, pods, namespace })
+    }
+
+    /// Waits until both proxies have routes and endpoints.
+    async fn serves(&self) -> Result<()> {
+        for door in self.doors() {
             door.serves().await?;
         }
-        Ok(shop)
+        Ok(())
     }
 
     /// The gateway's, and the sidecar's.

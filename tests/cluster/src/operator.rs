@@ -1,0 +1,110 @@
+//! The controller as a cluster runs it: with the rights of `istio/`, and no others.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+use serin_tests::process::Process;
+use serin_tests::{artifacts, http, ports};
+use tokio::sync::OnceCell;
+
+use crate::cluster::Cluster;
+use crate::kubectl::Kubectl;
+use crate::namespace::Namespace;
+
+/// It has to list what there is first.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// A replica that looks after one namespace.
+#[derive(Debug)]
+pub struct Operator {
+    process: Process,
+    port: u16,
+}
+
+impl Operator {
+    /// Installs what the controller needs, and starts a replica of this name that looks after the
+    /// namespace, with its lease there.
+    ///
+    /// # Errors
+    /// Where something of it is refused, or the process does not get ready; with the end of its log.
+    pub async fn start(cluster: &Cluster, namespace: &Namespace, name: &str) -> Result<Self> {
+        install(cluster).await?;
+        let account = cluster.service_account("serin-system", "serin").await?;
+        lease_in(namespace).await?;
+        Self::launch(namespace, &account, name).await
+    }
+
+    async fn launch(namespace: &Namespace, account: &Kubectl, name: &str) -> Result<Self> {
+        let port = ports::free()?;
+        let folder = namespace.folder()?;
+        let args = [
+            "operate".to_owned(),
+            format!("--namespace={}", namespace.name()),
+            format!("--lease-namespace={}", namespace.name()),
+            format!("--identity={name}"),
+            format!("--listen=127.0.0.1:{port}"),
+            format!("--work-dir={}", folder.join(format!("{name}-work")).display()),
+        ];
+        let kubeconfig = account.kubeconfig().to_string_lossy();
+        let variables = [("KUBECONFIG", kubeconfig.as_ref())];
+        let mut process =
+            Process::start_with(name, &artifacts::serin()?, args, &variables, &folder)?;
+        process
+            .ready(START_LIMIT, || async move {
+                http::get(port, "/readyz").await.is_ok_and(|answer| answer.status == 200)
+            })
+            .await?;
+        Ok(Self { process, port })
+    }
+
+    /// The document that it answers, where it has one.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn document(&self) -> Result<Option<String>> {
+        let answer = http::get(self.port, "/v1/assignment").await?;
+        ensure!(matches!(answer.status, 200 | 503), "{} {}", answer.status, answer.text());
+        Ok((answer.status == 200).then(|| answer.text()))
+    }
+
+    /// Its process, for what a test does to it.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+/// What all namespaces share: the kind, the account and its rights.
+async fn install(cluster: &Cluster) -> Result<()> {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    let install = || async {
+        let folder = artifacts::root()?.join("istio");
+        for file in ["namespace.yaml", "crd.yaml", "rbac.yaml"] {
+            let file = folder.join(file);
+            let file = file.to_str().context("a path that is not UTF-8")?;
+            let namespace = ["--namespace", "serin-system"];
+            let apply = ["apply", "--server-side", "--filename", file];
+            cluster.kubectl().run(&[&apply[..], &namespace[..]].concat()).await?;
+        }
+        let wait = ["wait", "--for=condition=Established", "crd/canaryreleases.serin.dev"];
+        cluster.kubectl().run(&wait).await.map(drop)
+    };
+    INSTALLED.get_or_try_init(install).await.copied()
+}
+
+/// The right to a lease in a test's own namespace, as `istio/rbac.yaml` gives it in the controller's.
+async fn lease_in(namespace: &Namespace) -> Result<()> {
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "serin"},
+        "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+            "verbs": ["get", "create", "update"]}],
+    });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": {"name": "serin"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "serin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "serin", "namespace": "serin-system"}],
+    });
+    namespace.apply(&role.to_string()).await?;
+    namespace.apply(&binding.to_string()).await
+}

@@ -1,0 +1,218 @@
+//! Whole rollouts: a person sets an image, and all that follows is the controller's, on the real API
+//! server, Deployment controller, istiod, Envoys and Prometheus.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use serin_assignment::Variant;
+use serin_cluster::cluster::Cluster;
+use serin_cluster::objects::Shares;
+use serin_cluster::operator::Operator;
+use serin_tests::load::{Outcome, Record};
+use serin_tests::prometheus::{Prometheus, Target};
+use serin_tests::scratch::Scratch;
+
+use crate::shop::{Door, Shop, route};
+
+/// A rollout of three steps takes some 20 s on a quiet machine.
+const ROLLOUT: Duration = Duration::from_mins(3);
+
+/// What stands at a JSON pointer; null where nothing does.
+fn at<'a>(object: &'a Value, pointer: &str) -> &'a Value {
+    object.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+const KIND: &str = "canaryreleases.serin.dev";
+
+/// A shop whose releases the controller looks after.
+struct Released {
+    operator: Operator,
+    _prometheus: Prometheus,
+    shop: Shop,
+}
+
+impl Released {
+    async fn start(name: &str) -> Result<Self> {
+        let cluster = Cluster::shared().await?;
+        let shop = Shop::before_a_rollout(cluster, name).await?;
+        let targets = shop.doors().map(|door| Target::envoy(door.proxy.admin().port()));
+        let scratch = Scratch::named(&shop.namespace.folder()?.join("scraped"))?;
+        let prometheus = Prometheus::start(&targets, &scratch).await?;
+        let operator = Operator::start(cluster, &shop.namespace, "serin-0").await?;
+        shop.namespace.apply(&release(name, prometheus.port()).to_string()).await?;
+        let released = Self { operator, _prometheus: prometheus, shop };
+        // Both sides run the same, so that there is nothing to roll out.
+        released.until_phase("Succeeded").await?;
+        Ok(released)
+    }
+
+    async fn until_phase(&self, phase: &str) -> Result<Value> {
+        let so = |object: &Value| at(object, "/status/phase") == phase;
+        self.shop.namespace.until(KIND, "shop", ROLLOUT, so).await
+    }
+
+    /// Gives the canary an image, as people do, and waits for the end of what follows.
+    async fn release(&self, image: &str, end: &str) -> Result<Value> {
+        self.set_image(image).await?;
+        self.until_phase(end).await
+    }
+
+    async fn set_image(&self, image: &str) -> Result<()> {
+        let to = format!("app={image}");
+        self.shop.namespace.kubectl().run(&["set", "image", "deployment/web-canary", &to]).await?;
+        let begun = |object: &Value| at(object, "/status/phase") != "Succeeded";
+        self.shop.namespace.until(KIND, "shop", ROLLOUT, begun).await.map(drop)
+    }
+
+    /// The canary's share of the requests that are not marked, by the route.
+    async fn rest(&self) -> Result<u64> {
+        let service = self.shop.namespace.get("virtualservice", "web").await?;
+        let weight = at(&service, "/spec/http/2/route/1/weight");
+        weight.as_u64().with_context(|| format!("no weight: {service:#}"))
+    }
+
+    async fn image(&self, deployment: &str) -> Result<String> {
+        let deployment = self.shop.namespace.get("deployment", deployment).await?;
+        let image = at(&deployment, "/spec/template/spec/containers/0/image");
+        Ok(image.as_str().context("no image")?.to_owned())
+    }
+}
+
+fn release(namespace: &str, prometheus: u16) -> Value {
+    let side = |subset: &str| json!({"host": "web", "subset": subset, "port": 80});
+    json!({
+        "apiVersion": "serin.dev/v1alpha1",
+        "kind": "CanaryRelease",
+        "metadata": {"name": "shop"},
+        "spec": {
+            "target": {"stable": "web-stable", "canary": "web-canary"},
+            "traffic": {"virtualService": "web", "stable": side("stable"), "canary": side("canary")},
+            "assignment": {
+                "plugin": {"name": "serin", "namespace": namespace},
+                "identity": [{"header": "x-user-id"}],
+                "anonymous": "route",
+            },
+            "metrics": {"prometheus": {
+                "address": format!("http://127.0.0.1:{prometheus}"),
+                "scrapeInterval": "1s",
+                "timeout": "2s",
+            }},
+            "evidence": {"skip": "0s"},
+            "steps": [
+                {"weight": "10%", "bake": "3s"},
+                {"weight": "50%", "bake": "3s"},
+                {"weight": "100%", "bake": "3s"},
+            ],
+            "gates": [{"name": "errors", "kind": "errorRate"}],
+        },
+    })
+}
+
+/// The sides that each user saw, without repetitions.
+fn sides(records: &[Record]) -> BTreeMap<u32, Vec<Variant>> {
+    let mut seen: BTreeMap<u32, Vec<Variant>> = BTreeMap::new();
+    let mut records: Vec<&Record> = records.iter().collect();
+    records.sort_by_key(|record| record.sent_us);
+    for record in records {
+        if let Outcome::Served(side) | Outcome::Injected(side) = record.outcome {
+            let sides = seen.entry(record.user).or_default();
+            if sides.last() != Some(&side) {
+                sides.push(side);
+            }
+        }
+    }
+    seen
+}
+
+fn failed(records: &[Record]) -> Vec<&Record> {
+    records.iter().filter(|record| matches!(record.outcome, Outcome::Failed { .. })).collect()
+}
+
+#[tokio::test]
+async fn a_good_version_goes_to_the_end_and_stable_takes_it_over_without_a_failed_request()
+-> Result<()> {
+    let released = Released::start("good").await?;
+    let loads = released.shop.doors().map(Door::load);
+    let end = released.release("shop:1.1", "Succeeded").await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for load in loads {
+        let records = load.stop().await;
+        ensure!(failed(&records).is_empty(), "{:?}", failed(&records));
+        // To the canary once, and with everybody back to stable once that runs the new version.
+        let moved: Vec<_> =
+            sides(&records).into_iter().filter(|(_, sides)| sides.len() > 3).collect();
+        ensure!(moved.is_empty(), "{moved:?}");
+        let canary =
+            records.iter().filter(|it| it.outcome == Outcome::Served(Variant::Canary)).count();
+        ensure!(canary > 100, "{canary} by the canary");
+    }
+    ensure!(at(&end, "/status/weight") == "0%", "{end:#}");
+    ensure!(released.image("web-stable").await? == "shop:1.1", "stable was not brought up");
+    ensure!(released.rest().await? == 0, "the route still sends somebody to the canary");
+    let scaled = |canary: &Value| at(canary, "/spec/replicas") == 0;
+    released.shop.namespace.until("deployment", "web-canary", ROLLOUT, scaled).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bad_version_is_rolled_back_and_the_next_one_starts_anew() -> Result<()> {
+    let released = Released::start("bad").await?;
+    let load = released.shop.gateway().load();
+    let end = released.release("shop:1.2-fails50", "RolledBack").await?;
+    ensure!(released.rest().await? == 0, "{end:#}");
+    ensure!(released.image("web-stable").await? == "shop:1.0", "{end:#}");
+    let status = at(&end, "/status").to_string();
+    ensure!(status.contains("Harm"), "no reason: {status}");
+    let events = released.shop.namespace.kubectl().run(&["get", "events"]).await?;
+    ensure!(events.contains("Harm") && events.contains("RolledBack"), "{events}");
+    released.set_image("shop:1.3").await?;
+    released.until_phase("Succeeded").await?;
+    let records = load.stop().await;
+    ensure!(failed(&records).is_empty(), "{:?}", failed(&records));
+    ensure!(released.image("web-stable").await? == "shop:1.3", "it was not promoted");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_weight_that_a_person_lowers_pauses_and_one_that_is_raised_is_put_back() -> Result<()> {
+    let released = Released::start("hand").await?;
+    let load = released.shop.gateway().load();
+    released.set_image("shop:1.1").await?;
+    let at_half = |object: &Value| at(object, "/status/weight") == "50%";
+    let namespace = &released.shop.namespace;
+    namespace.until(KIND, "shop", ROLLOUT, at_half).await?;
+    namespace.apply(&route(Shares::serving(20)).to_string()).await?;
+    let paused = |object: &Value| at(object, "/status/weight") == "20%";
+    let object = namespace.until(KIND, "shop", ROLLOUT, paused).await?;
+    ensure!(at(&object, "/status").to_string().contains("LoweredByHand"), "{object:#}");
+    // What is raised by hand is nobody's to raise.
+    namespace.apply(&route(Shares::serving(90)).to_string()).await?;
+    let put_back = |route: &Value| at(route, "/spec/http/2/route/1/weight") == 20;
+    namespace.until("virtualservice", "web", ROLLOUT, put_back).await?;
+    // The end of the release: stable first, then the object goes.
+    namespace.kubectl().run(&["delete", KIND, "shop", "--timeout=90s"]).await?;
+    ensure!(released.rest().await? == 0, "deleted, but the canary has users");
+    let records = load.stop().await;
+    ensure!(failed(&records).is_empty(), "{:?}", failed(&records));
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_replica_goes_on_where_one_was_killed() -> Result<()> {
+    let mut released = Released::start("replicas").await?;
+    let cluster = Cluster::shared().await?;
+    let other = Operator::start(cluster, &released.shop.namespace, "serin-1").await?;
+    let load = released.shop.gateway().load();
+    released.set_image("shop:1.1").await?;
+    let begun = |object: &Value| at(object, "/status/weight") != "0%";
+    released.shop.namespace.until(KIND, "shop", ROLLOUT, begun).await?;
+    ensure!(other.document().await?.is_some(), "the replica that does not lead has no document");
+    released.operator.process().kill()?;
+    released.until_phase("Succeeded").await?;
+    let records = load.stop().await;
+    ensure!(failed(&records).is_empty(), "{:?}", failed(&records));
+    ensure!(sides(&records).values().all(|sides| sides.len() <= 3), "users went back and forth");
+    Ok(())
+}
