@@ -23,6 +23,7 @@ pub mod ports;
 pub mod process;
 pub mod prometheus;
 pub mod raw;
+pub mod rights;
 pub mod rules;
 pub mod scratch;
 pub mod shop;

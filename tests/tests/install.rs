@@ -8,27 +8,9 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use serin_tests::controller::{Controller, Options};
+use serin_tests::rights::{AT_HOME, EVERYWHERE};
 use serin_tests::scratch::Scratch;
 use serin_tests::{artifacts, http, manifests, ports};
-
-/// All that the controller may do in every namespace: group, resource, verbs.
-const ALLOWED: [(&str, &str, &[&str]); 11] = [
-    ("serin.dev", "canaryreleases", &["get", "list", "watch", "patch"]),
-    ("serin.dev", "canaryreleases/status", &["get", "update", "patch"]),
-    ("serin.dev", "canaryreleases/finalizers", &["update"]),
-    ("networking.istio.io", "virtualservices", &["get", "list", "watch", "update"]),
-    ("extensions.istio.io", "wasmplugins", &["get", "list", "watch", "update"]),
-    ("apps", "deployments", &["get", "list", "watch", "patch"]),
-    ("apps", "deployments/scale", &["patch"]),
-    ("apps", "replicasets", &["get", "list", "watch"]),
-    ("autoscaling", "horizontalpodautoscalers", &["get", "list", "watch"]),
-    ("", "namespaces", &["get", "list", "watch"]),
-    ("events.k8s.io", "events", &["create", "patch"]),
-];
-
-/// And in its own namespace.
-const ALLOWED_AT_HOME: [(&str, &str, &[&str]); 1] =
-    [("coordination.k8s.io", "leases", &["get", "create", "update"])];
 
 /// Merged into an installation of Istio, or applied to one: none of them is the controller's.
 const FOR_THE_MESH: [&str; 2] = ["mesh-config.yaml", "telemetry.yaml"];
@@ -85,7 +67,7 @@ fn a_kustomization_names_every_file_beside_it() -> Result<()> {
 
 #[test]
 fn the_controller_may_do_what_it_needs_and_nothing_else() -> Result<()> {
-    for (kind, allowed) in [("ClusterRole", &ALLOWED[..]), ("Role", &ALLOWED_AT_HOME[..])] {
+    for (kind, allowed) in [("ClusterRole", &EVERYWHERE[..]), ("Role", &AT_HOME[..])] {
         let role = manifests::object("rbac.yaml", kind, "serin-controller")?;
         ensure!(!role.to_string().contains('*'), "{role}");
         let mut found: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod definition;
+mod install;
 mod mesh;
 mod metrics;
 mod outage;

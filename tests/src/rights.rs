@@ -1,0 +1,23 @@
+//! All that the controller may do on Kubernetes: group, resource, verbs. The manifests say so, and
+//! so must the API server.
+
+/// What it may do with a resource.
+pub type Right = (&'static str, &'static str, &'static [&'static str]);
+
+/// In every namespace.
+pub const EVERYWHERE: [Right; 11] = [
+    ("serin.dev", "canaryreleases", &["get", "list", "watch", "patch"]),
+    ("serin.dev", "canaryreleases/status", &["get", "update", "patch"]),
+    ("serin.dev", "canaryreleases/finalizers", &["update"]),
+    ("networking.istio.io", "virtualservices", &["get", "list", "watch", "update"]),
+    ("extensions.istio.io", "wasmplugins", &["get", "list", "watch", "update"]),
+    ("apps", "deployments", &["get", "list", "watch", "patch"]),
+    ("apps", "deployments/scale", &["patch"]),
+    ("apps", "replicasets", &["get", "list", "watch"]),
+    ("autoscaling", "horizontalpodautoscalers", &["get", "list", "watch"]),
+    ("", "namespaces", &["get", "list", "watch"]),
+    ("events.k8s.io", "events", &["create", "patch"]),
+];
+
+/// In its own as well.
+pub const AT_HOME: [Right; 1] = [("coordination.k8s.io", "leases", &["get", "create", "update"])];
