@@ -62,10 +62,10 @@ impl fmt::Display for Step {
                 write!(f, "the canary gets {pods} pods, of {stable_at_start} that stable had")
             }
             Self::ScaleToZero => f.write_str("the canary gets no pods any more"),
-            Self::Run { earlier: Some(_), .. } => f.write_str("stable gets the canary's template"),
-            Self::Run { earlier: None, .. } => {
-                f.write_str("stable gets a template that it is to run")
+            Self::Run { notes, .. } if notes.is_empty() => {
+                f.write_str("stable gets its earlier template back")
             }
+            Self::Run { .. } => f.write_str("stable gets the canary's template"),
             Self::Forget => f.write_str("stable's earlier template is not needed any more"),
         }
     }
