@@ -13,7 +13,7 @@ use serin_rollout::{Capacity, Endpoints, Phase, StableRuns, StableWanted, State,
 
 use super::cache::Objects;
 use super::capacity::{self, STABLE_AT_START, Side};
-use super::kinds::{Key, at, count, generation};
+use super::kinds::{Key, annotation, at, count, generation};
 use super::leader::{NotLeading, Term};
 use super::template::{self, EARLIER, PROMOTED};
 use crate::engine::Part;
@@ -48,6 +48,8 @@ pub(super) enum Step {
     Scale { pods: u64, stable_at_start: u64 },
     /// Take all pods from the canary.
     ScaleToZero,
+    /// Forget how many pods stable had when the rollout before started.
+    ForgetPods,
     /// Have stable run this template, and note this beside it.
     Run { template: Value, notes: Vec<(&'static str, String)> },
     /// Forget the template that stable ran before, and what it was promoted to.
@@ -62,6 +64,7 @@ impl fmt::Display for Step {
                 write!(f, "the canary gets {pods} pods, of {stable_at_start} that stable had")
             }
             Self::ScaleToZero => f.write_str("the canary gets no pods any more"),
+            Self::ForgetPods => f.write_str("a rollout starts with the pods that stable has now"),
             Self::Run { notes, .. } if notes.is_empty() => {
                 f.write_str("stable gets its earlier template back")
             }
@@ -205,6 +208,10 @@ impl Workloads {
                 )
                 .await
             }
+            Step::ForgetPods => {
+                let none = json!({"metadata": {"annotations": {STABLE_AT_START: null}}});
+                self.patch(&pair.canary, none).await
+            }
             Step::Run { template, notes } => {
                 let mut patch =
                     json!([{"op": "replace", "path": "/spec/template", "value": template}]);
@@ -305,6 +312,10 @@ fn steps(state: &State, stable: &DynamicObject, canary: &DynamicObject, owner: O
             0 => steps.push(Step::ScaleToZero),
             pods => steps.push(Step::Scale { pods, stable_at_start }),
         }
+    }
+    let anew = state.phase == Phase::Pending && state.capacity_for.is_none();
+    if anew && annotation(canary, STABLE_AT_START).is_some() {
+        steps.push(Step::ForgetPods);
     }
     let kept = template::earlier(stable);
     let template = match state.stable_wanted() {

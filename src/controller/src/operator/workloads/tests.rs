@@ -51,6 +51,15 @@ fn the_canary_grows_to_its_share_of_what_stable_had_and_never_shrinks_on_the_way
 }
 
 #[test]
+fn a_rollout_starts_with_the_pods_that_stable_has_then() {
+    let (stable, mut canary) = (deployment("web", "a", 8), deployment("canary", "b", 1));
+    note(&mut canary, STABLE_AT_START, "2");
+    assert_eq!(steps(&state(Phase::Pending), &stable, &canary, SCALED), [Step::ForgetPods]);
+    // Under way it stays what it was at the start.
+    assert_eq!(steps(&wanting("50%"), &stable, &canary, SCALED), []);
+}
+
+#[test]
 fn an_autoscaled_canary_is_only_brought_up_from_zero() {
     let stable = deployment("web", "a", 4);
     let scaled = Owner::Autoscaler(2);
