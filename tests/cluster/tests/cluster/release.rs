@@ -216,3 +216,52 @@ async fn another_replica_goes_on_where_one_was_killed() -> Result<()> {
     ensure!(sides(&records).values().all(|sides| sides.len() <= 3), "users went back and forth");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_person_gives_commands_on_the_object_and_who_gave_them_stands_there() -> Result<()> {
+    let released = Released::start("commands").await?;
+    let load = released.shop.gateway().load();
+    released.set_image("shop:1.1").await?;
+    let namespace = &released.shop.namespace;
+    let begun = |object: &Value| at(object, "/status/weight") != "0%";
+    namespace.until(KIND, "shop", ROLLOUT, begun).await?;
+    let said = kubectl_serin(&released, &["abort", "shop"]).await?;
+    ensure!(said.contains("a person asked for it"), "{said}");
+    let end = released.until_phase("RolledBack").await?;
+    let command = at(&end, "/status/commands/0");
+    ensure!(at(command, "/outcome") == "Done" && at(command, "/by") == "admin", "{end:#}");
+    let tree = kubectl_serin(&released, &["get"]).await?;
+    ensure!(tree.contains("RolledBack"), "{tree}");
+    load.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replica_that_is_asked_to_end_hands_over_at_once() -> Result<()> {
+    let mut released = Released::start("handover").await?;
+    let cluster = Cluster::shared().await?;
+    let _other = Operator::start(cluster, &released.shop.namespace, "serin-1").await?;
+    let start = std::time::Instant::now();
+    let ended = released.operator.process().stop()?;
+    ensure!(ended.success(), "{ended}");
+    let taken = |lease: &Value| at(lease, "/spec/holderIdentity") == "serin-1";
+    released.shop.namespace.until("lease", "serin", ROLLOUT, taken).await?;
+    // Two seconds between two looks at the lease, and the end of what was under way.
+    ensure!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    Ok(())
+}
+
+/// The controller's own client, as the administrator.
+async fn kubectl_serin(released: &Released, args: &[&str]) -> Result<String> {
+    let namespace = &released.shop.namespace;
+    let asked = tokio::process::Command::new(serin_tests::artifacts::serin()?)
+        .arg("kube")
+        .args(args)
+        .args(["--namespace", namespace.name()])
+        .env("KUBECONFIG", namespace.kubectl().kubeconfig())
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    ensure!(asked.status.success(), "{said}{}", String::from_utf8_lossy(&asked.stderr));
+    Ok(said)
+}
