@@ -46,6 +46,8 @@ struct Ledger {
     last: Option<Revision>,
     /// The revision of the document that was shown last.
     shown: Option<Revision>,
+    /// The revision of one that is not shown yet, since a rollout in it is not known.
+    withheld: Option<Revision>,
 }
 
 impl Board {
@@ -53,7 +55,7 @@ impl Board {
     #[must_use]
     pub fn new(rollouts: impl IntoIterator<Item = String>) -> Self {
         let parts = rollouts.into_iter().map(|name| (name, None)).collect();
-        let ledger = Ledger { parts, last: None, shown: None };
+        let ledger = Ledger { parts, last: None, shown: None, withheld: None };
         Self { ledger: Mutex::new(ledger), shown: watch::Sender::new(None) }
     }
 
@@ -97,14 +99,31 @@ impl Board {
         self.ledger().parts.insert(rollout.name.as_str().to_owned(), Some(rollout));
     }
 
-    /// Does not wait for a rollout any longer that was expected.
-    pub fn give_up(&self, rollout: &str) {
-        self.ledger().parts.retain(|name, part| part.is_some() || name != rollout);
+    /// Does not wait for a rollout any longer that was expected, and shows what was held back for it.
+    ///
+    /// # Errors
+    /// [`Refused`], as by [`Board::publish`].
+    pub fn give_up(&self, rollout: &str) -> Result<(), Refused> {
+        let mut ledger = self.ledger();
+        ledger.parts.retain(|name, part| part.is_some() || name != rollout);
+        self.show_withheld(&mut ledger)
+    }
+
+    /// Does not wait for any rollout any longer, as by [`Board::give_up`].
+    ///
+    /// # Errors
+    /// [`Refused`], as by [`Board::publish`].
+    pub fn give_up_all(&self) -> Result<(), Refused> {
+        let mut ledger = self.ledger();
+        ledger.parts.retain(|_, part| part.is_some());
+        self.show_withheld(&mut ledger)
     }
 
     /// Forgets all rollouts: another process publishes from now on. What is shown stays.
     pub fn resign(&self) {
-        self.ledger().parts.clear();
+        let mut ledger = self.ledger();
+        ledger.parts.clear();
+        ledger.withheld = None;
     }
 
     /// Shows what another process has published, unless something as new is shown.
@@ -150,9 +169,17 @@ impl Board {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn show_withheld(&self, ledger: &mut Ledger) -> Result<(), Refused> {
+        ledger.withheld.map_or(Ok(()), |reserved| self.show(ledger, reserved))
+    }
+
     fn show(&self, ledger: &mut Ledger, reserved: Revision) -> Result<(), Refused> {
         let known: Option<Vec<Rollout>> = ledger.parts.values().cloned().collect();
-        let Some(rollouts) = known else { return Ok(()) };
+        let Some(rollouts) = known else {
+            ledger.withheld = ledger.withheld.max(Some(reserved));
+            return Ok(());
+        };
+        ledger.withheld = None;
         let revision = if Some(reserved) > ledger.shown {
             reserved
         } else {

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::json;
-use serin_rollout::{Command, Phase};
+use serin_rollout::{Command, Phase, Traffic};
 
 use super::keep::stored_text;
 use super::kinds::{self, Key};
@@ -34,6 +34,21 @@ pub(super) fn is_over(object: &DynamicObject) -> bool {
         Some(Ok(record)) => is_last(record.state.phase),
         Some(Err(_)) => false,
     }
+}
+
+/// Whether nothing is left to do for an object that is to be deleted; only others still hold it.
+pub(super) fn is_let_go(object: &DynamicObject) -> bool {
+    object.metadata.deletion_timestamp.is_some() && !is_claimed(object)
+}
+
+/// Whether nobody is left on the canary whom its deletion could leave there against the rule.
+pub(super) fn is_harmless(object: &DynamicObject) -> bool {
+    let not_begun = |record: Record| {
+        let Traffic { weight, canary_serves, .. } = record.state.traffic;
+        record.state.phase == Phase::Pending && weight.is_zero() && !canary_serves
+    };
+    is_over(object)
+        || stored_text(object).map(Record::parse).is_some_and(|it| it.is_ok_and(not_begun))
 }
 
 /// A release that has succeeded leaves its weights; one that is rolled back has none.
@@ -99,5 +114,53 @@ pub(super) fn reference(object: &DynamicObject) -> ObjectReference {
         namespace: object.metadata.namespace.clone(),
         uid: object.metadata.uid.clone(),
         ..ObjectReference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use serin_rollout::{State, Version};
+
+    use super::*;
+
+    fn object(metadata: &Value, record: Option<&str>) -> DynamicObject {
+        let object = json!({"metadata": metadata, "status": {"record": record}});
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn record(weight: &str, canary_serves: bool, phase: Phase) -> String {
+        let traffic = Traffic { weight: weight.parse().unwrap(), canary_serves, revision: 1 };
+        let fresh = State::fresh(Version("v2".to_owned()), None, 1);
+        let state = State { traffic, phase, ..fresh };
+        serde_json::to_string(&Record::new("shop", "web", state, "salt".parse().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn one_whose_canary_may_have_users_is_not_let_go_unless_it_has_succeeded() {
+        for (stored, harmless) in [
+            (None, true),
+            (Some(record("0%", false, Phase::Pending)), true),
+            (Some(record("0%", false, Phase::RolledBack)), true),
+            (Some(record("100%", true, Phase::Succeeded)), true),
+            // Stored before the route has it.
+            (Some(record("0%", false, Phase::RollingBack)), false),
+            (Some(record("5%", true, Phase::Progressing)), false),
+            (Some(record("0%", true, Phase::Progressing)), false),
+            (Some("not a record".to_owned()), false),
+        ] {
+            let object = object(&json!({"name": "web"}), stored.as_deref());
+            assert_eq!(is_harmless(&object), harmless, "{stored:?}");
+        }
+    }
+
+    #[test]
+    fn what_only_others_hold_is_let_go() {
+        let at = "2026-11-26T02:00:00Z";
+        let held = |by: &str| {
+            object(&json!({"name": "web", "deletionTimestamp": at, "finalizers": [by]}), None)
+        };
+        assert!(is_let_go(&held("example.com/backup")) && !is_let_go(&held(FINALIZER)));
+        assert!(!is_let_go(&object(&json!({"name": "web"}), None)));
     }
 }

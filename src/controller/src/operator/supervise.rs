@@ -27,7 +27,7 @@ use super::workloads::Workloads;
 use crate::engine::{Carry, Clock, Engine, Handle, Reload, Stop};
 use crate::observe::Observer;
 use crate::publish::Board;
-use crate::release::Release;
+use crate::release::{PluginRef, Release};
 use crate::server::Releases;
 use crate::store::{Folder, Record};
 use crate::telemetry::Telemetry;
@@ -37,6 +37,11 @@ const TOGETHER: Duration = Duration::from_millis(50);
 
 /// The longest time between two looks at all objects, for what no watch tells of.
 const AT_LEAST: Duration = Duration::from_secs(10);
+
+/// How long the document waits for releases of which nothing is stored when a process begins to lead.
+/// One whose route cannot be read is known only once somebody mends it, and the others must be
+/// rolled back meanwhile.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 
 /// How often a release's Deployments are made what its state asks for, beside each stored record.
 const WORKLOADS: Duration = Duration::from_secs(2);
@@ -85,11 +90,21 @@ pub(super) async fn lead(shared: &Shared, mut stop: Stop) {
     let mut running: BTreeMap<Key, Running> = BTreeMap::new();
     let mut refusals = Refusals::default();
     shared.board.resign();
+    let board = Arc::clone(&shared.board);
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move {
+        sleep(UNKNOWN_FOR).await;
+        if let Err(error) = board.give_up_all() {
+            tracing::error!(%error, "the document without unknown releases is not accepted");
+        }
+    });
+    let mut first = true;
     let ended = loop {
         // What changes at the same time is looked at once.
         sleep(TOGETHER).await;
         news.borrow_and_update();
-        look_after(shared, &mut running, &mut refusals).await;
+        look_after(shared, &mut running, &mut refusals, first).await;
+        first = false;
         tokio::select! {
             biased;
             () = stop.given() => break true,
@@ -97,6 +112,10 @@ pub(super) async fn lead(shared: &Shared, mut stop: Stop) {
             _ = timeout(AT_LEAST, news.changed()) => {}
         }
     };
+    for one in running.values().filter(|_| ended) {
+        // All of them store at once: the next controller waits for the last.
+        one.stop.send_replace(true);
+    }
     for (key, one) in running {
         shared.plugins.set(&key, None);
         shared.releases.remove(&key.namespace, &key.name);
@@ -109,6 +128,7 @@ async fn look_after(
     shared: &Shared,
     running: &mut BTreeMap<Key, Running>,
     refusals: &mut Refusals,
+    first: bool,
 ) {
     let objects = shared.caches.releases.all();
     let resolved = resolve::all(&objects, &shared.caches);
@@ -120,10 +140,12 @@ async fn look_after(
             one.end(false).await;
         }
     }
-    await_parts(shared, &objects, &resolved, running);
+    await_parts(shared, &objects, &resolved, running, first);
     for (object, sources) in objects.iter().zip(resolved) {
         let key = Key::of(object);
         let ends = object.metadata.deletion_timestamp.is_some();
+        // Its route or a Deployment is gone, or another release has the route.
+        let lost = sources.is_err();
         match (sources, running.get_mut(&key)) {
             // Nothing has to be put back for it.
             (_, None) if ends && deletion::is_over(object) => {}
@@ -134,7 +156,9 @@ async fn look_after(
                 }
                 Err(why) => {
                     // The others must not wait for it.
-                    shared.board.give_up(&key.to_string());
+                    if let Err(error) = shared.board.give_up(&key.to_string()) {
+                        tracing::error!(release = %key, %error, "the document without the release is not accepted");
+                    }
                     refusals.tell(shared, object, &why).await;
                 }
             },
@@ -145,7 +169,10 @@ async fn look_after(
             (Err(why), Some(one)) => one.refuse(why),
         }
         let one = running.get_mut(&key);
-        if ends {
+        if ends && one.is_none() && !lost && !deletion::is_harmless(object) {
+            // Why it is not run stands on the object; once that is mended stable comes first.
+            tracing::warn!(release = %key, "it is to be deleted, and users may be on its canary");
+        } else if ends {
             deletion::go_on(shared, object, one.map(|one| &one.handle)).await;
         } else if let Some(one) = one {
             one.commands.take(object, &one.handle);
@@ -153,13 +180,15 @@ async fn look_after(
     }
 }
 
-/// Has the document hold, or wait for, every release before the first of them publishes: without
-/// one that was published before, filters would forget it.
+/// Has the document, and each plugin's part of it, hold every release before the first of them
+/// publishes: without one that was published before, filters would forget it. What nothing is stored
+/// of may have been published only before this process led: later, it is new.
 fn await_parts(
     shared: &Shared,
     objects: &[Arc<DynamicObject>],
     sources: &[Result<Sources, String>],
     running: &BTreeMap<Key, Running>,
+    first: bool,
 ) {
     for (object, sources) in objects.iter().zip(sources) {
         let key = Key::of(object);
@@ -168,12 +197,27 @@ fn await_parts(
         }
         let record = stored(object).ok().flatten();
         match record.as_ref().and_then(stored::rollout) {
-            Some(rollout) => shared.board.adopt(rollout),
-            None if sources.is_ok() => shared.board.expect(key.to_string()),
-            // It never was in a document, and cannot be now.
-            None => {}
+            Some(rollout) if !deletion::is_let_go(object) => {
+                shared.plugins.set(&key, plugin_of(object).as_ref());
+                shared.board.adopt(rollout);
+            }
+            None if first && sources.is_ok() && object.metadata.deletion_timestamp.is_none() => {
+                shared.board.expect(key.to_string());
+            }
+            // It is in no document, and need not be now.
+            Some(_) | None => {}
         }
     }
+}
+
+/// The plugin that an object names, also where the release as a whole cannot be read.
+fn plugin_of(object: &DynamicObject) -> Option<PluginRef> {
+    let named = |field| {
+        kinds::at(object, &["spec", "assignment", "plugin", field])
+            .and_then(|value| value.as_str().map(str::to_owned))
+    };
+    let namespace = named("namespace").or_else(|| object.metadata.namespace.clone())?;
+    Some(PluginRef { name: named("name")?, namespace })
 }
 
 fn withdraw(shared: &Shared, key: &Key) {

@@ -100,6 +100,26 @@ fn a_rollout_that_is_withdrawn_is_gone_and_one_that_is_expected_holds_the_docume
 }
 
 #[test]
+fn what_was_held_back_for_a_rollout_is_shown_once_nobody_waits_for_it_any_more() {
+    let board = Board::new(["default/a".to_owned()]);
+    publish(&board, rollout("a", "a.example.com", 5), NOW_MS);
+    let before = shown(&board).unwrap().revision;
+    for name in ["default/b", "default/c"] {
+        board.expect(name.to_owned());
+    }
+    board.give_up("default/b").unwrap();
+    publish(&board, rollout("a", "d.example.com", 6), NOW_MS);
+    assert_eq!(shown(&board).unwrap().revision, before);
+    board.give_up_all().unwrap();
+    let after = shown(&board).unwrap();
+    assert!(after.revision > before && after.json.contains("d.example.com"));
+    // Nothing is new where nothing was held back.
+    board.expect("default/b".to_owned());
+    board.give_up("default/b").unwrap();
+    assert_eq!(shown(&board).unwrap().revision, after.revision);
+}
+
+#[test]
 fn every_content_has_an_etag_of_its_own() {
     let board = Board::new(["default/a".to_owned()]);
     publish(&board, rollout("a", "a.example.com", 5), NOW_MS);
