@@ -28,26 +28,36 @@ const CONFLICTS: u32 = 5;
 
 /// Which releases each plugin carries. A plugin that has lost its last one stays, so that it is told.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Plugins(Arc<Mutex<BTreeMap<Key, BTreeSet<Key>>>>);
+pub(super) struct Plugins(Arc<Mutex<BTreeMap<Key, Carried>>>);
+
+/// The releases of one plugin.
+#[derive(Clone, Debug, Default)]
+struct Carried {
+    now: BTreeSet<Key>,
+    /// Those too that it has lost.
+    ever: BTreeSet<Key>,
+}
 
 impl Plugins {
     /// Notes which plugin, if any, a release has.
     pub(super) fn set(&self, release: &Key, plugin: Option<&PluginRef>) {
         let mut plugins = self.map();
-        for releases in plugins.values_mut() {
-            releases.remove(release);
+        for carried in plugins.values_mut() {
+            carried.now.remove(release);
         }
         if let Some(PluginRef { name, namespace }) = plugin {
             let plugin = Key { namespace: namespace.clone(), name: name.clone() };
-            plugins.entry(plugin).or_default().insert(release.clone());
+            let carried = plugins.entry(plugin).or_default();
+            carried.now.insert(release.clone());
+            carried.ever.insert(release.clone());
         }
     }
 
-    fn all(&self) -> BTreeMap<Key, BTreeSet<Key>> {
+    fn all(&self) -> BTreeMap<Key, Carried> {
         self.map().clone()
     }
 
-    fn map(&self) -> MutexGuard<'_, BTreeMap<Key, BTreeSet<Key>>> {
+    fn map(&self) -> MutexGuard<'_, BTreeMap<Key, Carried>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -60,8 +70,8 @@ pub(super) async fn keep(shared: Shared) {
         let published = shown.borrow_and_update().clone();
         let mut wait = AGAIN;
         if let Some(published) = published {
-            for (plugin, releases) in shared.plugins.all() {
-                match bring(&shared, &plugin, &releases, &published).await {
+            for (plugin, carried) in shared.plugins.all() {
+                match bring(&shared, &plugin, &carried, &published).await {
                     Ok(()) => {
                         told.remove(&plugin);
                     }
@@ -84,10 +94,10 @@ pub(super) async fn keep(shared: Shared) {
 async fn bring(
     shared: &Shared,
     plugin: &Key,
-    releases: &BTreeSet<Key>,
+    carried: &Carried,
     published: &Published,
 ) -> Result<(), String> {
-    let allowed = allowed(shared, plugin, releases).await?;
+    let allowed = allowed(shared, plugin, &carried.now).await?;
     let names: BTreeSet<String> = allowed.iter().map(ToString::to_string).collect();
     let ours = published.rollouts.iter().filter(|rollout| names.contains(rollout.name.as_str()));
     let rollouts: Vec<Value> =
@@ -96,6 +106,10 @@ async fn bring(
     for _ in 0..CONFLICTS {
         let object = api.get_opt(&plugin.name).await.map_err(|error| error.to_string())?;
         let mut object = object.ok_or("it does not exist")?;
+        // Who was never let in takes nothing out either: what stands there is its owner's.
+        if rollouts.is_empty() && !carries(&object, &carried.ever) {
+            return Ok(());
+        }
         if !put(&mut object, &rollouts, published.revision.get())? {
             return Ok(());
         }
@@ -144,6 +158,14 @@ fn lets_in(label: &str, namespace: &str) -> bool {
     label == "all" || label.split('.').any(|name| name == namespace)
 }
 
+/// Whether the plugin's configuration holds a rollout of one of these releases.
+fn carries(object: &DynamicObject, releases: &BTreeSet<Key>) -> bool {
+    let rollouts = kinds::at(object, &["spec", "pluginConfig", "rollouts"]);
+    let names = rollouts.and_then(Value::as_array).into_iter().flatten();
+    let mut names = names.filter_map(|rollout| rollout.get("name")?.as_str());
+    names.any(|name| releases.iter().any(|release| release.to_string() == name))
+}
+
 /// Puts the document's fields into the plugin's configuration, and says whether it differs. All
 /// other fields are their owner's.
 fn put(object: &mut DynamicObject, rollouts: &[Value], revision: u64) -> Result<bool, String> {
@@ -187,6 +209,25 @@ mod tests {
         // Another release's change is none of this plugin's.
         assert_eq!(put(&mut object, &rollouts, 12), Ok(false));
         assert_eq!(object.data["spec"]["pluginConfig"], expected);
+    }
+
+    #[test]
+    fn a_plugin_is_emptied_only_of_what_it_carried() {
+        let release = |name: &str| Key { namespace: "shop".to_owned(), name: name.to_owned() };
+        let releases = BTreeSet::from([release("checkout")]);
+        let config = json!({"rollouts": [{"name": "pay/web"}]});
+        for config in [config, json!({}), json!({"rollouts": []})] {
+            assert!(!carries(&plugin(&config), &releases), "{config}");
+        }
+        let ours = json!({"rollouts": [{"name": "shop/checkout"}]});
+        assert!(carries(&plugin(&ours), &releases));
+        // Also after the release is gone.
+        let plugins = Plugins::default();
+        let named = PluginRef { name: "serin".to_owned(), namespace: "mesh".to_owned() };
+        plugins.set(&release("checkout"), Some(&named));
+        plugins.set(&release("checkout"), None);
+        let carried = plugins.all().into_values().next().unwrap();
+        assert!(carried.now.is_empty() && carries(&plugin(&ours), &carried.ever));
     }
 
     #[test]
