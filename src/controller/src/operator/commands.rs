@@ -1,12 +1,13 @@
 //! Commands that people write on the object, so that who and when stand there too.
 
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use kube::api::DynamicObject;
 use serde::{Deserialize, Serialize};
 use serin_rollout::Command;
+use tokio::time::sleep;
 
 use super::keep::ObjectKeep;
 use super::kinds::annotation;
@@ -17,6 +18,9 @@ pub(crate) const COMMAND: &str = "serin.dev/command";
 
 /// A command that is older than this when it is first seen came with a copy of the object.
 const OLDEST: Duration = Duration::from_mins(10);
+
+/// How soon one that could not be noted is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A command as its giver wrote it. Who and when are the giver's word; the proof is the API
 /// server's audit log.
@@ -55,6 +59,8 @@ pub(super) struct Inbox {
     keep: Arc<ObjectKeep>,
     /// The last one that was taken up or found unreadable.
     seen: Option<String>,
+    /// Names the last one that was taken up.
+    newest: Arc<Mutex<String>>,
 }
 
 impl Inbox {
@@ -65,7 +71,7 @@ impl Inbox {
                 serde_json::from_str::<Given>(text).is_ok_and(|given| keep.knows_command(&given.id))
             })
             .map(str::to_owned);
-        Self { keep, seen }
+        Self { keep, seen, newest: Arc::default() }
     }
 
     /// Takes up the object's command, where it is a new one.
@@ -83,20 +89,33 @@ impl Inbox {
             }
         };
         if !self.keep.knows_command(&given.id) {
-            tokio::spawn(carry_out(Arc::clone(&self.keep), handle.clone(), given));
+            given.id.clone_into(&mut self.newest.lock().unwrap_or_else(PoisonError::into_inner));
+            let newest = Arc::clone(&self.newest);
+            tokio::spawn(carry_out(Arc::clone(&self.keep), handle.clone(), given, newest));
         }
     }
 }
 
-async fn carry_out(keep: Arc<ObjectKeep>, handle: Handle, given: Given) {
+async fn carry_out(
+    keep: Arc<ObjectKeep>,
+    handle: Handle,
+    given: Given,
+    newest: Arc<Mutex<String>>,
+) {
     let now = Timestamp::now();
     let (outcome, message) = match understood(&given, now) {
         Err(why) => (Outcome::Refused, why),
         Ok(command) => {
             let taken = given.answer(Outcome::Taken, String::new(), now);
-            if let Err(why) = keep.answer(taken).await {
+            let waits = || {
+                handle.status.has_changed().is_ok()
+                    && *newest.lock().unwrap_or_else(PoisonError::into_inner) == given.id
+                    && understood(&given, Timestamp::now()).is_ok()
+            };
+            if let Err(why) = noted(|| keep.answer(taken.clone()), waits).await {
                 tracing::error!(
                     release = handle.name,
+                    command = given.command,
                     by = given.by,
                     "a command is not done, since it cannot be noted: {why}"
                 );
@@ -120,6 +139,22 @@ async fn carry_out(keep: Arc<ObjectKeep>, handle: Handle, given: Given) {
     let answered = given.answer(outcome, message, Timestamp::now());
     if let Err(why) = keep.answer(answered).await {
         tracing::error!(release = handle.name, "what became of a command is not stored: {why}");
+    }
+}
+
+/// Notes that a command is about to be done, again and again while it `waits`: an API server that is
+/// away for a moment must not lose an abort.
+async fn noted<F: Future<Output = Result<(), String>>>(
+    note: impl Fn() -> F,
+    waits: impl Fn() -> bool,
+) -> Result<(), String> {
+    loop {
+        let Err(why) = note().await else { return Ok(()) };
+        sleep(AGAIN).await;
+        if !waits() {
+            return Err(why);
+        }
+        tracing::warn!("a command could not be noted yet: {why}");
     }
 }
 
@@ -171,6 +206,23 @@ mod tests {
         // A giver whose clock is ahead.
         let (ahead, now) = given("pause", -3_600);
         assert_eq!(understood(&ahead, now), Ok(Command::Pause));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_cannot_be_noted_at_once_waits_until_it_can_or_is_of_no_use() {
+        let tries = core::cell::Cell::new(0);
+        let away_for = |times| {
+            let tries = &tries;
+            move || {
+                tries.set(tries.get() + 1);
+                let outcome = if tries.get() > times { Ok(()) } else { Err("away".to_owned()) };
+                core::future::ready(outcome)
+            }
+        };
+        assert_eq!(noted(away_for(3), || true).await, Ok(()));
+        assert_eq!(tries.replace(0), 4);
+        assert_eq!(noted(away_for(9), || tries.get() < 2).await, Err("away".to_owned()));
+        assert_eq!(tries.get(), 2);
     }
 
     #[test]
