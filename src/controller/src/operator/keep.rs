@@ -1,12 +1,17 @@
 //! The record in the status of its object: one write holds what the controller goes on from and
 //! what people see.
 
+use core::hash::{Hash as _, Hasher as _};
+use core::time::Duration;
+use std::collections::HashSet;
+use std::hash::DefaultHasher;
 use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
 
 use kube::Api;
 use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
 
 use super::commands::Answered;
 use super::kinds::{Key, generation};
@@ -38,6 +43,9 @@ pub(super) struct ObjectKeep {
     commands: std::sync::Mutex<Vec<Answered>>,
 }
 
+/// How long storing a command may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// How many commands status shows.
 const COMMANDS: usize = 10;
 
@@ -49,6 +57,8 @@ struct Last {
     record: Option<String>,
     /// The whole status, to leave a write out that changes nothing.
     status: Option<Value>,
+    /// Names the records that were sent since, of which nobody knows yet whether they have arrived.
+    sent: HashSet<u64>,
 }
 
 impl ObjectKeep {
@@ -91,7 +101,11 @@ impl ObjectKeep {
         }
         let record = self.records.borrow().clone();
         match record {
-            Some(record) => self.put(&record).await.map_err(|Refusal(why)| why),
+            // The engine must not wait behind it.
+            Some(record) => match timeout(PATIENCE, self.put(&record)).await {
+                Ok(stored) => stored.map_err(|Refusal(why)| why),
+                Err(_) => Err(format!("no answer within {PATIENCE:?}")),
+            },
             None => Err("nothing is stored of the release yet".to_owned()),
         }
     }
@@ -129,6 +143,8 @@ impl ObjectKeep {
                 "status": status,
             });
             let body = serde_json::from_value(body).map_err(|error| Refusal(error.to_string()))?;
+            // Whoever waits for this may give it up on the way.
+            last.sent.insert(name(&text));
             let options = PostParams::default();
             let write = self.api.replace_status(&self.key.name, &options, &body);
             match self.term.write(write).await.map_err(|error| Refusal(error.to_string()))? {
@@ -139,7 +155,7 @@ impl ObjectKeep {
                 Err(kube::Error::Api(refused)) if refused.code == 409 => {
                     let object = self.api.get(&self.key.name).await;
                     let found = Last::of(&object.map_err(|error| Refusal(error.to_string()))?);
-                    if found.record != last.record {
+                    if !last.leads_to(&found) {
                         let why = "another controller has stored a state of this release";
                         return Err(Refusal(why.to_owned()));
                     }
@@ -192,8 +208,23 @@ impl Last {
             generation: generation(object),
             record: stored_text(object).map(str::to_owned),
             status: status.cloned(),
+            sent: HashSet::new(),
         }
     }
+
+    /// Whether what was found has the record of before, or one that was sent from here and has
+    /// arrived though nobody heard so.
+    fn leads_to(&self, found: &Self) -> bool {
+        found.record == self.record
+            || found.record.as_deref().is_some_and(|text| self.sent.contains(&name(text)))
+    }
+}
+
+/// Names a record by its text, which is long.
+fn name(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The text of the record in an object's status.
@@ -256,5 +287,27 @@ impl Keep for Arc<ObjectKeep> {
 
     fn journal(&self) -> &Arc<Journal> {
         &self.journal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last(record: &str) -> Last {
+        let object = json!({"metadata": {"name": "web"}, "status": {"record": record}});
+        Last::of(&serde_json::from_value(object).unwrap())
+    }
+
+    #[test]
+    fn a_record_that_arrived_unheard_is_our_own_and_any_other_is_not() {
+        let mut before = last("1");
+        assert!(before.leads_to(&last("1")) && !before.leads_to(&last("2")));
+        before.sent.insert(name("2"));
+        assert!(before.leads_to(&last("2")) && !before.leads_to(&last("3")));
+        // Somebody has removed it, so that the release begins anew.
+        before.sent.insert(name(""));
+        let none = serde_json::from_value(json!({"metadata": {"name": "web"}})).unwrap();
+        assert!(!before.leads_to(&Last::of(&none)));
     }
 }
