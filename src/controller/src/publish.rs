@@ -42,6 +42,8 @@ pub struct Published {
 struct Ledger {
     /// Every release's part; `None` while its state is unknown.
     parts: BTreeMap<String, Option<Rollout>>,
+    /// Since when there is each release, in milliseconds since 1970, where that is known.
+    made: BTreeMap<String, i64>,
     /// The newest revision that was given, by this process or one before it.
     last: Option<Revision>,
     /// The revision of the document that was shown last.
@@ -55,7 +57,8 @@ impl Board {
     #[must_use]
     pub fn new(rollouts: impl IntoIterator<Item = String>) -> Self {
         let parts = rollouts.into_iter().map(|name| (name, None)).collect();
-        let ledger = Ledger { parts, last: None, shown: None, withheld: None };
+        let ledger =
+            Ledger { parts, made: BTreeMap::new(), last: None, shown: None, withheld: None };
         Self { ledger: Mutex::new(ledger), shown: watch::Sender::new(None) }
     }
 
@@ -87,6 +90,12 @@ impl Board {
         let mut ledger = self.ledger();
         ledger.parts.insert(rollout.name.as_str().to_owned(), Some(rollout));
         self.show(&mut ledger, reserved)
+    }
+
+    /// Takes note since when there is each release (`namespace/name`; milliseconds since 1970): of
+    /// two that want the same requests the older one has them, whoever gave it which name.
+    pub fn made(&self, made: impl IntoIterator<Item = (String, i64)>) {
+        self.ledger().made = made.into_iter().collect();
     }
 
     /// Has the document wait for one more rollout (`namespace/name`); what is shown stays until then.
@@ -175,11 +184,12 @@ impl Board {
 
     fn show(&self, ledger: &mut Ledger, reserved: Revision) -> Result<(), Refused> {
         let known: Option<Vec<Rollout>> = ledger.parts.values().cloned().collect();
-        let Some(rollouts) = known else {
+        let Some(mut rollouts) = known else {
             ledger.withheld = ledger.withheld.max(Some(reserved));
             return Ok(());
         };
         ledger.withheld = None;
+        rollouts.sort_by_key(|rollout| ledger.made.get(rollout.name.as_str()).copied());
         let revision = if Some(reserved) > ledger.shown {
             reserved
         } else {

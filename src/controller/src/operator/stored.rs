@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use serin_document::{Revision, Rollout};
 
 use super::keep::stored_text;
+use super::kinds::{self, Key};
 use super::supervise::Shared;
 use crate::engine::Stop;
 use crate::publish::Published;
@@ -35,7 +36,10 @@ pub(super) async fn mirror(shared: &Shared, mut stop: Stop) {
 
 /// The document that was published last, as far as it is stored.
 fn published(objects: &[Arc<DynamicObject>]) -> Result<Option<Published>, serin_document::Refused> {
-    let records = objects.iter().filter_map(|object| record(object));
+    let mut objects: Vec<&DynamicObject> = objects.iter().map(Arc::as_ref).collect();
+    // As the leader does it: the older one has what two want.
+    objects.sort_by_key(|object| (kinds::made_ms(object), Key::of(object)));
+    let records = objects.into_iter().filter_map(record);
     let mut newest = None;
     let mut rollouts = Vec::new();
     for record in records {

@@ -132,6 +132,7 @@ async fn look_after(
 ) {
     let objects = shared.caches.releases.all();
     let resolved = resolve::all(&objects, &shared.caches);
+    shared.board.made(objects.iter().map(|it| (Key::of(it).to_string(), kinds::made_ms(it))));
     let present: BTreeSet<Key> = objects.iter().map(|object| Key::of(object)).collect();
     let gone: Vec<Key> = running.keys().filter(|key| !present.contains(key)).cloned().collect();
     for key in gone {

@@ -120,6 +120,16 @@ fn what_was_held_back_for_a_rollout_is_shown_once_nobody_waits_for_it_any_more()
 }
 
 #[test]
+fn of_two_that_want_the_same_requests_the_older_one_has_them_whatever_its_name() {
+    let board = Board::new([]);
+    board.made([("default/a".to_owned(), 2_000), ("default/b".to_owned(), 1_000)]);
+    publish(&board, rollout("b", "same.example.com", 5), NOW_MS);
+    publish(&board, rollout("a", "same.example.com", 6), NOW_MS);
+    assert!(board.left_out("default/b").is_empty());
+    assert!(!board.left_out("default/a").is_empty());
+}
+
+#[test]
 fn every_content_has_an_etag_of_its_own() {
     let board = Board::new(["default/a".to_owned()]);
     publish(&board, rollout("a", "a.example.com", 5), NOW_MS);
