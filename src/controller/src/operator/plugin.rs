@@ -8,6 +8,7 @@ use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
+use super::client::answer;
 use super::kinds::{self, Key};
 use super::supervise::Shared;
 use crate::publish::Published;
@@ -104,7 +105,7 @@ async fn bring(
         ours.map(|it| serde_json::to_value(it).unwrap_or_default()).collect();
     let api = kinds::within(&shared.client, &plugin.namespace, &kinds::wasm_plugin());
     for _ in 0..CONFLICTS {
-        let object = api.get_opt(&plugin.name).await.map_err(|error| error.to_string())?;
+        let object = answer(api.get_opt(&plugin.name)).await?;
         let mut object = object.ok_or("it does not exist")?;
         // Who was never let in takes nothing out either: what stands there is its owner's.
         if rollouts.is_empty() && !carries(&object, &carried.ever) {
@@ -139,7 +140,7 @@ async fn allowed(
         return Ok(ours);
     }
     let api = kube::Api::<DynamicObject>::all_with(shared.client.clone(), &kinds::namespace());
-    let namespace = api.get(&plugin.namespace).await.map_err(|error| error.to_string())?;
+    let namespace = answer(api.get(&plugin.namespace)).await?;
     let label = namespace.metadata.labels.as_ref().and_then(|labels| labels.get(ALLOW));
     let may = |key: &Key| label.is_some_and(|label| lets_in(label, &key.namespace));
     let (guests, refused): (Vec<Key>, Vec<Key>) = others.into_iter().partition(may);

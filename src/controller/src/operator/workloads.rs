@@ -13,6 +13,7 @@ use serin_rollout::{Capacity, Endpoints, Phase, StableRuns, StableWanted, State,
 
 use super::cache::Objects;
 use super::capacity::{self, STABLE_AT_START, Side};
+use super::client::answer;
 use super::kinds::{Key, annotation, at, count, generation};
 use super::leader::{NotLeading, Term};
 use super::template::{self, EARLIER, PROMOTED};
@@ -162,7 +163,7 @@ impl Workloads {
 
     /// The fewest pods that an autoscaler gives a Deployment, where it has one.
     async fn autoscaled(&self) -> Result<impl Fn(&Key) -> Option<u64>, String> {
-        let found = self.autoscalers.list(&ListParams::default()).await;
+        let found = answer(self.autoscalers.list(&ListParams::default())).await;
         let found = found.map_err(|error| format!("autoscalers cannot be listed: {error}"))?;
         Ok(move |key: &Key| {
             let owns = |scaler: &&DynamicObject| {
