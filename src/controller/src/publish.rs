@@ -5,7 +5,7 @@
 //! first, so that it can be stored before anybody sees it, and none is given twice. Nobody waits for
 //! anybody: a release that is rolled back must not stand behind one whose disk hangs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serin_document::{Compiled, Document, Environment, LeftOut, Refused, Revision, Rollout};
@@ -152,6 +152,22 @@ impl Board {
     pub fn withdraw(&self, rollout: &str, now_ms: u64) -> Result<(), Refused> {
         let mut ledger = self.ledger();
         if ledger.parts.remove(rollout).is_none() {
+            return Ok(());
+        }
+        let revision = Revision::next(ledger.last, now_ms);
+        ledger.last = Some(revision);
+        self.show(&mut ledger, revision)
+    }
+
+    /// Takes out, or does not wait for, every rollout (`namespace/name`) but these.
+    ///
+    /// # Errors
+    /// [`Refused`], as by [`Board::publish`].
+    pub fn keep_only(&self, present: &BTreeSet<String>, now_ms: u64) -> Result<(), Refused> {
+        let mut ledger = self.ledger();
+        let before = ledger.parts.len();
+        ledger.parts.retain(|name, _| present.contains(name));
+        if ledger.parts.len() == before {
             return Ok(());
         }
         let revision = Revision::next(ledger.last, now_ms);

@@ -141,6 +141,11 @@ async fn look_after(
             one.end(false).await;
         }
     }
+    // Also those that were never run here: somebody may have taken their finalizer away.
+    let names = present.iter().map(ToString::to_string).collect();
+    if let Err(error) = shared.board.keep_only(&names, Clock::system().wall_ms()) {
+        tracing::error!(%error, "the document without what is gone is not accepted");
+    }
     await_parts(shared, &objects, &resolved, running, first);
     for (object, sources) in objects.iter().zip(resolved) {
         let key = Key::of(object);

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serin_assignment::Weight;
@@ -127,6 +127,22 @@ fn of_two_that_want_the_same_requests_the_older_one_has_them_whatever_its_name()
     publish(&board, rollout("a", "same.example.com", 6), NOW_MS);
     assert!(board.left_out("default/b").is_empty());
     assert!(!board.left_out("default/a").is_empty());
+}
+
+#[test]
+fn a_rollout_whose_release_is_gone_goes_though_nobody_ran_it() {
+    let board = Board::new([]);
+    board.adopt(rollout("gone", "gone.example.com", 5));
+    publish(&board, rollout("a", "a.example.com", 6), NOW_MS);
+    let before = shown(&board).unwrap();
+    assert!(before.json.contains("gone.example.com"));
+    let present = BTreeSet::from(["default/a".to_owned()]);
+    for _ in 0..2 {
+        board.keep_only(&present, NOW_MS).unwrap();
+        let after = shown(&board).unwrap();
+        assert!(after.json.contains("a.example.com") && !after.json.contains("gone.example.com"));
+        assert_eq!(after.revision.get(), before.revision.get() + 1);
+    }
 }
 
 #[test]
