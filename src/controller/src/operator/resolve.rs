@@ -1,5 +1,5 @@
 //! From objects to releases: what a release leaves to its `VirtualService` and its Deployments, and
-//! which of two releases has a route.
+//! which of two releases has an object that both name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,16 +34,16 @@ pub(super) fn all(objects: &[Arc<DynamicObject>], caches: &Caches) -> Vec<Result
 
 fn one(
     object: &DynamicObject,
-    owners: &BTreeMap<Key, Key>,
+    owners: &BTreeMap<(Kind, Key), Key>,
     caches: &Caches,
 ) -> Result<Sources, String> {
     let key = Key::of(object);
     let of = |name: &str| Key { namespace: key.namespace.clone(), name: name.to_owned() };
-    if let Some(route) = route(object)
-        && let Some(owner) = owners.get(&of(route))
-        && *owner != key
-    {
-        return Err(format!("Conflict: VirtualService {route} is the older release {owner}'s"));
+    for (kind, named) in claims(object) {
+        if let Some(owner) = owners.get(&(kind, named.clone())).filter(|owner| **owner != key) {
+            let name = &named.name;
+            return Err(format!("Conflict: {kind:?} {name} is the older release {owner}'s"));
+        }
     }
     let named = |path: &[&str], objects: &Objects, kind: &str| {
         let name = at(object, path).and_then(Value::as_str).ok_or_else(|| {
@@ -78,25 +78,42 @@ impl Sources {
     }
 }
 
-fn route(object: &DynamicObject) -> Option<&str> {
-    at(object, &["spec", "traffic", "virtualService"]).and_then(Value::as_str)
+/// What two releases may not share: each would undo what the other does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    VirtualService,
+    Deployment,
 }
 
-/// Which release has each route: the oldest of those that name it.
-fn owners(objects: &[Arc<DynamicObject>]) -> BTreeMap<Key, Key> {
-    let mut oldest: BTreeMap<Key, (Option<jiff::Timestamp>, Key)> = BTreeMap::new();
+/// The objects that a release has for itself.
+fn claims(object: &DynamicObject) -> Vec<(Kind, Key)> {
+    let namespace = Key::of(object).namespace;
+    let named = |kind, path: &[&str]| {
+        let name = at(object, path).and_then(Value::as_str)?.to_owned();
+        Some((kind, Key { namespace: namespace.clone(), name }))
+    };
+    let claims = [
+        named(Kind::VirtualService, &["spec", "traffic", "virtualService"]),
+        named(Kind::Deployment, &["spec", "target", "stable"]),
+        named(Kind::Deployment, &["spec", "target", "canary"]),
+    ];
+    claims.into_iter().flatten().collect()
+}
+
+/// Which release has each object: the oldest of those that name it.
+fn owners(objects: &[Arc<DynamicObject>]) -> BTreeMap<(Kind, Key), Key> {
+    let mut oldest: BTreeMap<(Kind, Key), (Option<jiff::Timestamp>, Key)> = BTreeMap::new();
     for object in objects {
-        let Some(name) = route(object) else { continue };
-        let key = Key::of(object);
-        let route = Key { namespace: key.namespace.clone(), name: name.to_owned() };
         let made = object.metadata.creation_timestamp.as_ref().map(|time| time.0);
-        let claim = (made, key);
-        let owner = oldest.entry(route).or_insert_with(|| claim.clone());
-        if claim < *owner {
-            *owner = claim;
+        let claim = (made, Key::of(object));
+        for named in claims(object) {
+            let owner = oldest.entry(named).or_insert_with(|| claim.clone());
+            if claim < *owner {
+                owner.clone_from(&claim);
+            }
         }
     }
-    oldest.into_iter().map(|(route, (_, release))| (route, release)).collect()
+    oldest.into_iter().map(|(named, (_, release))| (named, release)).collect()
 }
 
 #[cfg(test)]
@@ -106,23 +123,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_older_release_has_the_route_and_names_break_a_tie() {
-        let object = |name: &str, made: &str, route: &str| {
+    fn the_older_release_has_what_two_name_and_names_break_a_tie() {
+        let object = |name: &str, made: &str, route: &str, canary: &str| {
             let object = json!({
                 "metadata": {"namespace": "shop", "name": name, "creationTimestamp": made},
-                "spec": {"traffic": {"virtualService": route}},
+                "spec": {"traffic": {"virtualService": route},
+                    "target": {"stable": format!("{route}-stable"), "canary": canary}},
             });
             Arc::new(serde_json::from_value::<DynamicObject>(object).unwrap())
         };
         let objects = [
-            object("newer", "2026-11-26T01:00:02Z", "web"),
-            object("older", "2026-11-26T01:00:01Z", "web"),
-            object("b", "2026-11-26T01:00:01Z", "api"),
-            object("a", "2026-11-26T01:00:01Z", "api"),
+            object("newer", "2026-11-26T01:00:02Z", "web", "x"),
+            object("older", "2026-11-26T01:00:01Z", "web", "y"),
+            object("b", "2026-11-26T01:00:01Z", "api", "z"),
+            object("a", "2026-11-26T01:00:01Z", "api", "w"),
+            object("guest", "2026-11-26T01:00:03Z", "own", "y"),
         ];
         let owners = owners(&objects);
         let key = |name: &str| Key { namespace: "shop".to_owned(), name: name.to_owned() };
-        assert_eq!(owners.get(&key("web")), Some(&key("older")));
-        assert_eq!(owners.get(&key("api")), Some(&key("a")));
+        let owner = |kind, name| owners.get(&(kind, key(name))).cloned();
+        assert_eq!(owner(Kind::VirtualService, "web"), Some(key("older")));
+        assert_eq!(owner(Kind::VirtualService, "api"), Some(key("a")));
+        // With a route of its own it would take the pods away from under another's users.
+        assert_eq!(owner(Kind::Deployment, "y"), Some(key("older")));
     }
 }

@@ -199,10 +199,15 @@ impl Workloads {
             Step::Scale { pods, stable_at_start } => {
                 let note = json!({"metadata": {"annotations": {STABLE_AT_START: stable_at_start.to_string()}}});
                 self.patch(&pair.canary, note).await?;
-                self.scale(pods).await
+                self.scale(json!({"spec": {"replicas": pods}})).await
             }
             Step::ScaleToZero => {
-                self.scale(0).await?;
+                // Of the Deployment as it was when that was decided: with another template it may
+                // serve again by now.
+                let version = &pair.canary.metadata.resource_version;
+                let none =
+                    json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": 0}});
+                self.scale(none).await?;
                 self.patch(
                     &pair.canary,
                     json!({"metadata": {"annotations": {STABLE_AT_START: null}}}),
@@ -255,8 +260,8 @@ impl Workloads {
         written(&key, self.term.write(write).await)
     }
 
-    async fn scale(&self, pods: u64) -> Result<(), String> {
-        let patch = Patch::Merge(json!({"spec": {"replicas": pods}}));
+    async fn scale(&self, patch: Value) -> Result<(), String> {
+        let patch = Patch::Merge(patch);
         let options = PatchParams::default();
         let write = self.api.patch_scale(&self.canary.name, &options, &patch);
         written(&self.canary, self.term.write(write).await)
