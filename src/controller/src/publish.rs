@@ -150,13 +150,7 @@ impl Board {
     /// # Errors
     /// [`Refused`], as by [`Board::publish`].
     pub fn withdraw(&self, rollout: &str, now_ms: u64) -> Result<(), Refused> {
-        let mut ledger = self.ledger();
-        if ledger.parts.remove(rollout).is_none() {
-            return Ok(());
-        }
-        let revision = Revision::next(ledger.last, now_ms);
-        ledger.last = Some(revision);
-        self.show(&mut ledger, revision)
+        self.retain(|name| name != rollout, now_ms)
     }
 
     /// Takes out, or does not wait for, every rollout (`namespace/name`) but these.
@@ -164,9 +158,14 @@ impl Board {
     /// # Errors
     /// [`Refused`], as by [`Board::publish`].
     pub fn keep_only(&self, present: &BTreeSet<String>, now_ms: u64) -> Result<(), Refused> {
+        self.retain(|name| present.contains(name), now_ms)
+    }
+
+    /// Keeps these rollouts alone, and shows the document where that takes one out.
+    fn retain(&self, keep: impl Fn(&String) -> bool, now_ms: u64) -> Result<(), Refused> {
         let mut ledger = self.ledger();
         let before = ledger.parts.len();
-        ledger.parts.retain(|name, _| present.contains(name));
+        ledger.parts.retain(|name, _| keep(name));
         if ledger.parts.len() == before {
             return Ok(());
         }

@@ -29,6 +29,10 @@ pub(super) async fn answer<T>(
     }
 }
 
+/// How often a write that met another one is decided again at once before it counts as failed. Others
+/// (owners, tools) write an object far less often than that.
+pub(super) const CONFLICTS: u32 = 5;
+
 /// A client by the environment: a pod's service account, else the user's kubeconfig.
 ///
 /// Nothing is tried again by itself, since a write that was right when it was made may be wrong by

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
+use super::client::CONFLICTS;
 use super::commands::Answered;
 use super::kinds::{Key, generation};
 use super::leader::Term;
@@ -20,10 +21,6 @@ use crate::engine::Keep;
 use crate::release::Release;
 use crate::status::Status;
 use crate::store::{Journal, Record, StoreError};
-
-/// How often a write that met another one is decided again before it counts as failed. Others write
-/// the object (its owner, tools) far less often than that.
-const CONFLICTS: u32 = 5;
 
 /// Where one release keeps its record.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use super::client::answer;
+use super::client::{CONFLICTS, answer};
 use super::kinds::{self, Key};
 use super::supervise::Shared;
 use crate::publish::Published;
@@ -23,9 +23,6 @@ const AGAIN: Duration = Duration::from_mins(1);
 
 /// How soon a plugin that could not be written is tried again.
 const SOON: Duration = Duration::from_millis(500);
-
-/// How often a write that met another one is decided again.
-const CONFLICTS: u32 = 5;
 
 /// Which releases each plugin carries. A plugin that has lost its last one stays, so that it is told.
 #[derive(Clone, Debug, Default)]

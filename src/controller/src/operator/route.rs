@@ -12,12 +12,10 @@ use serin_rollout::{RouteSeen, Traffic};
 use serin_routes::{Drift, Reference, Wanted, drift, virtual_service};
 
 use super::cache::Objects;
+use super::client::CONFLICTS;
 use super::kinds::{Key, generation};
 use super::leader::Term;
 use crate::engine::{Carry, Change};
-
-/// How often a write that met another one is decided again within one pass.
-const CONFLICTS: u32 = 5;
 
 /// One release's part of a `VirtualService`.
 #[derive(Debug)]
