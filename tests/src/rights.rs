@@ -5,17 +5,16 @@
 pub type Right = (&'static str, &'static str, &'static [&'static str]);
 
 /// In every namespace.
-pub const EVERYWHERE: [Right; 11] = [
+pub const EVERYWHERE: [Right; 10] = [
     ("serin.dev", "canaryreleases", &["get", "list", "watch", "patch"]),
     ("serin.dev", "canaryreleases/status", &["get", "update", "patch"]),
     ("serin.dev", "canaryreleases/finalizers", &["update"]),
     ("networking.istio.io", "virtualservices", &["get", "list", "watch", "update"]),
-    ("extensions.istio.io", "wasmplugins", &["get", "list", "watch", "update"]),
+    ("extensions.istio.io", "wasmplugins", &["get", "update"]),
     ("apps", "deployments", &["get", "list", "watch", "patch"]),
     ("apps", "deployments/scale", &["patch"]),
-    ("apps", "replicasets", &["get", "list", "watch"]),
-    ("autoscaling", "horizontalpodautoscalers", &["get", "list", "watch"]),
-    ("", "namespaces", &["get", "list", "watch"]),
+    ("autoscaling", "horizontalpodautoscalers", &["list"]),
+    ("", "namespaces", &["get"]),
     ("events.k8s.io", "events", &["create", "patch"]),
 ];
 
