@@ -6,6 +6,7 @@
 //! part of it, [`Pods`](pods::Pods) runs a real process for each played pod,
 //! [`Proxy`](proxy::Proxy) is a real Envoy that istiod configures, as a gateway or as a sidecar,
 //! [`Operator`](operator::Operator) a replica of the controller with the rights that it is given.
+//! [`Shop`](shop::Shop) puts them together, and [`Released`](released::Released) with a release.
 //!
 //! All listens on loopback, on ports that were free a moment before, and every process ends with
 //! the value that stands for it or with the program that started it.
@@ -19,6 +20,8 @@ pub mod operator;
 pub mod parts;
 pub mod pods;
 pub mod proxy;
+pub mod released;
+pub mod shop;
 
 mod bootstrap;
 mod certificates;

@@ -8,4 +8,3 @@ mod metrics;
 mod outage;
 mod release;
 mod rollout;
-mod shop;

@@ -13,7 +13,7 @@ use serin_cluster::namespace::Namespace;
 use serin_cluster::objects::Shares;
 use serin_tests::load::user_ids;
 
-use crate::shop::{Shop, route};
+use serin_cluster::shop::{Shop, route};
 
 const USERS: u32 = 1_000;
 /// A new weight is live sooner than that, on a busy machine too.

@@ -8,7 +8,7 @@ use serin_cluster::cluster::Cluster;
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
 
-use crate::shop::{Door, LIMIT, Shop};
+use serin_cluster::shop::{Door, LIMIT, Shop};
 
 #[tokio::test]
 async fn the_filters_metrics_have_their_labels() -> Result<()> {

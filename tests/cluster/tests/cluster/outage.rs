@@ -7,7 +7,7 @@ use serin_cluster::cluster::Cluster;
 use serin_cluster::pods::Running;
 use serin_tests::load::{Outcome, Record};
 
-use crate::shop::{LIMIT, Shop};
+use serin_cluster::shop::{LIMIT, Shop};
 
 #[tokio::test]
 async fn traffic_goes_on_without_the_api_server_and_what_it_stored_comes_back() -> Result<()> {

@@ -4,111 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use anyhow::{Result, ensure};
+use serde_json::Value;
 use serin_assignment::Variant;
 use serin_cluster::cluster::Cluster;
 use serin_cluster::objects::Shares;
 use serin_cluster::operator::Operator;
+use serin_cluster::released::{KIND, ROLLOUT, Released, at};
+use serin_cluster::shop::{Door, route};
 use serin_tests::load::{Outcome, Record};
-use serin_tests::prometheus::{Prometheus, Target};
-use serin_tests::scratch::Scratch;
-
-use crate::shop::{Door, Shop, route};
-
-/// A rollout of three steps takes some 20 s on a quiet machine.
-const ROLLOUT: Duration = Duration::from_mins(3);
-
-/// What stands at a JSON pointer; null where nothing does.
-fn at<'a>(object: &'a Value, pointer: &str) -> &'a Value {
-    object.pointer(pointer).unwrap_or(&Value::Null)
-}
-
-const KIND: &str = "canaryreleases.serin.dev";
-
-/// A shop whose releases the controller looks after.
-struct Released {
-    operator: Operator,
-    _prometheus: Prometheus,
-    shop: Shop,
-}
-
-impl Released {
-    async fn start(name: &str) -> Result<Self> {
-        let cluster = Cluster::shared().await?;
-        let shop = Shop::before_a_rollout(cluster, name).await?;
-        let targets = shop.doors().map(|door| Target::envoy(door.proxy.admin().port()));
-        let scratch = Scratch::named(&shop.namespace.folder()?.join("scraped"))?;
-        let prometheus = Prometheus::start(&targets, &scratch).await?;
-        let operator = Operator::start(cluster, &shop.namespace, "serin-0").await?;
-        shop.namespace.apply(&release(name, prometheus.port()).to_string()).await?;
-        let released = Self { operator, _prometheus: prometheus, shop };
-        // Both sides run the same, so that there is nothing to roll out.
-        released.until_phase("Succeeded").await?;
-        Ok(released)
-    }
-
-    async fn until_phase(&self, phase: &str) -> Result<Value> {
-        let so = |object: &Value| at(object, "/status/phase") == phase;
-        self.shop.namespace.until(KIND, "shop", ROLLOUT, so).await
-    }
-
-    /// Gives the canary an image, as people do, and waits for the end of what follows.
-    async fn release(&self, image: &str, end: &str) -> Result<Value> {
-        self.set_image(image).await?;
-        self.until_phase(end).await
-    }
-
-    async fn set_image(&self, image: &str) -> Result<()> {
-        let to = format!("app={image}");
-        self.shop.namespace.kubectl().run(&["set", "image", "deployment/web-canary", &to]).await?;
-        let begun = |object: &Value| at(object, "/status/phase") != "Succeeded";
-        self.shop.namespace.until(KIND, "shop", ROLLOUT, begun).await.map(drop)
-    }
-
-    /// The canary's share of the requests that are not marked, by the route.
-    async fn rest(&self) -> Result<u64> {
-        let service = self.shop.namespace.get("virtualservice", "web").await?;
-        let weight = at(&service, "/spec/http/2/route/1/weight");
-        weight.as_u64().with_context(|| format!("no weight: {service:#}"))
-    }
-
-    async fn image(&self, deployment: &str) -> Result<String> {
-        let deployment = self.shop.namespace.get("deployment", deployment).await?;
-        let image = at(&deployment, "/spec/template/spec/containers/0/image");
-        Ok(image.as_str().context("no image")?.to_owned())
-    }
-}
-
-fn release(namespace: &str, prometheus: u16) -> Value {
-    let side = |subset: &str| json!({"host": "web", "subset": subset, "port": 80});
-    json!({
-        "apiVersion": "serin.dev/v1alpha1",
-        "kind": "CanaryRelease",
-        "metadata": {"name": "shop"},
-        "spec": {
-            "target": {"stable": "web-stable", "canary": "web-canary"},
-            "traffic": {"virtualService": "web", "stable": side("stable"), "canary": side("canary")},
-            "assignment": {
-                "plugin": {"name": "serin", "namespace": namespace},
-                "identity": [{"header": "x-user-id"}],
-                "anonymous": "route",
-            },
-            "metrics": {"prometheus": {
-                "address": format!("http://127.0.0.1:{prometheus}"),
-                "scrapeInterval": "1s",
-                "timeout": "2s",
-            }},
-            "evidence": {"skip": "0s"},
-            "steps": [
-                {"weight": "10%", "bake": "3s"},
-                {"weight": "50%", "bake": "3s"},
-                {"weight": "100%", "bake": "3s"},
-            ],
-            "gates": [{"name": "errors", "kind": "errorRate"}],
-        },
-    })
-}
 
 /// The sides that each user saw, without repetitions.
 fn sides(records: &[Record]) -> BTreeMap<u32, Vec<Variant>> {
@@ -225,12 +129,12 @@ async fn a_person_gives_commands_on_the_object_and_who_gave_them_stands_there() 
     let namespace = &released.shop.namespace;
     let begun = |object: &Value| at(object, "/status/weight") != "0%";
     namespace.until(KIND, "shop", ROLLOUT, begun).await?;
-    let said = kubectl_serin(&released, &["abort", "shop"]).await?;
+    let said = released.kubectl_serin(&["abort", "shop"]).await?;
     ensure!(said.contains("a person asked for it"), "{said}");
     let end = released.until_phase("RolledBack").await?;
     let command = at(&end, "/status/commands/0");
     ensure!(at(command, "/outcome") == "Done" && at(command, "/by") == "admin", "{end:#}");
-    let tree = kubectl_serin(&released, &["get"]).await?;
+    let tree = released.kubectl_serin(&["get"]).await?;
     ensure!(tree.contains("RolledBack"), "{tree}");
     load.stop().await;
     Ok(())
@@ -249,19 +153,4 @@ async fn a_replica_that_is_asked_to_end_hands_over_at_once() -> Result<()> {
     // Two seconds between two looks at the lease, and the end of what was under way.
     ensure!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     Ok(())
-}
-
-/// The controller's own client, as the administrator.
-async fn kubectl_serin(released: &Released, args: &[&str]) -> Result<String> {
-    let namespace = &released.shop.namespace;
-    let asked = tokio::process::Command::new(serin_tests::artifacts::serin()?)
-        .arg("kube")
-        .args(args)
-        .args(["--namespace", namespace.name()])
-        .env("KUBECONFIG", namespace.kubectl().kubeconfig())
-        .output()
-        .await?;
-    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
-    ensure!(asked.status.success(), "{said}{}", String::from_utf8_lossy(&asked.stderr));
-    Ok(said)
 }

@@ -12,7 +12,7 @@ use serin_cluster::cluster::Cluster;
 use serin_tests::load::{Outcome, Record};
 use tokio::time::sleep;
 
-use crate::shop::{Door, LIMIT, Shop};
+use serin_cluster::shop::{Door, LIMIT, Shop};
 
 fn failed(records: &[Record]) -> Vec<&Outcome> {
     let outcomes = records.iter().map(|record| &record.outcome);
@@ -81,8 +81,8 @@ async fn taking_away_pods_that_are_sent_requests_fails_them() -> Result<()> {
 #[tokio::test]
 async fn a_stuck_version_never_gets_ready() -> Result<()> {
     let namespace = Cluster::shared().await?.namespace("stuck").await?;
-    namespace.deployment("web-canary", &crate::shop::CANARY, "shop:1.1-stuck", 1).await?;
-    namespace.deployment("web-stable", &crate::shop::STABLE, "shop:1.0", 1).await?;
+    namespace.deployment("web-canary", &serin_cluster::shop::CANARY, "shop:1.1-stuck", 1).await?;
+    namespace.deployment("web-stable", &serin_cluster::shop::STABLE, "shop:1.0", 1).await?;
     namespace.rolled_out("web-stable").await?;
     sleep(Duration::from_secs(1)).await;
     let canary = namespace.get("deployment", "web-canary").await?;

@@ -1,39 +1,50 @@
-//! What most tests begin with: two Deployments behind a gateway and a sidecar, with the filter.
+//! What most tests and the demo begin with: two Deployments behind a gateway and a sidecar, with the
+//! filter.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use serin_assignment::Variant;
-use serin_cluster::cluster::Cluster;
-use serin_cluster::namespace::Namespace;
-use serin_cluster::objects::{self, Shares};
-use serin_cluster::pods::Pods;
-use serin_cluster::proxy::Proxy;
 use serin_tests::documents::{Rollout, document, revision_now};
 use serin_tests::http::{self, Connection};
 use serin_tests::load::{Load, Profile};
 use serin_tests::webapp::NAME_HEADER;
 use tokio::time::sleep;
 
-pub(crate) const HOST: &str = "shop.example.com";
-pub(crate) const STABLE: [(&str, &str); 2] = [("app", "web"), ("version", "stable")];
-pub(crate) const CANARY: [(&str, &str); 2] = [("app", "web"), ("version", "canary")];
+use crate::cluster::Cluster;
+use crate::namespace::Namespace;
+use crate::objects::{self, Shares};
+use crate::pods::Pods;
+use crate::proxy::Proxy;
+
+/// The host of the gateway.
+pub const HOST: &str = "shop.example.com";
+/// The labels of stable's pods.
+pub const STABLE: [(&str, &str); 2] = [("app", "web"), ("version", "stable")];
+/// The labels of the canary's pods.
+pub const CANARY: [(&str, &str); 2] = [("app", "web"), ("version", "canary")];
 /// What takes a second takes longer on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// What runs. The proxies end before the pods.
-pub(crate) struct Shop {
+#[derive(Debug)]
+pub struct Shop {
     gateway: Proxy,
     sidecar: Proxy,
     mesh_host: String,
-    pub(crate) pods: Pods,
-    pub(crate) namespace: Namespace,
+    /// A process for each pod.
+    pub pods: Pods,
+    /// Where all of it is.
+    pub namespace: Namespace,
 }
 
 impl Shop {
     /// Starts two stable pods and one of the canary, at this weight, and waits until it is live.
-    pub(crate) async fn start(cluster: &Cluster, name: &str, weight: u32) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Where something does not start or the weight does not arrive.
+    pub async fn start(cluster: &Cluster, name: &str, weight: u32) -> Result<Self> {
         let shop = Self::stand(cluster, name, "shop:1.1").await?;
         shop.namespace.apply(&route(Shares::serving(weight)).to_string()).await?;
         let (revision, plugin) = shop.plugin(weight)?;
@@ -45,7 +56,10 @@ impl Shop {
 
     /// Starts what a release's owner has before the first rollout: both sides run one version,
     /// nobody is sent to the canary, and the filter has no document.
-    pub(crate) async fn before_a_rollout(cluster: &Cluster, name: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Where something does not start.
+    pub async fn before_a_rollout(cluster: &Cluster, name: &str) -> Result<Self> {
         let shop = Self::stand(cluster, name, "shop:1.0").await?;
         shop.namespace.apply(&route(Shares::NOTHING).to_string()).await?;
         let plugin = objects::wasm_plugin(&json!({"formatVersion": "1.0"}))?;
@@ -76,7 +90,8 @@ impl Shop {
     }
 
     /// The gateway's, and the sidecar's.
-    pub(crate) fn doors(&self) -> [Door<'_>; 2] {
+    #[must_use]
+    pub fn doors(&self) -> [Door<'_>; 2] {
         [
             Door { proxy: &self.gateway, host: HOST },
             Door { proxy: &self.sidecar, host: &self.mesh_host },
@@ -84,19 +99,24 @@ impl Shop {
     }
 
     /// The gateway's alone.
-    pub(crate) fn gateway(&self) -> Door<'_> {
+    #[must_use]
+    pub fn gateway(&self) -> Door<'_> {
         let [gateway, _] = self.doors();
         gateway
     }
 
     /// The rollout's name.
-    pub(crate) fn rollout(&self) -> String {
+    #[must_use]
+    pub fn rollout(&self) -> String {
         format!("{}/shop", self.namespace.name())
     }
 
     /// The `WasmPlugin` with a document at this weight, and its revision. Whoever sends no id is left
     /// to the route's weights.
-    pub(crate) fn plugin(&self, weight: u32) -> Result<(u64, Value)> {
+    ///
+    /// # Errors
+    /// Where the filter's module was not built.
+    pub fn plugin(&self, weight: u32) -> Result<(u64, Value)> {
         let revision = revision_now();
         let rollout = Rollout::new(&self.rollout(), HOST)
             .with("hosts", json!([HOST, self.mesh_host]))
@@ -106,7 +126,10 @@ impl Shop {
     }
 
     /// Waits until every worker of both proxies has this revision.
-    pub(crate) async fn applied(&self, revision: u64) -> Result<()> {
+    ///
+    /// # Errors
+    /// Where one does not get it in time.
+    pub async fn applied(&self, revision: u64) -> Result<()> {
         for door in self.doors() {
             door.proxy.admin().applied(&self.rollout(), revision, LIMIT).await?;
         }
@@ -115,20 +138,23 @@ impl Shop {
 }
 
 /// The `VirtualService` with these weights.
-pub(crate) fn route(shares: Shares) -> Value {
+#[must_use]
+pub fn route(shares: Shares) -> Value {
     objects::virtual_service("web", &[HOST, "web"], shares)
 }
 
 /// A way in: a proxy, and the host by which it is asked.
-#[derive(Clone, Copy)]
-pub(crate) struct Door<'a> {
-    pub(crate) proxy: &'a Proxy,
+#[derive(Clone, Copy, Debug)]
+pub struct Door<'a> {
+    /// The proxy.
+    pub proxy: &'a Proxy,
     host: &'a str,
 }
 
 impl Door<'_> {
     /// A load of 100 requests a second.
-    pub(crate) fn load(self) -> Load {
+    #[must_use]
+    pub fn load(self) -> Load {
         Load::start(&Profile {
             port: self.proxy.port(),
             host: self.host.to_owned(),
@@ -141,16 +167,19 @@ impl Door<'_> {
         })
     }
 
-    pub(crate) async fn connect(self) -> Result<Connection> {
+    /// A connection of its own.
+    ///
+    /// # Errors
+    /// Where the proxy does not take it.
+    pub async fn connect(self) -> Result<Connection> {
         Connection::to(self.proxy.port()).await
     }
 
     /// The side that answers a user, or, without one, whom the route's weights choose.
-    pub(crate) async fn side(
-        self,
-        connection: &mut Connection,
-        user: Option<&str>,
-    ) -> Result<Variant> {
+    ///
+    /// # Errors
+    /// Where there is no answer, or none of an application.
+    pub async fn side(self, connection: &mut Connection, user: Option<&str>) -> Result<Variant> {
         let mut headers = vec![("host", self.host)];
         headers.extend(user.map(|user| ("x-user-id", user)));
         let request = http::request(hyper::Method::GET, "/", &headers, "")?;

@@ -1,0 +1,176 @@
+//! A shop whose releases the controller looks after.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use serin_tests::artifacts;
+use serin_tests::prometheus::{Prometheus, Target};
+use serin_tests::scratch::Scratch;
+use tokio::process::Command;
+
+use crate::cluster::Cluster;
+use crate::operator::Operator;
+use crate::shop::Shop;
+
+/// The kind of a release, as kubectl knows it.
+pub const KIND: &str = "canaryreleases.serin.dev";
+/// A rollout of three steps takes some 20 s on a quiet machine.
+pub const ROLLOUT: Duration = Duration::from_mins(3);
+
+/// What stands at a JSON pointer; null where nothing does.
+#[must_use]
+pub fn at<'a>(object: &'a Value, pointer: &str) -> &'a Value {
+    object.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+/// What runs: the controller ends before what it looks after.
+#[derive(Debug)]
+pub struct Released {
+    /// The replica that was started first.
+    pub operator: Operator,
+    /// It scrapes both proxies every second.
+    pub prometheus: Prometheus,
+    /// The proxies, the pods and the objects.
+    pub shop: Shop,
+}
+
+impl Released {
+    /// Starts a shop with a release of three short steps.
+    ///
+    /// # Errors
+    /// Where something of it does not start.
+    pub async fn start(name: &str) -> Result<Self> {
+        let steps = json!([
+            {"weight": "10%", "bake": "3s"},
+            {"weight": "50%", "bake": "3s"},
+            {"weight": "100%", "bake": "3s"},
+        ]);
+        Self::start_with(Cluster::shared().await?, name, &json!({"steps": steps})).await
+    }
+
+    /// The same in a given cluster, with these fields in the release's `spec`.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(cluster: &Cluster, name: &str, fields: &Value) -> Result<Self> {
+        let shop = Shop::before_a_rollout(cluster, name).await?;
+        let targets = shop.doors().map(|door| Target::envoy(door.proxy.admin().port()));
+        let scratch = Scratch::named(&shop.namespace.folder()?.join("scraped"))?;
+        let prometheus = Prometheus::start(&targets, &scratch).await?;
+        let operator = Operator::start(cluster, &shop.namespace, "serin-0").await?;
+        let mut release = release("shop", "web", name, &prometheus.address());
+        if let (Some(spec), Some(fields)) =
+            (release.get_mut("spec").and_then(Value::as_object_mut), fields.as_object())
+        {
+            spec.extend(fields.clone());
+        }
+        shop.namespace.apply(&release.to_string()).await?;
+        let released = Self { operator, prometheus, shop };
+        // Both sides run the same, so that there is nothing to roll out.
+        released.until_phase("Succeeded").await?;
+        Ok(released)
+    }
+
+    /// Waits until the release is in this phase, and gives it.
+    ///
+    /// # Errors
+    /// Where it is not in time.
+    pub async fn until_phase(&self, phase: &str) -> Result<Value> {
+        let so = |object: &Value| at(object, "/status/phase") == phase;
+        self.shop.namespace.until(KIND, "shop", ROLLOUT, so).await
+    }
+
+    /// Gives the canary an image, as people do, and waits for the end of what follows.
+    ///
+    /// # Errors
+    /// Where it has another end, or none in time.
+    pub async fn release(&self, image: &str, end: &str) -> Result<Value> {
+        self.set_image(image).await?;
+        self.until_phase(end).await
+    }
+
+    /// Gives the canary an image, and waits until its rollout has begun.
+    ///
+    /// # Errors
+    /// Where it does not begin in time.
+    pub async fn set_image(&self, image: &str) -> Result<()> {
+        let to = format!("app={image}");
+        self.shop.namespace.kubectl().run(&["set", "image", "deployment/web-canary", &to]).await?;
+        let begun = |object: &Value| at(object, "/status/phase") != "Succeeded";
+        self.shop.namespace.until(KIND, "shop", ROLLOUT, begun).await.map(drop)
+    }
+
+    /// The canary's share of the requests that are not marked, by the route.
+    ///
+    /// # Errors
+    /// Where the route cannot be read.
+    pub async fn rest(&self) -> Result<u64> {
+        let service = self.shop.namespace.get("virtualservice", "web").await?;
+        let weight = at(&service, "/spec/http/2/route/1/weight");
+        weight.as_u64().with_context(|| format!("no weight: {service:#}"))
+    }
+
+    /// The image that a Deployment names.
+    ///
+    /// # Errors
+    /// Where there is no such Deployment.
+    pub async fn image(&self, deployment: &str) -> Result<String> {
+        let deployment = self.shop.namespace.get("deployment", deployment).await?;
+        let image = at(&deployment, "/spec/template/spec/containers/0/image");
+        Ok(image.as_str().context("no image")?.to_owned())
+    }
+
+    /// What `kubectl serin` says to the administrator.
+    ///
+    /// # Errors
+    /// Where it fails; with what it said.
+    pub async fn kubectl_serin(&self, args: &[&str]) -> Result<String> {
+        let namespace = &self.shop.namespace;
+        let asked = Command::new(artifacts::serin()?)
+            .arg("kube")
+            .args(args)
+            .args(["--namespace", namespace.name()])
+            .env("KUBECONFIG", namespace.kubectl().kubeconfig())
+            .output()
+            .await?;
+        let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+        ensure!(asked.status.success(), "{said}{}", String::from_utf8_lossy(&asked.stderr));
+        Ok(said)
+    }
+}
+
+/// The release `name` of the Deployments `<service>-stable` and `<service>-canary` behind the
+/// `VirtualService` `service`, with the plugin `serin` of the same namespace; its steps are to be added.
+#[must_use]
+pub fn release(name: &str, service: &str, namespace: &str, prometheus: &str) -> Value {
+    let side = |subset: &str| json!({"host": service, "subset": subset, "port": 80});
+    json!({
+        "apiVersion": "serin.dev/v1alpha1",
+        "kind": "CanaryRelease",
+        "metadata": {"name": name},
+        "spec": {
+            "target": {
+                "stable": format!("{service}-stable"),
+                "canary": format!("{service}-canary"),
+            },
+            "traffic": {
+                "virtualService": service,
+                "stable": side("stable"),
+                "canary": side("canary"),
+            },
+            "assignment": {
+                "plugin": {"name": "serin", "namespace": namespace},
+                "identity": [{"header": "x-user-id"}],
+                "anonymous": "route",
+            },
+            "metrics": {"prometheus": {
+                "address": prometheus,
+                "scrapeInterval": "1s",
+                "timeout": "2s",
+            }},
+            "evidence": {"skip": "0s"},
+            "gates": [{"name": "errors", "kind": "errorRate"}],
+        },
+    })
+}
