@@ -11,6 +11,7 @@ mod names;
 mod proof;
 mod requests;
 mod served;
+mod survey;
 mod trips;
 mod weight_in_force;
 
@@ -30,6 +31,8 @@ use crate::prometheus::SetupError;
 use crate::release::Release;
 
 pub(crate) use names::flat;
+pub(crate) use requests::Placed;
+pub(crate) use survey::{Proxy, survey};
 pub use weight_in_force::WeightUnknown;
 
 use counting::Counting;

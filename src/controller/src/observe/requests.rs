@@ -15,11 +15,11 @@ const SCRAPES_BEFORE: u32 = 2;
 
 /// Requests that count as evidence: testers, pinned users and the like differ from the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Placed {
+pub(crate) struct Placed {
     /// On the canary.
-    pub(super) canary: u64,
+    pub(crate) canary: u64,
     /// On stable.
-    pub(super) stable: u64,
+    pub(crate) stable: u64,
 }
 
 impl Placed {

@@ -34,6 +34,18 @@ pub(super) fn namespace() -> ApiResource {
     resource("", "v1", "Namespace", "namespaces")
 }
 
+pub(super) fn definition() -> ApiResource {
+    resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions")
+}
+
+pub(super) fn destination_rule() -> ApiResource {
+    resource("networking.istio.io", "v1", "DestinationRule", "destinationrules")
+}
+
+pub(super) fn lease() -> ApiResource {
+    resource("coordination.k8s.io", "v1", "Lease", "leases")
+}
+
 /// The objects of a kind in one namespace.
 pub(super) fn within(
     client: &Client,
@@ -92,6 +104,13 @@ pub(super) fn at<'a>(object: &'a DynamicObject, path: &[&str]) -> Option<&'a Val
 /// A whole number at a path of names.
 pub(super) fn count(object: &DynamicObject, path: &[&str]) -> Option<u64> {
     at(object, path).and_then(Value::as_u64)
+}
+
+/// A field of the condition of this type, where the object has one.
+pub(super) fn condition<'a>(object: &'a DynamicObject, kind: &str, field: &str) -> Option<&'a str> {
+    let conditions = at(object, &["status", "conditions"])?.as_array()?;
+    let named = |it: &&Value| it.get("type").and_then(Value::as_str) == Some(kind);
+    conditions.iter().find(named)?.get(field)?.as_str()
 }
 
 /// The value of an annotation.

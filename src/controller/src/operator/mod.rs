@@ -10,6 +10,7 @@ mod client;
 mod commands;
 mod deletion;
 mod events;
+mod inspect;
 mod keep;
 mod kinds;
 mod leader;
@@ -39,6 +40,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use client::connect;
 pub(crate) use commands::COMMAND;
+pub(crate) use inspect::{Asked, Finding, Outcome, Section, installation};
 pub use kinds::Scope;
 pub(crate) use kinds::{annotation, canary_release};
 

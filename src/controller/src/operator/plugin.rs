@@ -16,7 +16,7 @@ use crate::release::PluginRef;
 
 /// The label by which a plugin's namespace lets releases of other namespaces in: their names with
 /// dots between, or `all`.
-const ALLOW: &str = "serin.dev/allow-from";
+pub(super) const ALLOW: &str = "serin.dev/allow-from";
 
 /// How often plugins are looked at though nothing was published: somebody may have changed one.
 const AGAIN: Duration = Duration::from_mins(1);
@@ -152,7 +152,8 @@ async fn allowed(
     Ok(ours.into_iter().chain(guests).collect())
 }
 
-fn lets_in(label: &str, namespace: &str) -> bool {
+/// Whether the label's value lets releases of a namespace in.
+pub(super) fn lets_in(label: &str, namespace: &str) -> bool {
     label == "all" || label.split('.').any(|name| name == namespace)
 }
 

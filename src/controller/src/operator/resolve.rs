@@ -69,13 +69,25 @@ impl Sources {
     /// # Errors
     /// Why it cannot be run.
     pub(super) fn release(&self, object: &DynamicObject) -> Result<Release, String> {
-        let version: Version = template::version(&self.canary)
-            .ok_or_else(|| format!("Deployment {} has no pod template", Key::of(&self.canary)))?;
-        let hosts = virtual_service::hosts(&self.route.data);
-        let object = serde_json::to_value(object).map_err(|error| error.to_string())?;
-        let cluster = release::Resolved { version, hosts };
-        release::from_object(&object, &cluster).map_err(|refused| refused.to_string())
+        read(object, &self.route, &self.canary)
     }
+}
+
+/// Reads a release with what its `VirtualService` and its canary's Deployment say of it.
+///
+/// # Errors
+/// Why it cannot be run.
+pub(super) fn read(
+    object: &DynamicObject,
+    route: &DynamicObject,
+    canary: &DynamicObject,
+) -> Result<Release, String> {
+    let version: Version = template::version(canary)
+        .ok_or_else(|| format!("Deployment {} has no pod template", Key::of(canary)))?;
+    let hosts = virtual_service::hosts(&route.data);
+    let object = serde_json::to_value(object).map_err(|error| error.to_string())?;
+    let cluster = release::Resolved { version, hosts };
+    release::from_object(&object, &cluster).map_err(|refused| refused.to_string())
 }
 
 /// What two releases may not share: each would undo what the other does.

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::ask::{self, Answer, Given};
-use super::tree;
+use super::{Target, tree};
 use crate::cli::{Exit, Failure};
 use crate::operator::{COMMAND, canary_release, connect};
 
@@ -30,6 +30,12 @@ pub(super) enum Reach {
     Namespace(Option<String>),
 }
 
+impl Reach {
+    pub(super) fn of(all: bool, target: &Target) -> Self {
+        if all { Self::All } else { Self::Namespace(target.namespace.clone()) }
+    }
+}
+
 pub(super) struct Cluster {
     client: Client,
 }
@@ -41,9 +47,23 @@ impl Cluster {
     }
 
     pub(super) async fn list(&self, reach: &Reach) -> Result<Vec<DynamicObject>, Failure> {
-        // From the API server's memory: whoever watches asks every second.
-        let asked = self.api(reach).list(&ListParams::default().match_any()).await;
+        let asked = self.api(reach).list(&ListParams::default()).await;
         Ok(asked.map_err(failed)?.items)
+    }
+
+    /// The same; none where the API server does not know what a release is.
+    pub(super) async fn list_if_defined(
+        &self,
+        reach: &Reach,
+    ) -> Result<Vec<DynamicObject>, Failure> {
+        match self.list(reach).await {
+            Err(failure) if failure.exit() == Exit::NotFound => Ok(Vec::new()),
+            listed => listed,
+        }
+    }
+
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
     }
 
     /// The release of this name, or the only one.
@@ -124,7 +144,7 @@ impl Cluster {
         (api, object.metadata.name.clone().unwrap_or_default())
     }
 
-    fn api(&self, reach: &Reach) -> Api<DynamicObject> {
+    pub(super) fn api(&self, reach: &Reach) -> Api<DynamicObject> {
         let (client, resource) = (self.client.clone(), canary_release());
         match reach {
             Reach::All => Api::all_with(client, &resource),

@@ -2,13 +2,14 @@
 //! cluster by the API server alone, with the rights of who asks.
 
 mod ask;
+mod check;
 mod cluster;
 mod shown;
 mod tree;
+mod watch;
 
-use core::time::Duration;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, stdout};
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -18,18 +19,12 @@ use super::{Exit, Failure, block_on, print};
 use ask::{Answer, Given};
 use cluster::{Cluster, Reach};
 
-/// How often `--watch` looks.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// Cursor home, and the screen cleared from there.
-const REDRAW: &str = "\x1b[H\x1b[J";
-
 /// The name by which kubectl finds its plugin.
 const PLUGIN: &str = "kubectl-serin";
 
 /// What is asked of objects. All else that a plugin is called with is a command as ever.
-const OF_OBJECTS: [&str; 8] =
-    ["get", "status", "approve", "pause", "resume", "abort", "retry", "promote"];
+const OF_OBJECTS: [&str; 9] =
+    ["get", "status", "approve", "pause", "resume", "abort", "retry", "promote", "check"];
 
 /// Look at the releases of a Kubernetes cluster, and give them commands.
 #[derive(Debug, clap::Args)]
@@ -56,6 +51,8 @@ enum What {
     Retry(Target),
     /// Agree to go on, as `approve` does.
     Promote(Promote),
+    /// Look at an installation and say what to mend.
+    Check(check::Check),
 }
 
 #[derive(Debug, clap::Args)]
@@ -96,14 +93,22 @@ pub(super) fn arguments(given: impl IntoIterator<Item = OsString>) -> Vec<OsStri
     let is_plugin = arguments
         .first()
         .is_some_and(|program| Path::new(program).file_name().is_some_and(|name| name == PLUGIN));
-    let of_objects = arguments
-        .get(1)
-        .and_then(|argument| argument.to_str())
-        .is_some_and(|argument| OF_OBJECTS.contains(&argument));
-    if is_plugin && of_objects {
+    let text = |argument: &OsString| argument.to_str().map(str::to_owned).unwrap_or_default();
+    let what = arguments.get(1).map(text).unwrap_or_default();
+    let of_file = what == "check" && arguments.iter().skip(2).map(text).any(|it| names_file(&it));
+    if is_plugin && OF_OBJECTS.contains(&what.as_str()) && !of_file {
         arguments.insert(1, "kube".into());
     }
     arguments
+}
+
+/// Whether an argument of `kubectl serin check` is a release file, not a release: files have an
+/// ending or stand in a folder.
+fn names_file(argument: &str) -> bool {
+    let endings = ["yaml", "yml", "json"];
+    let ending = Path::new(argument).extension().and_then(|ending| ending.to_str());
+    argument.contains('/') && !argument.contains("://")
+        || ending.is_some_and(|ending| endings.contains(&ending))
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
@@ -119,36 +124,35 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             What::Abort(target) => command(target, "abort").await,
             What::Retry(target) => command(target, "retry").await,
             What::Promote(Promote { target, skip_step: true }) => command(target, "skipStep").await,
+            What::Check(args) => check::run(args).await,
         }
     })?
 }
 
 async fn show(get: &Get) -> Result<Exit, Failure> {
     let cluster = Cluster::connect().await?;
-    let reach = match &get.target.namespace {
-        _ if get.all_namespaces => Reach::All,
-        namespace => Reach::Namespace(namespace.clone()),
+    let reach = Reach::of(get.all_namespaces, &get.target);
+    let name = get.target.release.as_deref();
+    let objects = match name {
+        Some(_) => vec![cluster.find(&reach, name).await?],
+        None => cluster.list(&reach).await?,
     };
-    let in_place = get.watch && stdout().is_terminal();
-    let mut before = String::new();
-    loop {
-        let objects = match &get.target.release {
-            Some(_) => vec![cluster.find(&reach, get.target.release.as_deref()).await?],
-            None => cluster.list(&reach).await?,
-        };
-        let trees: Vec<String> = objects.iter().map(tree::of).collect();
-        let text = if trees.is_empty() { "no releases\n".to_owned() } else { trees.join("\n") };
-        if in_place {
-            print(&format!("{REDRAW}{text}"))?;
-        } else if text != before {
-            print(&text)?;
-        }
-        if !get.watch {
-            return Ok(Exit::Ok);
-        }
-        before = text;
-        tokio::time::sleep(LOOK).await;
+    if get.watch {
+        watch::run(&cluster, &reach, name).await?;
+    } else {
+        print(&text(objects.iter()))?;
     }
+    Ok(Exit::Ok)
+}
+
+/// The releases in the order of their names.
+fn text<'a>(objects: impl Iterator<Item = &'a DynamicObject>) -> String {
+    let trees: BTreeMap<String, String> =
+        objects.map(|object| (tree::key(object), tree::of(object))).collect();
+    if trees.is_empty() {
+        return "no releases\n".to_owned();
+    }
+    trees.into_values().collect::<Vec<_>>().join("\n")
 }
 
 async fn status(target: &Target) -> Result<Exit, Failure> {
@@ -193,6 +197,8 @@ mod tests {
         let plugin = "/usr/local/bin/kubectl-serin";
         assert_eq!(read(&[plugin, "get", "-A"]), [plugin, "kube", "get", "-A"]);
         assert_eq!(read(&[plugin, "abort", "web"]), [plugin, "kube", "abort", "web"]);
+        assert_eq!(read(&[plugin, "check"]), [plugin, "kube", "check"]);
+        assert_eq!(read(&[plugin, "check", "web", "-A"]), [plugin, "kube", "check", "web", "-A"]);
         // What asks no cluster is there as well.
         assert_eq!(read(&[plugin, "check", "web.yaml"]), [plugin, "check", "web.yaml"]);
         assert_eq!(read(&["serin", "status"]), ["serin", "status"]);

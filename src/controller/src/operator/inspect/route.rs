@@ -1,0 +1,159 @@
+//! Whether a release's route can carry its weights, and does.
+
+use kube::api::DynamicObject;
+use serde_json::Value;
+use serin_assignment::Weight;
+use serin_routes::{Destination, Drift, Reference, Wanted, drift, virtual_service};
+
+use super::super::kinds::at;
+use super::Finding;
+use super::cluster::{Looked, LookedAtAll};
+use crate::status::kubernetes::ObjectStatus;
+
+const CHECK: &str = "route";
+
+/// Of a route that is not there, or was not shown.
+pub(super) fn missing(name: &str, found: &Looked) -> Finding {
+    match found {
+        Err(why) => Finding::unknown(CHECK, why),
+        Ok(_) => Finding::bad(CHECK, format!("there is no VirtualService {name}"))
+            .mend("make it, or name another one in spec.traffic.virtualService"),
+    }
+}
+
+pub(super) fn look(
+    name: &str,
+    reference: &Reference,
+    object: &Value,
+    status: &ObjectStatus,
+) -> Finding {
+    let weights = match virtual_service::read(object, reference) {
+        Err(fault) => {
+            return Finding::bad(CHECK, format!("VirtualService {name}: {fault}")).mend(
+                "istio/examples/shop/routes.yaml has an object with the entries as they must be",
+            );
+        }
+        Ok(weights) => weights,
+    };
+    let shown = || weights.weight().map_or_else(|| "no share".to_owned(), |it| it.to_string());
+    let stored: Option<Weight> = status.weight.as_ref().and_then(|weight| weight.parse().ok());
+    let Some((weight, canary_serves)) = stored.zip(status.canary_serves) else {
+        let says =
+            format!("VirtualService {name} has its entries in order, the canary at {}", shown());
+        return Finding::good(CHECK, says);
+    };
+    match drift(&weights, &Wanted { weight, canary_serves }) {
+        Drift::None => Finding::good(
+            CHECK,
+            format!("VirtualService {name} has its entries in order, the canary at {weight}"),
+        ),
+        Drift::Lowered(_) | Drift::Other(_) => Finding::doubtful(
+            CHECK,
+            format!("VirtualService {name} gives the canary {} where {weight} is wanted", shown()),
+        )
+        .mend("does another tool write its weights? (README, GitOps)"),
+    }
+}
+
+/// Whether somebody says which pods the sides' subsets are: requests for a subset that nobody
+/// defines are answered by 503.
+pub(super) fn subsets(reference: &Reference, rules: &LookedAtAll) -> Vec<Finding> {
+    const CHECK: &str = "subset";
+    let rules = match rules {
+        Err(why) => return vec![Finding::unknown(CHECK, why)],
+        Ok(rules) => rules,
+    };
+    let sides = [&reference.stable, &reference.canary];
+    let missing = sides.into_iter().filter_map(|Destination { host, subset, .. }| {
+        let subset = subset.as_deref()?;
+        let defined = rules.iter().any(|rule| defines(rule, host, subset));
+        (!defined).then(|| {
+            let says =
+                format!("no DestinationRule of this namespace has host {host}, subset {subset}");
+            // Istio looks in the caller's, the host's and its root namespace too.
+            Finding::doubtful(CHECK, says)
+                .mend("unless one of another namespace does, its requests are answered by 503")
+        })
+    });
+    missing.collect()
+}
+
+fn defines(rule: &DynamicObject, host: &str, subset: &str) -> bool {
+    let short = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let of = at(rule, &["spec", "host"]).and_then(Value::as_str).unwrap_or_default();
+    let same = of == host || (short(of) == short(host) && !of.contains('*'));
+    let subsets = at(rule, &["spec", "subsets"]).and_then(Value::as_array).into_iter().flatten();
+    let mut names = subsets.filter_map(|it| it.get("name").and_then(Value::as_str));
+    same && names.any(|name| name == subset)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use serin_routes::Entries;
+
+    use super::super::Outcome;
+    use super::*;
+
+    fn reference() -> Reference {
+        let side = |subset: &str| Destination {
+            host: "web".to_owned(),
+            subset: Some(subset.to_owned()),
+            port: None,
+        };
+        Reference {
+            entries: Entries::default(),
+            mark: "x-serin-variant".to_owned(),
+            stable: side("stable"),
+            canary: side("canary"),
+        }
+    }
+
+    fn route(rest: [u64; 2]) -> Value {
+        let entry = |name: &str, mark: Option<&str>, [stable, canary]: [u64; 2]| {
+            let mut entry = json!({"name": name, "route": [
+                {"destination": {"host": "web", "subset": "stable"}, "weight": stable},
+                {"destination": {"host": "web", "subset": "canary"}, "weight": canary}]});
+            if let Some(mark) = mark {
+                entry["match"] = json!([{"headers": {"x-serin-variant": {"exact": mark}}}]);
+            }
+            entry
+        };
+        json!({"spec": {"http": [
+            entry("serin-canary", Some("canary"), [0, 100]),
+            entry("serin-stable", Some("stable"), [100, 0]),
+            entry("serin-rest", None, rest)]}})
+    }
+
+    fn status(weight: &str) -> ObjectStatus {
+        let weight = Some(weight.to_owned());
+        ObjectStatus { weight, canary_serves: Some(true), ..ObjectStatus::default() }
+    }
+
+    #[test]
+    fn a_route_is_good_with_the_weights_that_are_wanted() {
+        let of = |found: &Value, status: &ObjectStatus| look("web", &reference(), found, status);
+        assert_eq!(of(&route([95, 5]), &status("5%")).outcome, Outcome::Good);
+        assert_eq!(of(&route([95, 5]), &ObjectStatus::default()).outcome, Outcome::Good);
+        let drifted = of(&route([50, 50]), &status("5%"));
+        assert_eq!(drifted.outcome, Outcome::Doubtful);
+        assert!(drifted.message.contains("50% where 5% is wanted"), "{}", drifted.message);
+        assert_eq!(of(&json!({"spec": {"http": []}}), &status("5%")).outcome, Outcome::Bad);
+        assert_eq!(missing("web", &Ok(None)).outcome, Outcome::Bad);
+    }
+
+    #[test]
+    fn subsets_that_nobody_defines_are_named() {
+        let rule = |host: &str, names: &[&str]| -> DynamicObject {
+            let subsets: Vec<_> = names.iter().map(|name| json!({"name": name})).collect();
+            let spec = json!({"metadata": {}, "spec": {"host": host, "subsets": subsets}});
+            serde_json::from_value(spec).unwrap()
+        };
+        let found = |rules: Vec<DynamicObject>| subsets(&reference(), &Ok(rules)).len();
+        assert_eq!(found(vec![rule("web", &["stable", "canary"])]), 0);
+        assert_eq!(found(vec![rule("web.shop.svc.cluster.local", &["stable", "canary"])]), 0);
+        assert_eq!(found(vec![rule("web", &["stable"])]), 1);
+        assert_eq!(found(vec![rule("api", &["stable", "canary"])]), 2);
+        assert_eq!(subsets(&reference(), &Err("no".to_owned()))[0].outcome, Outcome::Unknown);
+    }
+}
