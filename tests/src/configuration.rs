@@ -13,6 +13,8 @@ use crate::scratch::Scratch;
 
 /// Where the examples say that the module lies.
 const MODULE: &str = "/etc/envoy/serin.wasm";
+/// Where the example with a tripwire says so.
+const MODULE_WITH_TRIPWIRES: &str = "/etc/envoy/serin-tripwire.wasm";
 /// Envoy compiles the module to check it, which takes seconds on a busy machine.
 const VALIDATE_LIMIT: Duration = Duration::from_mins(1);
 
@@ -42,8 +44,12 @@ impl Configuration {
         let file = artifacts::example(name)?;
         let text =
             fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-        let module = artifacts::module()?;
-        Self { name: name.to_owned(), text, envoy: None }.replace(MODULE, &module.to_string_lossy())
+        let (path, module) = if text.contains(MODULE_WITH_TRIPWIRES) {
+            (MODULE_WITH_TRIPWIRES, artifacts::module_with_tripwires()?)
+        } else {
+            (MODULE, artifacts::module()?)
+        };
+        Self { name: name.to_owned(), text, envoy: None }.replace(path, &module.to_string_lossy())
     }
 
     /// With the module that has tripwires.

@@ -7,7 +7,9 @@ use serin_tests::configuration::Configuration;
 #[tokio::test]
 async fn envoy_accepts_every_example() -> Result<()> {
     let names = artifacts::examples()?;
-    assert_eq!(names, ["envoy.yaml", "identity.yaml", "inline.yaml", "inner.yaml", "logs.yaml"]);
+    let expected =
+        ["envoy.yaml", "identity.yaml", "inline.yaml", "inner.yaml", "logs.yaml", "tripwire.yaml"];
+    assert_eq!(names, expected);
     for name in names {
         Configuration::example(&name)?.validate().await.with_context(|| name.clone())?;
     }

@@ -9,10 +9,12 @@ use serin_assignment::Variant;
 use serin_tests::clock::now_us;
 use serin_tests::configuration::Configuration;
 use serin_tests::documents::{Rollout, document, revision_now};
-use serin_tests::load::{Load, Outcome, Profile};
-use serin_tests::site::Site;
+use serin_tests::envoy::Envoy;
+use serin_tests::load::{Load, Outcome, Profile, Record};
+use serin_tests::scratch::Scratch;
+use serin_tests::site::{CANARY, STABLE, Site};
 use serin_tests::source::Answer;
-use serin_tests::webapp::Behaviour;
+use serin_tests::webapp::{Behaviour, WebApp};
 
 const HOST: &str = "shop.example.com";
 const NAME: &str = "shop";
@@ -29,6 +31,20 @@ fn wired(weight: &str, salt: &str, lasts: &str) -> Rollout {
         .with("tripwire", json!({"lasts": lasts}))
 }
 
+/// 200 requests a second.
+fn load(port: u16) -> Load {
+    Load::start(&Profile {
+        port,
+        host: HOST.to_owned(),
+        identity: "x-user-id".to_owned(),
+        users: 2_000,
+        first_user: 0,
+        broken: false,
+        rate: 200,
+        connections: 8,
+    })
+}
+
 struct Shop {
     site: Site,
     load: Load,
@@ -38,16 +54,7 @@ impl Shop {
     async fn start(change: impl FnOnce(Configuration) -> Result<Configuration>) -> Result<Self> {
         let first = document(revision_now(), &[]);
         let site = Site::start_changed(1, Answer::document(&first), change).await?;
-        let load = Load::start(&Profile {
-            port: site.envoy()?.port(),
-            host: HOST.to_owned(),
-            identity: "x-user-id".to_owned(),
-            users: 2_000,
-            first_user: 0,
-            broken: false,
-            rate: 200,
-            connections: 8,
-        });
+        let load = load(site.envoy()?.port());
         Ok(Self { site, load })
     }
 
@@ -158,5 +165,40 @@ async fn every_field_is_taken() -> Result<()> {
     shop.publish(rollout).await?;
     tokio::time::sleep(ALL_KNOW).await;
     ensure!(shop.tripped().await? == Some(0.0));
+    Ok(())
+}
+
+/// As it stands in the repository, without a controller.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_example_sends_everyone_back_by_itself() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let stable = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
+    let broken = Behaviour { error_rate: 1.0, ..Behaviour::healthy("v2") };
+    let canary = WebApp::start("canary", 0, broken).await?;
+    let configuration = Configuration::example("tripwire.yaml")?
+        .port(STABLE, stable.port())?
+        .port(CANARY, canary.port())?;
+    let envoy = Envoy::start("envoy", &configuration, &scratch).await?;
+    let load = load(envoy.port());
+    let tripped = async {
+        loop {
+            let samples = envoy.admin().stats("serin_tripped").await?;
+            if samples.iter().any(|it| it.label("rollout") == "demo/shop" && it.value >= 1.0) {
+                return Ok::<_, anyhow::Error>(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, tripped).await.context("it does not trip")??;
+    tokio::time::sleep(ALL_KNOW).await;
+    let from = load.since(0, <[_]>::len);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let sides = |records: &[Record]| records.iter().map(|it| it.outcome.side()).collect::<Vec<_>>();
+    let since: Vec<_> = load.since(from, sides);
+    ensure!(
+        since.len() > 50 && since.iter().all(|side| *side != Some(Variant::Canary)),
+        "{since:?}"
+    );
+    load.stop().await;
     Ok(())
 }
