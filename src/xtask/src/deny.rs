@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 
 use crate::cache;
 use crate::process;
@@ -23,12 +23,20 @@ pub(crate) fn advisories(repository: &Repository) -> Result<()> {
         .context("there is an advisory for a dependency, or the database is out of reach")
 }
 
+/// The workspace, and the fuzz targets, which are one of their own.
+const WORKSPACES: [&str; 2] = ["Cargo.toml", "tests/fuzz/Cargo.toml"];
+
 fn run(repository: &Repository, checks: &[&str]) -> Result<()> {
-    let mut deny = Command::new(find()?);
-    deny.current_dir(repository.root());
-    // Duplicates are warnings, and none that a run that succeeds need repeat.
-    deny.args(["--log-level", "error", "check", "--hide-inclusion-graph"]).args(checks);
-    process::output(&mut deny).map(drop)
+    let program = find()?;
+    for workspace in WORKSPACES {
+        let mut deny = Command::new(&program);
+        deny.current_dir(repository.root());
+        // Duplicates are warnings, and none that a run that succeeds need repeat.
+        deny.args(["--log-level", "error", "--manifest-path", workspace, "--config", "deny.toml"]);
+        deny.args(["check", "--hide-inclusion-graph"]).args(checks);
+        process::output(&mut deny).with_context(|| workspace.to_owned())?;
+    }
+    Ok(())
 }
 
 fn find() -> Result<PathBuf> {

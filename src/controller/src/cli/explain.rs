@@ -2,17 +2,14 @@
 
 use core::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use serin_judge::{SetAside, Share, Worse};
 use serin_rollout::Reason;
 
 use super::client::{Client, Target, choose};
+use super::tones::{BAD, BOLD, DIM};
 use super::{Exit, Failure, Output, block_on, print};
 use crate::status::{Decision, GateTest, Status};
-
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const BAD: Style = AnsiColor::Red.on_default();
 
 /// Say why each decision of a release was taken.
 #[derive(Debug, clap::Args)]

@@ -19,6 +19,7 @@ mod replay;
 mod run;
 mod status;
 mod token;
+mod tones;
 mod users;
 
 use std::io::{self, Write as _};

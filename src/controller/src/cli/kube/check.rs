@@ -2,9 +2,10 @@
 
 use core::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 
 use super::cluster::{Cluster, Reach};
+use crate::cli::tones::{BAD, BOLD, GOOD, WAIT};
 use crate::cli::{Exit, Failure, Output, print};
 use crate::operator::{Asked, Finding, Outcome, Section, installation};
 use crate::prometheus::Address;
@@ -61,7 +62,6 @@ fn all(sections: &[Section]) -> impl Iterator<Item = &Finding> {
 }
 
 fn text(sections: &[Section]) -> String {
-    const BOLD: Style = Style::new().bold();
     let width = all(sections).map(|finding| finding.check.len()).max().unwrap_or_default();
     let mut text = String::new();
     for Section { about, findings } in sections {
@@ -80,10 +80,10 @@ fn text(sections: &[Section]) -> String {
 
 const fn marked(outcome: Outcome) -> (char, Style) {
     match outcome {
-        Outcome::Good => ('✓', AnsiColor::Green.on_default()),
-        Outcome::Doubtful => ('!', AnsiColor::Yellow.on_default()),
-        Outcome::Bad => ('✗', AnsiColor::Red.on_default()),
-        Outcome::Unknown => ('?', AnsiColor::Yellow.on_default()),
+        Outcome::Good => ('✓', GOOD),
+        Outcome::Doubtful => ('!', WAIT),
+        Outcome::Bad => ('✗', BAD),
+        Outcome::Unknown => ('?', WAIT),
     }
 }
 

@@ -2,24 +2,18 @@
 
 use core::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
 use kube::api::DynamicObject;
 use serde_json::Value;
 use serin_assignment::Weight;
 
 use super::shown::{self, Decision, Gate, Given, Shown};
+use crate::cli::tones::{BAD, BOLD, DIM, GOOD, WAIT};
 
 /// Width of the weight's bar, in characters: one for each 5 %.
 const BAR: u16 = 20;
 
 /// How many decisions are shown.
 const DECISIONS: usize = 8;
-
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const WAIT: Style = AnsiColor::Yellow.on_default();
 
 /// `namespace/name`.
 pub(super) fn key(object: &DynamicObject) -> String {

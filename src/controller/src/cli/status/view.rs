@@ -2,9 +2,10 @@
 
 use core::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use serin_rollout::{Phase, Verdict};
 
+use crate::cli::tones::{BAD, BOLD, DIM, GOOD, WAIT};
 use crate::gates::numbers::number;
 use crate::status::{GateEvidence, Measured, Status};
 
@@ -13,12 +14,6 @@ const BAR: u16 = 40;
 
 /// How many decisions are shown.
 const DECISIONS: usize = 8;
-
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const WAIT: Style = AnsiColor::Yellow.on_default();
 
 /// All that is to be said of one release.
 pub(super) fn whole(status: &Status) -> Result<String, core::fmt::Error> {
