@@ -7,6 +7,7 @@
 //! [`server`], [`cli`]).
 
 pub mod cli;
+pub mod convert;
 pub mod counts;
 pub mod crd;
 pub mod engine;

@@ -13,7 +13,7 @@ pub enum Exit {
     Failed = 1,
     /// The command line is wrong, or a line that `serin judge` reads.
     Usage = 2,
-    /// No such release.
+    /// No such release; no counterpart for something that `serin convert` reads.
     NotFound = 3,
     /// The command does not fit the release's phase.
     Refused = 4,
@@ -34,7 +34,7 @@ Exit codes:
   0  done
   1  failed, or invalid input
   2  wrong command line, or a bad line of input to `serin judge`
-  3  no such release
+  3  no such release, or `serin convert` left something out
   4  the command does not fit the release's phase
   5  no controller answers at --server
   6  another controller has the state

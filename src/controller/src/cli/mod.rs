@@ -5,6 +5,7 @@ pub mod check;
 mod client;
 mod command;
 mod completion;
+mod convert;
 mod crd;
 mod exit;
 mod explain;
@@ -71,6 +72,8 @@ enum Command {
     Plan(plan::Args),
     /// Show the decisions that would have been taken over a stretch of history; nothing is changed.
     Replay(replay::Args),
+    /// Write a `CanaryRelease` from a Canary of Flagger's or a Rollout of Argo's.
+    Convert(convert::Args),
     /// Make and check the signed tokens by which testers opt in.
     Token(token::Args),
     /// Print the definition of `CanaryRelease` for `kubectl apply --filename -`.
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Judge(args) => judge::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Crd => crd::run(),
         Command::Completion(args) => completion::run(&args),
