@@ -24,7 +24,7 @@ const PHASES: [Phase; 6] = [
     Phase::RollingBack,
     Phase::RolledBack,
 ];
-const ALERTS: [Alert; 9] = [
+const ALERTS: [Alert; 10] = [
     Alert::NoData,
     Alert::RollbackNotEffective,
     Alert::NotLive,
@@ -34,6 +34,7 @@ const ALERTS: [Alert; 9] = [
     Alert::Tripped,
     Alert::ServingChanged,
     Alert::RouteUnusable,
+    Alert::PromotionStuck,
 ];
 const VERDICTS: [Verdict; 7] = [
     Verdict::Pass,

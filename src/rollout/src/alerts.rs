@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::clock::lasted;
 use crate::decide::Pass;
-use crate::{Action, Alert, Pause, Phase, State, evidence, route, tripwire};
+use crate::{Action, Alert, Pause, Phase, StableRuns, State, evidence, route, serving, tripwire};
 
 /// Notes the alerts that stand after this pass and gives the changes, the raised ones first.
 pub(crate) fn settle(pass: Pass<'_>, state: &mut State) -> Vec<Action> {
@@ -35,10 +35,30 @@ fn standing(pass: Pass<'_>, state: &State) -> BTreeSet<Alert> {
         (Alert::StateLost, state.paused == Some(Pause::StateLost)),
         (Alert::SuspectAtFull, suspect_at_full(pass, state)),
         (Alert::Tripped, tripwire::alerts(pass, state)),
-        (Alert::ServingChanged, pass.seen.serving_changed || replaced_while_serving(pass, state)),
+        (
+            Alert::ServingChanged,
+            serving::changed(pass, state) || replaced_while_serving(pass, state),
+        ),
         (Alert::RouteUnusable, route::alerts(pass, state)),
+        (Alert::PromotionStuck, promotion_stuck(pass, state)),
     ];
     causes.into_iter().filter_map(|(alert, stands)| stands.then_some(alert)).collect()
+}
+
+/// Whether stable does not get to the new version, or the roles do not get to be swapped. What is
+/// frozen, paused or being taken back waits for something else, and has alerts of its own.
+fn promotion_stuck(pass: Pass<'_>, state: &State) -> bool {
+    let policy = &pass.plan.policy;
+    let waits = state.frozen || state.paused.is_some() || state.restoring;
+    if state.phase != Phase::Promoting || !state.traffic.canary_serves || waits {
+        return false;
+    }
+    if state.swaps() {
+        let longest = policy.promotion_alert_after.saturating_add(policy.route_live_after);
+        return lasted(state.unproved_ms, longest);
+    }
+    pass.seen.stable_runs == StableRuns::Stuck
+        || lasted(state.unproved_ms, policy.promotion_alert_after)
 }
 
 /// Whether the canary that serves for good is to run another version.

@@ -6,7 +6,10 @@
 use core::time::Duration;
 
 use crate::decide::Pass;
-use crate::{Endpoints, Phase, Proof, State, StepClock, evidence, rollback, route, tripwire};
+use crate::{
+    Endpoints, Phase, Proof, StableRuns, State, StepClock, evidence, rollback, route, serving,
+    swap, tripwire, version,
+};
 
 /// Brings all that depends on time up to this pass.
 pub(crate) fn tick(pass: Pass<'_>, state: &mut State) {
@@ -17,7 +20,9 @@ pub(crate) fn tick(pass: Pass<'_>, state: &mut State) {
     if state.phase == Phase::Progressing {
         follow_plan(pass, state);
         run_step_clock(pass, state);
+        version::note(pass, state);
     }
+    serving::note(pass, state);
     measure(pass, state);
 }
 
@@ -47,6 +52,7 @@ fn follow_plan(pass: Pass<'_>, state: &mut State) {
         state.step = index;
         state.clock = None;
         state.approved = false;
+        state.skipped = false;
     }
 }
 
@@ -71,13 +77,14 @@ fn run_step_clock(pass: Pass<'_>, state: &mut State) {
     }
 }
 
-/// For how long the canary has not been ready, gates have had no data, traffic was not proved.
+/// For how long the new version has not been ready, gates have had no data, traffic was not proved.
 fn measure(pass: Pass<'_>, state: &mut State) {
     let gap = millis(pass.now.since_last_pass);
     let progressing = state.phase == Phase::Progressing;
 
-    let not_ready = match pass.seen.canary {
-        _ if !state.traffic.canary_serves => Some(false),
+    let new = if state.gives_way() { pass.seen.stable } else { pass.seen.canary };
+    let not_ready = match new {
+        _ if !state.traffic.canary_serves && !state.gives_way() => Some(false),
         Endpoints::Ready => Some(false),
         Endpoints::NotReady => Some(true),
         Endpoints::Unknown => None,
@@ -93,8 +100,11 @@ fn measure(pass: Pass<'_>, state: &mut State) {
         Phase::RollingBack => !rollback::emptied(pass.seen),
         Phase::Promoting if state.restoring => true,
         Phase::Promoting if state.hands_over() => !rollback::emptied(pass.seen),
-        _ => false,
+        Phase::Promoting => state.swaps() || pass.seen.stable_runs != StableRuns::NotApplicable,
+        Phase::Succeeded | Phase::RolledBack => false,
     };
+    let settled = state.swaps() && swap::stands(pass);
+    state.settled_ms = longer(state.settled_ms, settled, gap);
     state.unproved_ms = longer(state.unproved_ms, unproved, gap);
 }
 

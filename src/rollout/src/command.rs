@@ -3,17 +3,20 @@
 use crate::decide::Pass;
 use crate::{
     Approval, Command, Decision, Endpoints, Pause, Phase, Reason, StableRuns, State, harm, message,
-    outdated, progress, promote, rollback,
+    outdated, progress, promote, rollback, skip,
 };
 
 /// Takes note of a pause before anything is decided: it stops rises only, so that no decision of the
 /// same pass may lose it.
 pub(crate) fn heed_pause(pass: Pass<'_>, state: &mut State) {
-    if pass.seen.command == Some(Command::Pause)
-        && matches!(state.phase, Phase::Pending | Phase::Progressing)
-    {
+    if pass.seen.command == Some(Command::Pause) && may_pause(state) {
         state.paused = Some(Pause::Person);
     }
+}
+
+/// Whether something is to come that waits for the end of a pause.
+const fn may_pause(state: &State) -> bool {
+    matches!(state.phase, Phase::Pending | Phase::Progressing) || state.swaps()
 }
 
 /// Carries the command out, or says why not.
@@ -27,6 +30,7 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
             ("abort", Err(why.unwrap_or("nothing is to be sent back").to_owned()))
         }
         Command::Retry => ("retry", retry(pass, state)),
+        Command::SkipStep => ("promote --skip-step", skip::step(pass, state)),
     };
     Some(done.unwrap_or_else(|why| {
         Reason::Refused.because(format!("{name} does not fit ({:?}): {why}", state.phase))
@@ -34,13 +38,13 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
 }
 
 fn pause(pass: Pass<'_>, state: &State) -> Result<Decision, String> {
-    match state.phase {
-        Phase::Pending | Phase::Progressing => Ok(Reason::Paused.because(format!(
-            "paused at {} by a person until `serin resume`; harm still rolls back",
-            message::place(pass.plan, state)
-        ))),
-        _ => Err("no rise is to come".to_owned()),
+    if !may_pause(state) {
+        return Err("no rise is to come".to_owned());
     }
+    Ok(Reason::Paused.because(format!(
+        "paused at {} by a person until `serin resume`; harm still rolls back",
+        message::place(pass.plan, state)
+    )))
 }
 
 fn resume(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
@@ -50,7 +54,7 @@ fn resume(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
         return Ok(Reason::Resumed.because(format!("resumed at {place} by a person")));
     }
     match state.phase {
-        Phase::Promoting | Phase::Succeeded if state.frozen => {
+        Phase::Promoting | Phase::Succeeded if state.frozen && !state.can_go_back() => {
             if let Some((_, why)) = harm::cause(pass, state) {
                 return Err(format!("harm is still seen: {why}"));
             }
@@ -66,6 +70,9 @@ fn resume(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
 
 fn approve(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
     match state.phase {
+        Phase::Promoting if state.swaps() => {
+            Err("the roles are swapped by themselves, once every proxy has the route".to_owned())
+        }
         Phase::Promoting if state.hands_over() => Err("stable takes the traffic already".into()),
         Phase::Promoting if state.restoring => {
             Err("stable's earlier version is being put back".to_owned())

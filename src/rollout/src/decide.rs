@@ -35,10 +35,11 @@ pub(crate) struct Pass<'a> {
 ///
 /// | command | fits | else refused |
 /// |---|---|---|
-/// | pause | `Pending`, `Progressing`, also in a pass that decides something of more weight | no rise is to come |
+/// | pause | `Pending`, `Progressing`, before a swap of the roles, also in a pass that decides something of more weight | no rise is to come |
 /// | resume | wherever a pause is set; frozen in `Promoting` or `Succeeded` once no harm is seen any more | |
 /// | approve | `Progressing` at a manual step whose time is over; `Promoting` while stable can serve, unless it is seen not to run the new version: it takes the traffic back | |
-/// | abort | `Pending`: ends the rollout, as nobody is on the canary; `Progressing`: back to stable, where stable cannot serve a freeze, and a second abort goes all the same; `Promoting` and `Succeeded` with the canary serving: back to stable unless that cannot serve; where the rollout promotes by itself, stable's earlier version is put back first | |
+/// | abort | `Pending`: ends the rollout, as nobody is on the canary; `Progressing`: back to stable, where stable cannot serve a freeze, and a second abort goes all the same; `Promoting` and `Succeeded` with the canary serving: back to stable unless that cannot serve; where the rollout promotes by itself, stable's earlier version is put back first; while the roles are swapped: back to the side before, which still stands | |
+/// | skip step | `Progressing`, where nothing but the step's own time, requests, detection and approval is waited for: the weight rises as soon as replicas suffice | |
 /// | retry | `RolledBack`; `Succeeded` with the canary serving when the release names a new version and stable can serve: everyone to stable, then the new rollout | |
 #[must_use]
 pub fn decide(plan: &Plan, state: &State, observation: &Observation, now: Now) -> Outcome {

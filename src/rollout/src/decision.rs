@@ -48,6 +48,8 @@ pub enum Alert {
     ServingChanged,
     /// The route cannot be written as it is, so that it may send users anywhere.
     RouteUnusable,
+    /// The promotion, or the swap of the roles, does not come to its end.
+    PromotionStuck,
 }
 
 /// One line of the decision log.
@@ -65,6 +67,8 @@ pub struct Decision {
 pub enum Reason {
     /// A new version was found; the rollout starts with everyone on stable.
     NewVersion,
+    /// The steps were changed under way; the rollout starts again with everyone on stable.
+    NewPlan,
     /// The rollout starts or goes to its next step.
     Advanced,
     /// What gates need before the start is not there yet.
@@ -93,6 +97,8 @@ pub enum Reason {
     WaitingForApproval,
     /// A person agreed to the end of the step.
     Approved,
+    /// A person took the step for over.
+    StepSkipped,
     /// Rises are stopped.
     Paused,
     /// A person lowered the canary's weight in the route.
@@ -127,6 +133,11 @@ pub enum Reason {
     Frozen,
     /// The last step held; stable is being brought to the new version.
     Promoting,
+    /// The last step held; the route sends everyone to the canary's side before the roles are
+    /// swapped.
+    Swapping,
+    /// The roles are swapped.
+    Swapped,
     /// Stable's earlier version is being put back before everyone goes there.
     Restoring,
     /// The rollout has ended well.

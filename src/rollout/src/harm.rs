@@ -4,22 +4,26 @@ use crate::clock::lasted;
 use crate::decide::Pass;
 use crate::{
     Decision, Endpoints, OnNoData, Phase, Reason, StableRuns, State, evidence, message, rollback,
+    swap,
 };
 
 /// Acts on harm in every phase in which somebody may be on the canary.
 pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
     match state.phase {
         // What froze it still holds: it goes as soon as it may.
-        Phase::Progressing if state.frozen => (pass.seen.stable == Endpoints::Ready).then(|| {
-            let why = "stable has a ready endpoint again";
-            rollback::start(pass, state, Reason::RollingBack, why)
-        }),
-        Phase::Progressing => {
+        _ if state.can_go_back() && state.frozen => {
+            (pass.seen.stable == Endpoints::Ready).then(|| {
+                let why = "stable has a ready endpoint again";
+                rollback::start(pass, state, Reason::RollingBack, why)
+            })
+        }
+        _ if state.can_go_back() => {
             let (reason, why) = cause(pass, state)?;
             Some(rollback::start_if_stable_serves(pass, state, reason, &why))
         }
         // The way back has begun: it goes as soon as stable runs what it ran before.
         Phase::Promoting if state.restoring => None,
+        Phase::Promoting if state.gives_way() => swap::harm(pass, state),
         Phase::Promoting | Phase::Succeeded if !state.frozen => {
             let (_, why) = cause(pass, state)?;
             state.frozen = true;
@@ -71,7 +75,7 @@ pub(crate) fn cause(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
 pub(crate) fn stay_frozen(pass: Pass<'_>, state: &State) -> Decision {
     let (place, gates) = (message::place(pass.plan, state), message::gates(pass));
     let ends = match state.phase {
-        Phase::Progressing => {
+        _ if state.can_go_back() => {
             "back to stable as soon as that has a ready endpoint, `serin abort` goes all the same"
         }
         Phase::Promoting if pass.seen.stable_runs != StableRuns::NotApplicable => {

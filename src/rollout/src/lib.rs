@@ -20,9 +20,12 @@ mod progress;
 mod promote;
 mod rollback;
 mod route;
+mod serving;
+mod skip;
 mod state;
 mod steps;
 mod surroundings;
+mod swap;
 mod tripwire;
 mod version;
 
@@ -32,6 +35,6 @@ pub use observation::{
     CanaryTraffic, Command, Endpoints, GateReading, Now, Observation, Proof, Served, Trips, Verdict,
 };
 pub use plan::{Approval, Length, OnNoData, OnSuccess, Plan, Policy, Step};
-pub use state::{Pause, Phase, StableWanted, State, StepClock, Traffic, Version};
+pub use state::{Pause, Phase, Side, StableWanted, State, StepClock, Traffic, Version};
 pub use steps::{InvalidPlan, Steps};
-pub use surroundings::{Capacity, RouteSeen, StableRuns};
+pub use surroundings::{Capacity, RouteSeen, StableRuns, Templates};

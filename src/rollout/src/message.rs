@@ -35,6 +35,7 @@ pub(crate) fn facts(pass: Pass<'_>, state: &State) -> String {
         }
     };
     let approval = match (step.approval, state.approved) {
+        _ if state.skipped => ", the rest of the step is skipped",
         (Approval::Automatic, _) => "",
         (Approval::Manual, true) => ", approved",
         (Approval::Manual, false) => ", not approved",
@@ -122,14 +123,14 @@ pub(crate) fn proof(proof: &Proof, revision: u64) -> String {
     }
 }
 
-/// `requests still reach the canary`
-pub(crate) fn emptying(seen: &Observation) -> String {
+/// `requests still reach the canary`; `side` is the one that is to be empty.
+pub(crate) fn emptying(seen: &Observation, side: &str) -> String {
     let traffic = match seen.canary_traffic {
         CanaryTraffic::Still { scrapes } => {
-            format!("no request to the canary in {scrapes} scrapes")
+            format!("no request to {side} in {scrapes} scrapes")
         }
-        CanaryTraffic::Flowing => "requests still reach the canary".to_owned(),
-        CanaryTraffic::Unknown => "nobody can tell what reaches the canary".to_owned(),
+        CanaryTraffic::Flowing => format!("requests still reach {side}"),
+        CanaryTraffic::Unknown => format!("nobody can tell what reaches {side}"),
     };
     let traffic = match &seen.route {
         RouteSeen::Unknown { why } => format!("{traffic}, nobody can tell how the route is: {why}"),

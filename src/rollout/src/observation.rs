@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Capacity, RouteSeen, StableRuns, Version};
+use crate::{Capacity, RouteSeen, StableRuns, Templates, Version};
 
 /// The time of a pass, taken after its observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,8 @@ pub struct Observation {
     pub canary: Endpoints,
     /// Stable's endpoints.
     pub stable: Endpoints,
-    /// Requests that reach the canary at present.
+    /// Requests that reach the side that is to be empty at present: the canary, and stable while
+    /// the roles are about to be swapped ([`Traffic::everyone`](crate::Traffic::everyone)).
     pub canary_traffic: CanaryTraffic,
     /// Whether marked requests are served by the side that their mark names.
     pub served: Served,
@@ -59,10 +60,10 @@ pub struct Observation {
     /// What stable runs; only read while promoting.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stable_runs: StableRuns,
-    /// Whether the serving side runs another version than at the rollout's start though nobody
-    /// promoted, as far as is known.
+    /// What the sides are told to run; `None` where nobody can tell, or where that is not the
+    /// rollout's matter.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub serving_changed: bool,
+    pub templates: Option<Templates>,
 }
 
 /// What a person asks for.
@@ -79,6 +80,34 @@ pub enum Command {
     Abort,
     /// Starts again from the first step after a rollback.
     Retry,
+    /// Takes the present step for over, whatever is left of its time, its requests, what it is to
+    /// detect or its approval.
+    SkipStep,
+}
+
+impl Command {
+    /// Every one of them.
+    pub const ALL: [Self; 6] =
+        [Self::Pause, Self::Resume, Self::Approve, Self::Abort, Self::Retry, Self::SkipStep];
+
+    /// The word by which programs call it, as it is written.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Approve => "approve",
+            Self::Abort => "abort",
+            Self::Retry => "retry",
+            Self::SkipStep => "skipStep",
+        }
+    }
+
+    /// The one of this word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|command| command.word() == word)
+    }
 }
 
 /// Whether the traffic that the state holds is in force at every proxy.
@@ -162,7 +191,7 @@ pub enum Endpoints {
     Unknown,
 }
 
-/// Requests that reach the canary at present.
+/// Requests that reach the side that is to be empty at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CanaryTraffic {

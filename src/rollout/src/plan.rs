@@ -21,6 +21,10 @@ pub struct Plan {
     pub on_success: OnSuccess,
     /// Waiting times and what follows them.
     pub policy: Policy,
+    /// Names the steps where others start a rollout under way again, everyone on stable first;
+    /// `None` where others are followed from the weight that is reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps_name: Option<String>,
 }
 
 /// One weight and what must hold before the next one.
@@ -86,6 +90,9 @@ pub enum OnSuccess {
     Keep,
     /// Stable is brought to the new version, then takes the traffic back.
     Promote,
+    /// The canary's side serves everyone, and the two sides swap their roles: the next rollout is
+    /// the other one's. The last step's weight is 100 %.
+    Swap,
 }
 
 /// Waiting times and what follows them.
@@ -106,6 +113,14 @@ pub struct Policy {
     /// A rollback that has not emptied the canary for this long raises an alert.
     #[serde(rename = "rollbackAlertAfterMs", with = "millis")]
     pub rollback_alert_after: Duration,
+    /// A promotion, or a swap of the roles, that has not come to its end for this long raises an
+    /// alert.
+    #[serde(rename = "promotionAlertAfterMs", with = "millis")]
+    pub promotion_alert_after: Duration,
+    /// Before the roles are swapped, the route must have stood as it was set for this long: nothing
+    /// tells when proxies have taken it over.
+    #[serde(rename = "routeLiveAfterMs", with = "millis")]
+    pub route_live_after: Duration,
     /// The longest stretch between two passes that counts as time under observation.
     #[serde(rename = "longestGapMs", with = "millis")]
     pub longest_gap: Duration,
@@ -136,6 +151,11 @@ impl Default for Policy {
             not_live_alert_after: Duration::from_mins(2),
             // Standing still takes three scrapes after the write, up to 60 s at the usual 15 s.
             rollback_alert_after: Duration::from_secs(90),
+            // As long as Kubernetes gives a Deployment by itself (`progressDeadlineSeconds`).
+            promotion_alert_after: Duration::from_mins(10),
+            // Istiod pushes within seconds, and within a minute where a mesh of thousands of proxies
+            // changes at once; twice that.
+            route_live_after: Duration::from_mins(2),
             // One usual scrape interval: within it nothing could have been seen anyway.
             longest_gap: Duration::from_secs(15),
         }

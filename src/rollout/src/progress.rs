@@ -7,7 +7,7 @@ use serin_assignment::Weight;
 use crate::decide::Pass;
 use crate::{
     Approval, Decision, Endpoints, Length, OnSuccess, Pause, Phase, Proof, Reason, Served, State,
-    Step, capacity, evidence, message, promote, route, tripwire,
+    Step, capacity, evidence, message, promote, route, serving, swap, tripwire, version,
 };
 
 /// Waits until both sides can serve and proxies are proved to follow, then goes to the first step.
@@ -20,14 +20,16 @@ pub(crate) fn start(pass: Pass<'_>, state: &mut State) -> Decision {
         .or(away)
         .or_else(|| stable_away(pass))
         .or_else(|| preparing(pass))
+        .or_else(|| version::not_seen_yet(pass, state))
         .or_else(|| route::away(pass))
-        .or_else(|| serving_changed(pass))
         .or_else(|| unproved(pass, state))
         .or_else(|| tripwire::tripped(pass, state))
         .or_else(|| capacity::ask(pass, state, first.weight));
     if let Some((reason, why)) = blocker {
         return reason.because(format!("{} has not started: {why}", state.version));
     }
+    serving::take(pass, state);
+    version::note(pass, state);
     rise(pass, state, index, first, &format!("{} starts", state.version))
 }
 
@@ -80,14 +82,14 @@ pub(crate) fn detects(pass: Pass<'_>, ratio: f64, state: &State) -> bool {
 }
 
 /// The first condition that is not met, and what the facts of the step do not say about it.
-fn blocker(pass: Pass<'_>, state: &State, step: &Step) -> Option<(Reason, String)> {
+pub(crate) fn blocker(pass: Pass<'_>, state: &State, step: &Step) -> Option<(Reason, String)> {
     let fact = |reason| Some((reason, String::new()));
     // What a broken route sends where says nothing of this weight; and nobody brings stable to a
     // version over one that a person has just put there.
     let away = paused(state)
         .or_else(|| canary_away(pass))
         .or_else(|| route::away(pass))
-        .or_else(|| serving_changed(pass));
+        .or_else(|| serving::away(pass, state));
     if away.is_some() {
         return away;
     }
@@ -102,8 +104,14 @@ fn blocker(pass: Pass<'_>, state: &State, step: &Step) -> Option<(Reason, String
     if let Served::Mismatch { why } = &pass.seen.served {
         return Some((Reason::SplitMismatch, why.clone()));
     }
-    if let Some(reason) = evidence::objection(pass, state.traffic.weight, clock.started_ms) {
-        return fact(reason);
+    match evidence::objection(pass, state.traffic.weight, clock.started_ms) {
+        None => {}
+        // What a skipped step could still have told is not waited for.
+        Some(Reason::NoData | Reason::Skipped) if state.skipped => {}
+        Some(reason) => return fact(reason),
+    }
+    if state.skipped {
+        return None;
     }
     if !over(pass, step, state) {
         return fact(match step.length {
@@ -139,20 +147,12 @@ fn preparing(pass: Pass<'_>) -> Option<(Reason, String)> {
     Some((Reason::Preparing, pass.seen.preparing.clone()?))
 }
 
-fn canary_away(pass: Pass<'_>) -> Option<(Reason, String)> {
+pub(crate) fn canary_away(pass: Pass<'_>) -> Option<(Reason, String)> {
     (pass.seen.canary == Endpoints::NotReady)
         .then(|| (Reason::WaitingForCanary, "the canary has no ready endpoint".to_owned()))
 }
 
-fn serving_changed(pass: Pass<'_>) -> Option<(Reason, String)> {
-    pass.seen.serving_changed.then(|| {
-        let why = "the serving side runs another version than at the start, and nobody promoted: \
-                   put it back, or `serin abort` and `serin retry` compare with it as it is";
-        (Reason::ServingChanged, why.to_owned())
-    })
-}
-
-fn unproved(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
+pub(crate) fn unproved(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
     let live = matches!(pass.seen.proof, Proof::Live { .. });
     (!live).then(|| {
         let why = message::proof(&pass.seen.proof, state.traffic.revision);
@@ -180,6 +180,7 @@ fn rise(pass: Pass<'_>, state: &mut State, index: usize, step: &Step, facts: &st
 fn finish(pass: Pass<'_>, state: &mut State, facts: &str) -> Decision {
     state.clock = None;
     state.approved = false;
+    state.skipped = false;
     state.no_data_ms = 0;
     state.unproved_ms = 0;
     let (version, weight) = (&state.version, state.traffic.weight);
@@ -189,6 +190,7 @@ fn finish(pass: Pass<'_>, state: &mut State, facts: &str) -> Decision {
             Reason::Succeeded
                 .because(format!("{version} has succeeded and keeps {weight}: {facts}"))
         }
+        OnSuccess::Swap => swap::begin(pass, state, facts),
         OnSuccess::Promote => {
             state.phase = Phase::Promoting;
             Reason::Promoting.because(format!(

@@ -5,12 +5,15 @@ use serin_assignment::Weight;
 use crate::decide::Pass;
 use crate::{
     Decision, Endpoints, Observation, Phase, Reason, StableRuns, State, Version, message, progress,
-    rollback,
+    rollback, swap,
 };
 
 /// Waits until stable runs the new version, hands the traffic over, and waits until the canary is
 /// proved empty.
 pub(crate) fn promote(pass: Pass<'_>, state: &mut State) -> Decision {
+    if state.swaps() {
+        return swap::go_on(pass, state);
+    }
     if state.hands_over() {
         return take_leave(pass, state);
     }
@@ -37,6 +40,10 @@ pub(crate) fn next(seen: &Observation, version: &Version) -> String {
         StableRuns::Unknown => "nobody can tell what stable runs".to_owned(),
         StableRuns::Earlier => format!("stable is to run {version}"),
         StableRuns::Between => format!("stable is being brought to {version}"),
+        StableRuns::Stuck => format!(
+            "stable is being brought to {version}, and its Deployment has exceeded its progress \
+             deadline"
+        ),
         StableRuns::New => format!("stable runs {version} but has no ready endpoint yet"),
     }
 }
@@ -46,6 +53,7 @@ pub(crate) fn next(seen: &Observation, version: &Version) -> String {
 pub(crate) fn restore(state: &mut State, why: &str) -> Decision {
     state.restoring = true;
     state.frozen = false;
+    state.unproved_ms = 0;
     Reason::Restoring.because(format!(
         "the canary keeps {} until stable runs its earlier version again: {why}",
         state.traffic.weight
@@ -62,6 +70,10 @@ fn go_back(pass: Pass<'_>, state: &mut State) -> Decision {
         }
         (StableRuns::Earlier, Endpoints::NotReady) => {
             "stable runs its earlier version but has no ready endpoint yet"
+        }
+        (StableRuns::Stuck, _) => {
+            "stable does not get back to its earlier version: its Deployment has exceeded its \
+             progress deadline"
         }
         (StableRuns::Between | StableRuns::New, _) => {
             "stable is being brought back to its earlier version, then everyone goes there"
@@ -84,15 +96,20 @@ pub(crate) fn hand_over(pass: Pass<'_>, state: &mut State, why: &str) -> Decisio
 }
 
 fn take_leave(pass: Pass<'_>, state: &mut State) -> Decision {
-    let emptying = message::emptying(pass.seen);
+    let emptying = message::emptying(pass.seen, "the canary");
+    let swapped = state.gives_way();
     if rollback::emptied(pass.seen) {
         state.phase = Phase::Succeeded;
-        return Reason::Succeeded.because(format!(
-            "{} has succeeded and serves from stable: {emptying}",
-            state.version
-        ));
+        let how = if swapped { "serves, with the roles swapped" } else { "serves from stable" };
+        return Reason::Succeeded
+            .because(format!("{} has succeeded and {how}: {emptying}", state.version));
     }
     let been = message::seconds(state.unproved_ms);
+    if swapped {
+        return Reason::Swapped.because(format!(
+            "the side that served before, the canary's now, is being left for {been}: {emptying}"
+        ));
+    }
     Reason::Promoting.because(format!("everyone is being moved to stable for {been}: {emptying}"))
 }
 
@@ -117,7 +134,7 @@ pub(crate) fn rest(pass: Pass<'_>, state: &State) -> Decision {
 
 impl State {
     /// Whether all steps held and stable takes the traffic back.
-    pub(crate) fn hands_over(&self) -> bool {
-        self.phase == Phase::Promoting && !self.traffic.canary_serves
+    pub(crate) const fn hands_over(&self) -> bool {
+        matches!(self.phase, Phase::Promoting) && !self.traffic.canary_serves
     }
 }

@@ -15,6 +15,7 @@ const SCRAPES_TO_PROVE_EMPTY: u32 = 3;
 /// Sends everyone back to stable, testers included, in one write.
 pub(crate) fn start(pass: Pass<'_>, state: &mut State, reason: Reason, why: &str) -> Decision {
     let place = message::place(pass.plan, state);
+    state.swap_back();
     state.phase = Phase::RollingBack;
     state.frozen = false;
     state.restoring = false;
@@ -38,8 +39,7 @@ pub(crate) fn start_if_stable_serves(
     state.frozen = true;
     let place = message::place(pass.plan, state);
     // While promoting, an abort that leaves everyone without an answer is refused.
-    let or =
-        if state.phase == Phase::Progressing { ", `serin abort` goes all the same" } else { "" };
+    let or = if state.can_go_back() { ", `serin abort` goes all the same" } else { "" };
     Reason::Frozen.because(format!(
         "frozen at {place}: {why}; stable has no ready endpoint to go back to: it goes as soon as \
          there is one{or}"
@@ -52,6 +52,7 @@ pub(crate) fn abort(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
         return None;
     }
     let why = "a person asked for it";
+    state.again = false;
     Some(match state.phase {
         Phase::Pending => {
             end(state);
@@ -61,12 +62,10 @@ pub(crate) fn abort(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
                 state.version
             ))
         }
-        Phase::Progressing if !state.frozen => {
+        _ if state.can_go_back() && !state.frozen => {
             start_if_stable_serves(pass, state, Reason::Aborted, why)
         }
-        Phase::Promoting if pass.seen.stable_runs != StableRuns::NotApplicable => {
-            promote::restore(state, why)
-        }
+        Phase::Promoting if by_itself(pass.seen, state) => promote::restore(state, why),
         _ => start(pass, state, Reason::Aborted, why),
     })
 }
@@ -74,22 +73,31 @@ pub(crate) fn abort(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
 /// Why an abort does not fit, if it does not.
 pub(crate) fn abort_refused(seen: &Observation, state: &State) -> Option<&'static str> {
     match state.phase {
-        Phase::Pending | Phase::Progressing => None,
+        Phase::Pending => None,
+        _ if state.can_go_back() => None,
         Phase::RollingBack => Some("everyone is being sent back to stable already"),
         Phase::RolledBack => Some("everyone is on stable already"),
+        Phase::Promoting if state.gives_way() => (seen.canary == Endpoints::NotReady)
+            .then_some("the Deployment that served before has no ready endpoint any more"),
         Phase::Promoting | Phase::Succeeded if !state.traffic.canary_serves => {
             Some("stable runs the new version and serves it: release the earlier one as a new one")
         }
         Phase::Promoting if state.restoring => {
             Some("stable's earlier version is being put back already, and everyone goes there then")
         }
-        Phase::Promoting if seen.stable_runs != StableRuns::NotApplicable => None,
-        Phase::Promoting | Phase::Succeeded => (seen.stable == Endpoints::NotReady)
+        Phase::Promoting if by_itself(seen, state) => None,
+        Phase::Progressing | Phase::Promoting | Phase::Succeeded => (seen.stable
+            == Endpoints::NotReady)
             .then_some("stable has no ready endpoint, so that everyone would get errors"),
     }
 }
 
-/// Whether nothing reaches the canary any more. A proxy that is behind, or a route that was not
+/// Whether stable is brought to the new version, and back, by the rollout itself.
+fn by_itself(seen: &Observation, state: &State) -> bool {
+    seen.stable_runs != StableRuns::NotApplicable && !state.gives_way()
+}
+
+/// Whether nothing reaches the side that is to be empty any more. A proxy that is behind, or a route that was not
 /// written, may still send somebody there, however quiet it is just now.
 pub(crate) const fn emptied(seen: &Observation) -> bool {
     matches!(seen.canary_traffic, CanaryTraffic::Still { scrapes } if scrapes >= SCRAPES_TO_PROVE_EMPTY)
@@ -103,12 +111,12 @@ pub(crate) fn go_on(pass: Pass<'_>, state: &mut State) -> Decision {
         return Reason::RollingBack.because(format!(
             "everyone is being sent back to stable for {}: {}",
             message::seconds(state.unproved_ms),
-            message::emptying(pass.seen)
+            message::emptying(pass.seen, "the canary")
         ));
     }
-    let proof = message::emptying(pass.seen);
+    let proof = message::emptying(pass.seen, "the canary");
     end(state);
-    if pass.seen.version == state.version {
+    if pass.seen.version == state.version && !state.again {
         return Reason::RolledBack.because(format!(
             "{} is rolled back: {proof}; `serin retry` or a new version starts again",
             state.version

@@ -12,7 +12,7 @@ use crate::{Alert, Decision, Pause, Phase, Reason, RouteSeen, State, message, ro
 /// It is done where stable has no endpoint, too: the person insists.
 pub(crate) fn follow(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
     let RouteSeen::Lowered { weight } = pass.seen.route else { return None };
-    if state.phase != Phase::Progressing || weight >= state.traffic.weight {
+    if !state.can_go_back() || weight >= state.traffic.weight {
         return None;
     }
     if weight.is_zero() {
@@ -20,6 +20,8 @@ pub(crate) fn follow(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
         return Some(rollback::start(pass, state, Reason::LoweredByHand, why));
     }
     let from = state.traffic.weight;
+    // Who lowers it before a swap does not want that yet.
+    state.phase = Phase::Progressing;
     // A pause that stands already says more.
     state.paused.get_or_insert(Pause::LoweredByHand);
     state.send(weight, true, pass.now.wall_ms);

@@ -14,6 +14,38 @@ use crate::{Alert, GateReading, Steps};
 #[serde(transparent)]
 pub struct Version(pub String);
 
+impl Version {
+    /// Whether this names the pod template of that hash, be it with a word of the release's owner
+    /// before it (`v2-5d4f8c0a1b`).
+    #[must_use]
+    pub fn names(&self, template: &Self) -> bool {
+        self.0.strip_suffix(&template.0).is_some_and(|word| word.is_empty() || word.ends_with('-'))
+    }
+}
+
+/// One of a release's two sides, as the release names them. Which of them is stable's changes with
+/// each swap of the roles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Side {
+    /// What the release calls stable.
+    #[default]
+    First,
+    /// What the release calls the canary.
+    Second,
+}
+
+impl Side {
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+}
+
 /// Where a rollout is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
@@ -21,7 +53,7 @@ pub enum Phase {
     Pending,
     /// The canary's weight goes up step by step.
     Progressing,
-    /// All steps held; stable is being brought to the new version.
+    /// All steps held; stable is being brought to the new version, or the roles are being swapped.
     Promoting,
     /// The new version serves.
     Succeeded,
@@ -41,6 +73,31 @@ pub struct Traffic {
     pub canary_serves: bool,
     /// Rises with every change: `max(last + 1, milliseconds since 1970)`.
     pub revision: u64,
+    /// The side that is stable's; the other one is the canary's.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub serving: Side,
+    /// Whether the route sends everyone to the canary's side, those marked stable too: the roles are
+    /// about to be swapped.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub everyone: bool,
+}
+
+impl Traffic {
+    /// The traffic of a release whose roles are as it names them.
+    #[must_use]
+    pub const fn new(weight: Weight, canary_serves: bool, revision: u64) -> Self {
+        Self { weight, canary_serves, revision, serving: Side::First, everyone: false }
+    }
+
+    /// Whether users, or testers, are taken from where they were before: what is done even where it
+    /// cannot be stored. A swap of the roles moves nobody; taking it back does.
+    #[must_use]
+    pub fn takes_away(&self, before: &Self) -> bool {
+        if self.serving != before.serving {
+            return !before.everyone;
+        }
+        self.weight < before.weight || (before.canary_serves && !self.canary_serves)
+    }
 }
 
 /// How long the present step has been under observation.
@@ -77,6 +134,7 @@ pub enum StableWanted {
 }
 
 /// All that is stored of a rollout: enough to go on after a kill at any point.
+#[expect(clippy::struct_excessive_bools, reason = "facts that hold independently of each other")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
@@ -98,6 +156,9 @@ pub struct State {
     pub paused: Option<Pause>,
     /// Whether a person agreed to the end of the present step.
     pub approved: bool,
+    /// Whether a person took the present step for over.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub skipped: bool,
     /// Whether harm was seen where going back would help nobody: in a phase that has no side left to
     /// go back to no further act until a person decides, else until stable can serve.
     pub frozen: bool,
@@ -109,13 +170,33 @@ pub struct State {
     /// reaches it. `None`: they are left as they are.
     #[serde(default, skip_serializing_if = "is_default")]
     pub capacity_for: Option<Weight>,
+    /// The pod template that the serving side was told to run when the rollout began, or when the
+    /// roles were swapped; another one by now is nobody's rollout.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub baseline: Option<Version>,
+    /// After a swap of the roles: the pod template that the side before was left with. It is to be
+    /// rolled out only once it is another one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub idle: Option<Version>,
+    /// Names the steps that the rollout began with, where others start it again.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub plan: Option<String>,
+    /// Whether the rollout starts again once everyone is back, as it is not what is asked for any
+    /// more.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub again: bool,
+    /// While the roles are about to be swapped: for how long the route has been as it was set without
+    /// a break, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub settled_ms: u64,
     /// For how long the gates have had no data without a break, in milliseconds.
     pub no_data_ms: u64,
     /// For how long the canary has had no ready endpoint without a break, in milliseconds; the pass
     /// that first sees it counts for one, here and in the two others.
     pub not_ready_ms: u64,
     /// For how long the present traffic has not been proved, in milliseconds: on the way up not
-    /// live, on the way back the canary not empty, or stable's earlier version not back.
+    /// live, on the way back the canary not empty, while promoting stable not at the version that is
+    /// to serve.
     pub unproved_ms: u64,
     /// The last readings of the gates.
     pub gates: Vec<GateReading>,
@@ -135,15 +216,21 @@ impl State {
             version,
             phase: Phase::Pending,
             step: 0,
-            traffic: Traffic { weight: Weight::ZERO, canary_serves: false, revision },
+            traffic: Traffic::new(Weight::ZERO, false, revision),
             traffic_since_ms: now_ms,
             clock: None,
             exposed_since_ms: None,
             paused: None,
             approved: false,
+            skipped: false,
             frozen: false,
             restoring: false,
             capacity_for: None,
+            baseline: None,
+            idle: None,
+            plan: None,
+            again: false,
+            settled_ms: 0,
             no_data_ms: 0,
             not_ready_ms: 0,
             unproved_ms: 0,
@@ -191,11 +278,19 @@ impl State {
     /// Changes the traffic, under a new revision. What was counted at the traffic before, counts no
     /// more.
     pub(crate) fn send(&mut self, weight: Weight, canary_serves: bool, now_ms: u64) {
+        let traffic = Traffic { weight, canary_serves, everyone: false, ..self.traffic };
+        self.publish(traffic, now_ms);
+    }
+
+    /// Puts this traffic in force under a new revision, whatever its own is.
+    pub(crate) fn publish(&mut self, traffic: Traffic, now_ms: u64) {
         let revision = revision_after(self.traffic.revision, now_ms);
-        self.traffic = Traffic { weight, canary_serves, revision };
+        self.traffic = Traffic { revision, ..traffic };
         self.traffic_since_ms = now_ms;
         self.clock = None;
         self.approved = false;
+        self.skipped = false;
+        self.settled_ms = 0;
         self.unproved_ms = 0;
     }
 }
@@ -206,9 +301,16 @@ impl State {
     pub const fn stable_wanted(&self) -> StableWanted {
         match self.phase {
             Phase::Promoting if self.restoring => StableWanted::Earlier,
+            Phase::Promoting if self.swaps() => StableWanted::AsItIs,
             Phase::Promoting if self.traffic.canary_serves && !self.waits() => StableWanted::New,
             _ => StableWanted::AsItIs,
         }
+    }
+
+    /// Whether the side before still stands as it was, so that harm goes back there: on the way up,
+    /// and until the roles are swapped.
+    pub(crate) const fn can_go_back(&self) -> bool {
+        matches!(self.phase, Phase::Progressing) || self.swaps()
     }
 
     /// Whether a person is to decide before anything goes on.
@@ -219,7 +321,7 @@ impl State {
     /// The same traffic under a revision above one that proxies have.
     pub(crate) fn overtake(&mut self, largest: u64, now_ms: u64) {
         self.traffic.revision = self.traffic.revision.max(largest);
-        self.send(self.traffic.weight, self.traffic.canary_serves, now_ms);
+        self.publish(self.traffic, now_ms);
     }
 }
 

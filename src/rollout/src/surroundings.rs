@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serin_assignment::Weight;
 
+use crate::Version;
+
 /// How the route stands, compared with what was last written for the traffic in the state. Whatever
 /// drifted and is neither lower nor unusable is put back by who writes it, and counts as set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +69,19 @@ pub enum StableRuns {
     Earlier,
     /// Either version is being rolled out.
     Between,
+    /// Either version is being rolled out, and its pods do not get ready in the time that stable's
+    /// owner gave them.
+    Stuck,
     /// The version in the state, wholly rolled out and ready.
     New,
+}
+
+/// The pod templates that the two sides are told to run at this moment, by their hashes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Templates {
+    /// The serving side's.
+    pub stable: Version,
+    /// The other one's. The version that the release names follows it, a moment later.
+    pub canary: Version,
 }

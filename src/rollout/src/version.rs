@@ -1,4 +1,4 @@
-//! A release that names another version than the one on trial.
+//! A release that asks for something else than what is on trial: another version, or other steps.
 
 use crate::decide::Pass;
 use crate::{Decision, Endpoints, Phase, Reason, StableRuns, State, Version, promote, rollback};
@@ -11,7 +11,10 @@ use crate::{Decision, Endpoints, Phase, Reason, StableRuns, State, Version, prom
 /// held, everyone goes there first; what has not begun is taken back.
 pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
     let named = &pass.seen.version;
-    if *named == state.version {
+    if state.can_go_back() {
+        return restart(pass, state);
+    }
+    if !is_new(named, state) {
         return None;
     }
     match state.phase {
@@ -29,7 +32,6 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
             )
         }
         // Waits for stable already.
-        Phase::Progressing if state.frozen => None,
         Phase::Promoting if state.frozen && pass.seen.stable == Endpoints::NotReady => None,
         Phase::Promoting if state.restoring => None,
         Phase::Promoting if pass.seen.stable_runs == StableRuns::Earlier => {
@@ -41,6 +43,64 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
             Some(rollback::start_if_stable_serves(pass, state, Reason::NewVersion, &why))
         }
     }
+}
+
+/// Notes the steps that a rollout begins with.
+pub(crate) fn note(pass: Pass<'_>, state: &mut State) {
+    if state.plan.is_none() {
+        state.plan.clone_from(&pass.plan.steps_name);
+    }
+}
+
+/// Why a rollout does not start yet: the canary's side is told to run what the release does not name
+/// yet, and will in a moment.
+pub(crate) fn not_seen_yet(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
+    Some((Reason::WaitingForCanary, replaced(pass, state)?))
+}
+
+/// Sends everyone back where what is under way is not what is asked for any more; it starts again
+/// after that.
+fn restart(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
+    // Waits for stable already.
+    if state.frozen {
+        return None;
+    }
+    let (reason, why) = outdated(pass, state)?;
+    let decision = rollback::start_if_stable_serves(pass, state, reason, &why);
+    // Another version starts by its name.
+    state.again = pass.seen.version == state.version;
+    Some(decision)
+}
+
+fn outdated(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
+    let named = &pass.seen.version;
+    if *named != state.version {
+        return Some((Reason::NewVersion, renamed(named, state)));
+    }
+    if let Some(why) = replaced(pass, state) {
+        return Some((Reason::NewVersion, why));
+    }
+    let (now, begun) = (pass.plan.steps_name.as_ref()?, state.plan.as_ref()?);
+    (now != begun).then(|| {
+        let why = "the release's steps are others than those that the rollout began with";
+        (Reason::NewPlan, why.to_owned())
+    })
+}
+
+/// Whether it is another version than the one on trial, and, after a swap of the roles, than the one
+/// that gave way.
+fn is_new(named: &Version, state: &State) -> bool {
+    let gave_way = state.idle.as_ref().is_some_and(|idle| named.names(idle));
+    *named != state.version && !gave_way
+}
+
+/// That the canary's side is told to run something else than the version on trial, where that is
+/// known.
+fn replaced(pass: Pass<'_>, state: &State) -> Option<String> {
+    let runs = &pass.seen.templates.as_ref()?.canary;
+    (!state.version.names(runs)).then(|| {
+        format!("the canary's Deployment is told to run {runs} instead of {}", state.version)
+    })
 }
 
 fn renamed(named: &Version, state: &State) -> String {

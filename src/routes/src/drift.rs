@@ -31,7 +31,7 @@ pub fn drift(found: &Found, wanted: &Wanted) -> Drift {
     let lowered =
         pairs.iter().all(|(_, found, written)| found.is_like(*written) || found.is_below(*written));
     if lowered && let (Some(rest), Some(marked)) = (found.weight(), found.canary.canary_share()) {
-        let of_marked = scaled(wanted.weight, marked);
+        let of_marked = scaled(wanted.weight(), marked);
         return Drift::Lowered(rest.min(of_marked));
     }
     let told = pairs

@@ -47,6 +47,15 @@ pub struct Reference {
     pub canary: Destination,
 }
 
+impl Reference {
+    /// The same names with the two destinations in each other's place.
+    #[must_use]
+    pub fn swapped(&self) -> Self {
+        let Self { entries, mark, stable, canary } = self.clone();
+        Self { entries, mark, stable: canary, canary: stable }
+    }
+}
+
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.host)?;

@@ -6,23 +6,37 @@ use crate::{Found, Shares};
 
 /// The traffic that a rollout wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Wanted {
-    /// The canary's share of the requests without a mark.
-    pub weight: Weight,
-    /// Whether anybody may be sent to the canary, those with its mark included.
-    pub canary_serves: bool,
+pub enum Wanted {
+    /// Nobody is sent to the canary by any of the entries: a rollback holds for marked requests too,
+    /// also while some proxy goes on marking them.
+    Nobody,
+    /// Those with the canary's mark are sent there, and this share of those without a mark.
+    Share(Weight),
+    /// Everyone is sent to the canary, those with stable's mark too.
+    Everyone,
 }
 
 impl Wanted {
-    /// The six integers. While the canary may not serve, nobody is sent there by any of the entries:
-    /// a rollback holds for marked requests too, also while some proxy goes on marking them.
+    /// The six integers.
     #[must_use]
     pub fn integers(self) -> Found {
-        let Self { weight, canary_serves } = self;
-        if canary_serves {
-            Found { canary: Shares::CANARY, stable: Shares::STABLE, rest: Shares::of(weight) }
-        } else {
-            Found { canary: Shares::STABLE, stable: Shares::STABLE, rest: Shares::STABLE }
+        let all = |shares| Found { canary: shares, stable: shares, rest: shares };
+        match self {
+            Self::Nobody => all(Shares::STABLE),
+            Self::Share(weight) => {
+                Found { canary: Shares::CANARY, stable: Shares::STABLE, rest: Shares::of(weight) }
+            }
+            Self::Everyone => all(Shares::CANARY),
+        }
+    }
+
+    /// The canary's share of the requests without a mark.
+    #[must_use]
+    pub const fn weight(self) -> Weight {
+        match self {
+            Self::Nobody => Weight::ZERO,
+            Self::Share(weight) => weight,
+            Self::Everyone => Weight::FULL,
         }
     }
 }

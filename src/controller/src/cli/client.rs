@@ -88,14 +88,8 @@ impl Client {
 
     /// Gives a command and waits for what it led to.
     pub(super) async fn command(&self, to: &Status, command: Command) -> Result<Status, Failure> {
-        let command = match command {
-            Command::Pause => "pause",
-            Command::Resume => "resume",
-            Command::Approve => "approve",
-            Command::Abort => "abort",
-            Command::Retry => "retry",
-        };
-        self.ask(Method::POST, &format!("/v1/releases/{}/{command}", to.key())).await
+        let path = format!("/v1/releases/{}/{}", to.key(), command.word());
+        self.ask(Method::POST, &path).await
     }
 
     /// The intervals that a gate's evidence is made from, a line each.

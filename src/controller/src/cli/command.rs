@@ -1,4 +1,4 @@
-//! `serin approve`, `pause`, `resume`, `abort` and `retry`
+//! `serin approve`, `promote`, `pause`, `resume`, `abort` and `retry`
 
 use serin_rollout::Command;
 
@@ -13,6 +13,21 @@ pub(super) struct Args {
     /// How to print the release's status after it.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
+}
+
+/// An agreement to go on.
+#[derive(Debug, clap::Args)]
+pub(super) struct Promote {
+    #[command(flatten)]
+    args: Args,
+    /// Take the present step for over, whatever is left of its time, its requests, what it is to
+    /// detect or its approval.
+    #[arg(long)]
+    skip_step: bool,
+}
+
+pub(super) fn promote(Promote { args, skip_step }: &Promote) -> Result<Exit, Failure> {
+    run(args, if *skip_step { Command::SkipStep } else { Command::Approve })
 }
 
 pub(super) fn run(args: &Args, command: Command) -> Result<Exit, Failure> {

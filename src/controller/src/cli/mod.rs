@@ -50,6 +50,8 @@ enum Command {
     Explain(explain::Args),
     /// Agree to the end of a step that waits for a person, or of a promotion.
     Approve(command::Args),
+    /// Agree to go on as `approve` does, or to the end of the present step before its time.
+    Promote(command::Promote),
     /// Stop rises; harm still rolls back.
     Pause(command::Args),
     /// End a pause.
@@ -102,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Approve(args) => command::run(&args, Ask::Approve),
+        Command::Promote(args) => command::promote(&args),
         Command::Pause(args) => command::run(&args, Ask::Pause),
         Command::Resume(args) => command::run(&args, Ask::Resume),
         Command::Abort(args) => command::run(&args, Ask::Abort),

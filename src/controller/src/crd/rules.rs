@@ -44,9 +44,9 @@ const RULES: [Rule; 18] = [
     rule(
         "spec",
         Some(".onSuccess"),
-        "!has(self.onSuccess) || self.onSuccess == 'promote'",
-        "with `target` it is `promote`: stable takes over the canary's pod template; which \
-         Deployment is stable's cannot change yet",
+        "!has(self.onSuccess) || self.onSuccess != 'keep' || self.steps.size() == 0 || \
+         self.steps[self.steps.size() - 1].weight.matches('^100([.]0{1,2})?%$')",
+        "with `keep` the last step has 100%: the canary's Deployment serves everyone after it",
     ),
     rule(
         "spec.target",

@@ -34,7 +34,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         }
         let mut observation = seen.observation(self.engine.release.version.clone(), command);
         if self.engine.route.is_some() {
-            seen.surround(&mut observation, &self.record.state, self.pending());
+            seen.surround(&mut observation, self.pending());
         }
         observation.preparing =
             bounds::missing(&self.engine.release, &self.record.bounds, seen.bounds());
@@ -50,6 +50,13 @@ impl<O: Observe, K: Keep> Running<O, K> {
     /// Whether these counts alone are evidence that no other answer should be waited for.
     pub(super) fn is_harm(&self, counts: Option<&Counts>) -> bool {
         counts.is_some_and(|counts| judged::is_harm(self.terms(), &self.standing(), counts))
+    }
+
+    /// Whether the release, and who looks at the world for it, are those of the present roles. Right
+    /// after a swap they are not: what they would see is of the other sides, so that nobody looks
+    /// until the release was read anew.
+    pub(super) fn knows_roles(&self) -> bool {
+        self.engine.release.serving == self.record.state.traffic.serving
     }
 
     /// What the next observation is to be about.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serin_assignment::Weight;
 use serin_rollout::{
-    Alert, CanaryTraffic, Capacity, Command, Endpoints, GateReading, Observation, Proof, RouteSeen,
-    Served, StableRuns, State, Trips, Verdict, Version,
+    CanaryTraffic, Capacity, Command, Endpoints, GateReading, Observation, Proof, RouteSeen,
+    Served, StableRuns, State, Templates, Trips, Verdict, Version,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -71,7 +71,7 @@ pub enum Part {
     Canary(Endpoints),
     /// Stable's endpoints.
     Stable(Endpoints),
-    /// Requests that reach the canary at present.
+    /// Requests that reach the side that is to be empty at present.
     CanaryTraffic(CanaryTraffic),
     /// Whether marked requests are served by the side that their mark names.
     Served(Served),
@@ -86,9 +86,8 @@ pub enum Part {
     Capacity(Capacity),
     /// What stable runs, compared with the version that the state holds.
     StableRuns(StableRuns),
-    /// Whether the serving side runs another version than at the rollout's start though nobody
-    /// promoted; the last answer while it cannot be asked.
-    ServingChanged(bool),
+    /// What the sides are told to run.
+    Templates(Templates),
 }
 
 impl Part {
@@ -119,7 +118,7 @@ pub(super) struct Seen {
     route: Option<RouteSeen>,
     capacity: Option<Capacity>,
     stable_runs: Option<StableRuns>,
-    serving_changed: Option<bool>,
+    templates: Option<Templates>,
 }
 
 /// What an observation is about. One made for other traffic or another clock proves nothing.
@@ -160,7 +159,7 @@ impl Seen {
             Part::Route(route) => self.route = Some(route),
             Part::Capacity(capacity) => self.capacity = Some(capacity),
             Part::StableRuns(runs) => self.stable_runs = Some(runs),
-            Part::ServingChanged(changed) => self.serving_changed = Some(changed),
+            Part::Templates(templates) => self.templates = Some(templates),
         }
     }
 
@@ -184,7 +183,7 @@ impl Seen {
             route: self.route.clone().or_else(|| older.route.clone()),
             capacity: self.capacity.clone().or_else(|| older.capacity.clone()),
             stable_runs: self.stable_runs.or(older.stable_runs),
-            serving_changed: self.serving_changed.or(older.serving_changed),
+            templates: self.templates.clone().or_else(|| older.templates.clone()),
         }
     }
 
@@ -237,18 +236,13 @@ impl Seen {
             route: RouteSeen::NotApplicable,
             capacity: Capacity::NotApplicable,
             stable_runs: StableRuns::NotApplicable,
-            serving_changed: false,
+            templates: None,
         }
     }
 
     /// Adds what is seen of the cluster, where a release runs on one: what is not known is unknown
-    /// there, and a change of the serving side that was told stands until it was told to be gone.
-    pub(super) fn surround(
-        &self,
-        observation: &mut Observation,
-        state: &State,
-        pending: Option<Pending<'_>>,
-    ) {
+    /// there.
+    pub(super) fn surround(&self, observation: &mut Observation, pending: Option<Pending<'_>>) {
         let why = || "the API server has not answered yet".to_owned();
         let route = self.route.clone().unwrap_or_else(|| RouteSeen::Unknown { why: why() });
         observation.route = match pending {
@@ -258,7 +252,6 @@ impl Seen {
         let capacity = self.capacity.clone();
         observation.capacity = capacity.unwrap_or_else(|| Capacity::Unknown { why: why() });
         observation.stable_runs = self.stable_runs.unwrap_or(StableRuns::Unknown);
-        let told = state.alerts.contains(&Alert::ServingChanged);
-        observation.serving_changed = self.serving_changed.unwrap_or(told);
+        observation.templates.clone_from(&self.templates);
     }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serin_document::{Revision, Rollout};
 use serin_judge::panel::Findings;
-use serin_rollout::{Action, Now, Observation, Phase, Reason, State, Traffic};
+use serin_rollout::{Action, Now, Observation, Phase, Reason, State};
 use tokio::time::{Instant, timeout};
 
 use super::judged::{Judged, Terms};
@@ -59,11 +59,13 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let Judged { outcome, panel, absorbed, findings, observation } = judged;
         let before = &self.record.state;
         let act =
-            if takes_away(before.traffic, outcome.state.traffic) { Act::Relieve } else { Act::Go };
+            if outcome.state.traffic.takes_away(&before.traffic) { Act::Relieve } else { Act::Go };
         let begins = self.record.panel.is_none() && panel.is_some();
         let mut next = self.record.clone();
-        if before.traffic.weight.is_zero() {
-            // Nobody is on the canary, so nobody is moved by another salt.
+        let on_trial = self.engine.release.version == outcome.state.version;
+        if before.traffic.weight.is_zero() && on_trial {
+            // Nobody is on the canary, so nobody is moved by another salt. What nobody tries yet
+            // has no say.
             next.salt = self.engine.release.assignment.salt.clone();
         }
         let wanted = self.engine.release.assignment.buckets;
@@ -299,11 +301,6 @@ const fn patience(act: Act) -> Duration {
         Act::Go => DISK,
         Act::Relieve | Act::Announce => DISK_BEFORE_RELIEF,
     }
-}
-
-/// Whether the traffic takes users, or testers, from the canary.
-fn takes_away(before: Traffic, after: Traffic) -> bool {
-    after.weight < before.weight || (before.canary_serves && !after.canary_serves)
 }
 
 /// Whether the records differ in more than counters and the gates' numbers.

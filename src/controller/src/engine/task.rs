@@ -208,7 +208,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
                         }
                     }
                 },
-                () = sleep_until(next), if gathering.is_none() => {
+                () = sleep_until(next), if gathering.is_none() && self.knows_roles() => {
                     next = Instant::now() + self.pause();
                     let question = self.question();
                     gathering = Some(Gathering::start(&self.engine.observer, question, self.engine.patience()));

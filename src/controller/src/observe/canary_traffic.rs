@@ -1,4 +1,4 @@
-//! Whether requests still reach the canary.
+//! Whether requests still reach the side that is to be empty.
 
 use core::time::Duration;
 
@@ -24,41 +24,42 @@ const COUNTERS: [&str; 4] = [
     "envoy_cluster_upstream_cx_none_healthy",
 ];
 
-pub(super) fn selectors(subject: &Subject) -> [Selector; 2] {
+pub(super) fn selectors(subject: &Subject, side: Variant) -> [Selector; 2] {
     [
-        names::of_cluster(&COUNTERS, subject.cluster(Variant::Canary)),
+        names::of_cluster(&COUNTERS, subject.cluster(side)),
         names::of_rollout(&[metrics::SERVED, metrics::REVISION], &subject.metric_id),
     ]
 }
 
-/// What Envoy's own counters of the canary's cluster and the filter's of who served say since the
+/// What Envoy's own counters of the side's cluster and the filter's of who served say since the
 /// traffic was decided. Many meshes keep the former to themselves; the latter do not see what came
 /// without the filter.
 pub(super) async fn ask(
     source: &Source,
     subject: &Subject,
+    side: Variant,
     since_ms: u64,
     at_ms: u64,
 ) -> CanaryTraffic {
     let scrape = source.scrape_interval();
     let from_ms = at_ms.saturating_sub(millis(scrape * SCRAPES + scrape / 2));
-    let [of_cluster, of_filter] = &selectors(subject);
+    let [of_cluster, of_filter] = &selectors(subject, side);
     let answers = tokio::join!(
         source.samples(of_cluster, from_ms, at_ms),
         source.samples(of_filter, from_ms, at_ms),
     );
     match answers {
         (Ok(mut series), Ok(filters)) => {
-            series.extend(served(filters));
+            series.extend(served(filters, side));
             read(&series, since_ms, at_ms, scrape)
         }
         _ => CanaryTraffic::Unknown,
     }
 }
 
-/// The filter's counters of requests that the canary served, whatever their mark. One is born with
-/// its first request, so that a proxy without has served none: its revision stands in for it.
-fn served(series: Vec<Series>) -> Vec<Series> {
+/// The filter's counters of requests that a side served, whatever their mark. One is born with its
+/// first request, so that a proxy without has served none: its revision stands in for it.
+fn served(series: Vec<Series>, side: Variant) -> Vec<Series> {
     let is_of = |one: &Series, side: Variant| {
         names::carries(&one.labels, metrics::SERVED, &[(metrics::SERVED_BY, side.as_str())])
     };
@@ -69,7 +70,7 @@ fn served(series: Vec<Series>) -> Vec<Series> {
         return Vec::new();
     }
     let told = |mut one: Series| {
-        if is_of(&one, Variant::Canary) {
+        if is_of(&one, side) {
             return Some(one);
         }
         if !names::carries(&one.labels, metrics::REVISION, &[]) {
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_filters_own_counters_tell_of_the_canary_alone() {
+    fn the_filters_own_counters_tell_of_one_side_alone() {
         let of = |name: &str, served: Option<&str>, values: &[f64]| {
             let mut one = proxy(values);
             let mut label = |name: &str, value: &str| {
@@ -163,13 +164,18 @@ mod tests {
         let revision = of(metrics::REVISION, None, &[7.0, 8.0, 9.0]);
         let stable = of(metrics::SERVED, Some("stable"), &[1.0, 2.0, 3.0]);
         let canary = of(metrics::SERVED, Some("canary"), &[4.0, 4.0, 5.0]);
-        let seen = |series: &[&Series]| {
-            let series = served(series.iter().map(|one| (*one).clone()).collect());
+        let of_side = |series: &[&Series], side| {
+            let series = served(series.iter().map(|one| (*one).clone()).collect(), side);
             read(&series, 0, 3000, SECOND)
         };
+        let seen = |series: &[&Series]| of_side(series, Variant::Canary);
         assert_eq!(seen(&[&revision]), CanaryTraffic::Unknown, "nobody counts");
         assert_eq!(seen(&[&revision, &stable]), CanaryTraffic::Still { scrapes: 2 });
         assert_eq!(seen(&[&revision, &stable, &canary]), CanaryTraffic::Flowing);
+        let still = of(metrics::SERVED, Some("stable"), &[3.0, 3.0, 3.0]);
+        let seen = |stable| of_side(&[&revision, stable, &canary], Variant::Stable);
+        assert_eq!(seen(&stable), CanaryTraffic::Flowing);
+        assert_eq!(seen(&still), CanaryTraffic::Still { scrapes: 2 });
     }
 
     #[test]

@@ -65,7 +65,9 @@ impl Observer {
             trips::selector(&subject),
             weight_in_force::selector(&subject),
         ]);
-        source.keep(canary_traffic::selectors(&subject));
+        for side in [Variant::Canary, Variant::Stable] {
+            source.keep(canary_traffic::selectors(&subject, side));
+        }
         let gates: Arc<[Gate]> = release.gates.clone().into();
         // What is read of a page and nobody asked for is forgotten: the counts from before the
         // rollout's start are needed to know what was counted since.
@@ -111,8 +113,10 @@ impl Observer {
             tell(Part::ObservedShare(share.map(|share| share * self.part)));
         };
         let traffic = async {
-            let since_ms = state.traffic_since_ms;
-            tell(Part::CanaryTraffic(canary_traffic::ask(source, subject, since_ms, at_ms).await));
+            let (everyone, since_ms) = (state.traffic.everyone, state.traffic_since_ms);
+            let side = if everyone { Variant::Stable } else { Variant::Canary };
+            let traffic = canary_traffic::ask(source, subject, side, since_ms, at_ms).await;
+            tell(Part::CanaryTraffic(traffic));
         };
         let canary = async {
             tell(Part::Canary(endpoints::ask(source, subject, Variant::Canary, at_ms).await));

@@ -163,15 +163,8 @@ fn understood(given: &Given, now: Timestamp) -> Result<Command, String> {
     if age.unsigned_abs() > OLDEST && age.is_positive() {
         return Err(format!("it is {} old: give it again", age_of(age.unsigned_abs())));
     }
-    match given.command.as_str() {
-        "approve" => Ok(Command::Approve),
-        "pause" => Ok(Command::Pause),
-        "resume" => Ok(Command::Resume),
-        "abort" => Ok(Command::Abort),
-        "retry" => Ok(Command::Retry),
-        "skipStep" => Err("steps cannot be skipped yet".to_owned()),
-        other => Err(format!("there is no command `{other}`")),
-    }
+    let command = &given.command;
+    Command::of_word(command).ok_or_else(|| format!("there is no command `{command}`"))
 }
 
 fn age_of(age: Duration) -> String {
@@ -229,5 +222,8 @@ mod tests {
     fn an_unknown_command_is_refused_by_name() {
         let (given, now) = given("explode", 0);
         assert_eq!(understood(&given, now), Err("there is no command `explode`".to_owned()));
+        // What `promote --skip-step` writes.
+        let (given, now) = self::given("skipStep", 0);
+        assert_eq!(understood(&given, now), Ok(Command::SkipStep));
     }
 }

@@ -1,14 +1,18 @@
 //! The end of a release: everyone goes to stable before its object does, unless it has succeeded.
 
-use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::json;
-use serin_rollout::{Command, Phase, Traffic};
+use serin_assignment::Weight;
+use serin_rollout::{Command, Phase, Side, Traffic};
 
+use super::events;
 use super::keep::stored_text;
 use super::kinds::{self, Key};
+use super::resolve;
+use super::route::Route;
 use super::supervise::{Shared, is_claimed};
-use crate::engine::{Clock, Handle};
+use crate::engine::{Carry as _, Change, Handle};
+use crate::release::objects_of;
 use crate::store::Record;
 
 /// Keeps the object until everyone is on stable.
@@ -56,32 +60,100 @@ const fn is_last(phase: Phase) -> bool {
     matches!(phase, Phase::Succeeded | Phase::RolledBack)
 }
 
-/// Goes on with the end of a release whose object is to be deleted. One that cannot be run any more,
-/// since its route or a Deployment is gone, has nothing left that could be put back.
-pub(super) async fn go_on(shared: &Shared, object: &DynamicObject, handle: Option<&Handle>) {
+/// Goes on with the end of a release that is run, and whose object is to be deleted: everyone goes to
+/// stable first.
+pub(super) async fn go_on(shared: &Shared, object: &DynamicObject, handle: &Handle) {
     if !is_claimed(object) {
         return;
     }
-    let key = Key::of(object);
-    let status = handle.map(|handle| handle.status.borrow().clone());
-    let phase = status.as_ref().map(|status| status.phase);
+    let status = handle.status.borrow().clone();
     // It goes as soon as stable can serve; a second abort would not wait for that.
-    let waits = status.is_some_and(|status| status.frozen);
-    match (handle, phase) {
-        (Some(_), Some(None | Some(Phase::RollingBack))) => return,
-        (Some(_), Some(Some(Phase::Progressing))) if waits => return,
-        (Some(handle), Some(Some(phase))) if !is_last(phase) => {
+    let waits = status.frozen && status.phase == Some(Phase::Progressing);
+    match status.phase {
+        None | Some(Phase::RollingBack) => return,
+        Some(_) if waits => return,
+        Some(phase) if !is_last(phase) => {
             if let Some(answer) = handle.command(Command::Abort).await {
-                tracing::info!(release = %key, ?answer, "it is to be deleted: stable first");
+                let release = Key::of(object);
+                tracing::info!(%release, ?answer, "it is to be deleted: stable first");
             }
             return;
         }
-        _ => {}
+        Some(_) => {}
     }
-    shared.plugins.set(&key, None);
-    if let Err(error) = shared.board.withdraw(&key.to_string(), Clock::system().wall_ms()) {
-        tracing::error!(release = %key, %error, "the document without the release is not accepted");
+    let_go(shared, object).await;
+}
+
+/// Ends a release that cannot be run, and whose object is to be deleted. Nobody can look at its
+/// metrics, so that there is no proof: its route is put back by what can still be read of it, and it
+/// leaves the document. It is let go with an Event that says what became of its users. `is_others`:
+/// another release has its objects, and decides on them.
+pub(super) async fn end_unrun(shared: &Shared, object: &DynamicObject, is_others: bool) {
+    if !is_claimed(object) {
+        return;
     }
+    if !is_others && !is_harmless(object) {
+        match put_back(shared, object).await {
+            Ok(()) => {
+                let note = "deleted, though it could not be run: its route sends everyone to \
+                            stable, and nobody has proved that proxies have it";
+                events::warn(shared, object, "StableWithoutProof", note).await;
+            }
+            Err(NotBack::Impossible(why)) => {
+                let note =
+                    format!("deleted with users on its canary, whom nobody can send back: {why}");
+                tracing::error!(release = %Key::of(object), "{note}");
+                events::warn(shared, object, "LetGo", &note).await;
+            }
+            Err(NotBack::NotYet(why)) => {
+                tracing::warn!(release = %Key::of(object), "it is to be deleted, stable first: {why}");
+                return;
+            }
+        }
+    }
+    let_go(shared, object).await;
+}
+
+/// Why a route does not send everyone to stable.
+enum NotBack {
+    /// It may the next time.
+    NotYet(String),
+    /// There is nothing that could.
+    Impossible(String),
+}
+
+/// Sends everyone to stable in the route of a release that is not run.
+async fn put_back(shared: &Shared, object: &DynamicObject) -> Result<(), NotBack> {
+    let impossible = |why: &str| Err(NotBack::Impossible(why.to_owned()));
+    let json = serde_json::to_value(object).unwrap_or_default();
+    let Some(objects) = objects_of(&json) else {
+        return impossible("its target and traffic cannot be read");
+    };
+    let key = Key { namespace: Key::of(object).namespace, name: objects.virtual_service.clone() };
+    if shared.caches.virtual_services.get(&key).is_none() {
+        return impossible("its VirtualService is gone");
+    }
+    let route = Route::of(shared, &Key::of(object), &objects);
+    let traffic = Traffic { serving: serving(object), ..NOBODY };
+    route.carry(traffic, Change::Less).await.map_err(NotBack::NotYet)
+}
+
+/// Which side is stable's: by the record, or where that cannot be read by the Deployment that people
+/// see as the serving one.
+fn serving(object: &DynamicObject) -> Side {
+    if let Some(Ok(record)) = stored_text(object).map(Record::parse) {
+        return record.state.traffic.serving;
+    }
+    resolve::shown_serving(object)
+}
+
+/// Nobody on the canary.
+const NOBODY: Traffic = Traffic::new(Weight::ZERO, false, 0);
+
+/// Takes the release out of the document and the finalizer from its object.
+async fn let_go(shared: &Shared, object: &DynamicObject) {
+    let key = Key::of(object);
+    shared.withdraw(&key);
     let others = object.metadata.finalizers.iter().flatten().filter(|name| *name != FINALIZER);
     let others: Vec<String> = others.cloned().collect();
     if let Err(why) = set(shared, object, &others).await {
@@ -98,23 +170,7 @@ async fn set(shared: &Shared, object: &DynamicObject, finalizers: &[String]) -> 
     }}));
     let options = PatchParams::default();
     let write = api.patch(&key.name, &options, &patch);
-    match shared.term.write(write).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// Names an object in Events.
-pub(super) fn reference(object: &DynamicObject) -> ObjectReference {
-    ObjectReference {
-        api_version: Some("serin.dev/v1alpha1".to_owned()),
-        kind: Some("CanaryRelease".to_owned()),
-        name: object.metadata.name.clone(),
-        namespace: object.metadata.namespace.clone(),
-        uid: object.metadata.uid.clone(),
-        ..ObjectReference::default()
-    }
+    shared.term.write(write).await.map(drop).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -130,7 +186,7 @@ mod tests {
     }
 
     fn record(weight: &str, canary_serves: bool, phase: Phase) -> String {
-        let traffic = Traffic { weight: weight.parse().unwrap(), canary_serves, revision: 1 };
+        let traffic = Traffic::new(weight.parse().unwrap(), canary_serves, 1);
         let fresh = State::fresh(Version("v2".to_owned()), None, 1);
         let state = State { traffic, phase, ..fresh };
         serde_json::to_string(&Record::new("shop", "web", state, "salt".parse().unwrap())).unwrap()

@@ -1,12 +1,14 @@
-//! Every decision as an Event on its object.
+//! Events on the objects: every decision, and what happens without one.
 
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::runtime::events::{Event, EventType, Recorder};
+use kube::api::DynamicObject;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use serin_rollout::Reason;
 use tokio::sync::watch;
 
+use super::supervise::Shared;
 use crate::store::{Logged, Record};
 
 /// The longest note that the API server takes, in bytes.
@@ -30,6 +32,41 @@ pub(super) async fn tell(
             }
         }
         told_until = newest(&Some(record)).max(told_until);
+    }
+}
+
+/// Tells of something that is no decision of a rollout and calls for a look.
+pub(super) async fn warn(shared: &Shared, object: &DynamicObject, reason: &str, note: &str) {
+    let event = Event {
+        type_: EventType::Warning,
+        reason: reason.to_owned(),
+        note: Some(cut(note)),
+        action: "Rollout".to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = recorder(shared).publish(&event, &reference(object)).await {
+        tracing::warn!(object = object.metadata.name.as_deref(), %error, "an Event was not taken");
+    }
+}
+
+/// Who tells.
+pub(super) fn recorder(shared: &Shared) -> Recorder {
+    let reporter = Reporter {
+        controller: "serin.dev/serin".to_owned(),
+        instance: Some(shared.identity.clone()),
+    };
+    Recorder::new(shared.client.clone(), reporter)
+}
+
+/// Names an object in Events.
+pub(super) fn reference(object: &DynamicObject) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("serin.dev/v1alpha1".to_owned()),
+        kind: Some("CanaryRelease".to_owned()),
+        name: object.metadata.name.clone(),
+        namespace: object.metadata.namespace.clone(),
+        uid: object.metadata.uid.clone(),
+        ..ObjectReference::default()
     }
 }
 

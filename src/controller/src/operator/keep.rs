@@ -144,12 +144,12 @@ impl ObjectKeep {
             last.sent.insert(name(&text));
             let options = PostParams::default();
             let write = self.api.replace_status(&self.key.name, &options, &body);
-            match self.term.write(write).await.map_err(|error| Refusal(error.to_string()))? {
+            match self.term.write(write).await {
                 Ok(object) => {
                     *last = Last::of(&object);
                     return Ok(());
                 }
-                Err(kube::Error::Api(refused)) if refused.code == 409 => {
+                Err(error) if error.is_conflict() => {
                     let object = self.api.get(&self.key.name).await;
                     let found = Last::of(&object.map_err(|error| Refusal(error.to_string()))?);
                     if !last.leads_to(&found) {

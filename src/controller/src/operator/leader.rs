@@ -23,6 +23,24 @@ pub(super) struct Term(watch::Receiver<Option<Instant>>);
 #[error("another controller leads, or the lease could not be renewed in time")]
 pub(super) struct NotLeading;
 
+/// Why a write under the term has not come through.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    /// It was not this process's to make, or to end.
+    #[error(transparent)]
+    NotLeading(#[from] NotLeading),
+    /// The API server has not taken it.
+    #[error(transparent)]
+    Refused(#[from] kube::Error),
+}
+
+impl WriteError {
+    /// Whether somebody else has written the object since it was read.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused(kube::Error::Api(refused)) if refused.code == 409)
+    }
+}
+
 impl Term {
     pub(super) fn new() -> (watch::Sender<Option<Instant>>, Self) {
         let (give, until) = watch::channel(None);
@@ -38,10 +56,13 @@ impl Term {
     /// up.
     ///
     /// # Errors
-    /// [`NotLeading`] where the term is over.
-    pub(super) async fn write<T>(&self, what: impl Future<Output = T>) -> Result<T, NotLeading> {
+    /// [`WriteError`] where the term is over, or the server does not take the write.
+    pub(super) async fn write<T>(
+        &self,
+        what: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, WriteError> {
         let until = self.0.borrow().filter(|until| Instant::now() < *until).ok_or(NotLeading)?;
-        timeout_at(until, what).await.map_err(|_| NotLeading)
+        Ok(timeout_at(until, what).await.map_err(|_| NotLeading)??)
     }
 
     /// Waits until this process leads.

@@ -43,6 +43,7 @@ pub(crate) use commands::COMMAND;
 pub(crate) use inspect::{Asked, Finding, Outcome, Section, installation};
 pub use kinds::Scope;
 pub(crate) use kinds::{annotation, canary_release};
+pub(crate) use resolve::shown_serving;
 
 use crate::engine::Stop;
 use crate::publish::Board;

@@ -113,12 +113,12 @@ async fn bring(
         }
         let options = PostParams::default();
         let write = api.replace(&plugin.name, &options, &object);
-        match shared.term.write(write).await.map_err(|error| error.to_string())? {
+        match shared.term.write(write).await {
             Ok(_) => {
                 tracing::info!(%plugin, revision = %published.revision, "WasmPlugin written");
                 return Ok(());
             }
-            Err(kube::Error::Api(refused)) if refused.code == 409 => {}
+            Err(error) if error.is_conflict() => {}
             Err(error) => return Err(error.to_string()),
         }
     }

@@ -30,10 +30,9 @@ impl Refusals {
         let options = PatchParams::default();
         let write = api.patch_status(&key.name, &options, &patch);
         match shared.term.write(write).await {
-            Ok(Ok(_)) => {
+            Ok(_) => {
                 self.0.insert(key, why.to_owned());
             }
-            Ok(Err(error)) => tracing::warn!(release = %key, %error, "its status is not written"),
             Err(error) => tracing::warn!(release = %key, %error, "its status is not written"),
         }
     }

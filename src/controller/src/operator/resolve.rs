@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use kube::api::DynamicObject;
 use serde_json::Value;
-use serin_rollout::Version;
+use serin_rollout::{Side, Version};
 use serin_routes::virtual_service;
 
 use super::cache::{Caches, Objects};
 use super::kinds::{Key, at, generation};
+use super::status::CONFLICT;
 use super::template;
 use crate::release::{self, Release};
 
@@ -18,31 +19,39 @@ use crate::release::{self, Release};
 #[derive(Debug)]
 pub(super) struct Sources {
     route: Arc<DynamicObject>,
+    /// The Deployment of the side that is not stable's.
     canary: Arc<DynamicObject>,
+    serving: Side,
 }
 
 /// Changes with everything that a release is read from: the generations of its object, its route and
-/// its canary's Deployment, and who they are.
+/// its canary's Deployment, who they are, and the roles of its sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint([(Option<String>, u64); 3]);
+pub(super) struct Fingerprint([(Option<String>, u64); 3], Side);
 
-/// The sources of each object, in their order, or what is missing.
-pub(super) fn all(objects: &[Arc<DynamicObject>], caches: &Caches) -> Vec<Result<Sources, String>> {
+/// The sources of each object, in their order, or what is missing. `serving` tells which side of a
+/// release is stable's.
+pub(super) fn all(
+    objects: &[Arc<DynamicObject>],
+    caches: &Caches,
+    serving: impl Fn(&DynamicObject) -> Side,
+) -> Vec<Result<Sources, String>> {
     let owners = owners(objects);
-    objects.iter().map(|object| one(object, &owners, caches)).collect()
+    objects.iter().map(|object| one(object, &owners, caches, serving(object))).collect()
 }
 
 fn one(
     object: &DynamicObject,
     owners: &BTreeMap<(Kind, Key), Key>,
     caches: &Caches,
+    serving: Side,
 ) -> Result<Sources, String> {
     let key = Key::of(object);
     let of = |name: &str| Key { namespace: key.namespace.clone(), name: name.to_owned() };
     for (kind, named) in claims(object) {
         if let Some(owner) = owners.get(&(kind, named.clone())).filter(|owner| **owner != key) {
             let name = &named.name;
-            return Err(format!("Conflict: {kind:?} {name} is the older release {owner}'s"));
+            return Err(format!("{CONFLICT}{kind:?} {name} is the older release {owner}'s"));
         }
     }
     let named = |path: &[&str], objects: &Objects, kind: &str| {
@@ -52,16 +61,21 @@ fn one(
         objects.get(&of(name)).ok_or_else(|| format!("there is no {kind} {}", of(name)))
     };
     let route = ["spec", "traffic", "virtualService"];
+    let canary = match serving {
+        Side::First => "canary",
+        Side::Second => "stable",
+    };
     Ok(Sources {
         route: named(&route, &caches.virtual_services, "VirtualService")?,
-        canary: named(&["spec", "target", "canary"], &caches.deployments, "Deployment")?,
+        canary: named(&["spec", "target", canary], &caches.deployments, "Deployment")?,
+        serving,
     })
 }
 
 impl Sources {
     pub(super) fn fingerprint(&self, object: &DynamicObject) -> Fingerprint {
         let of = |object: &DynamicObject| (object.metadata.uid.clone(), generation(object));
-        Fingerprint([of(object), of(&self.route), of(&self.canary)])
+        Fingerprint([of(object), of(&self.route), of(&self.canary)], self.serving)
     }
 
     /// Reads the release.
@@ -69,11 +83,21 @@ impl Sources {
     /// # Errors
     /// Why it cannot be run.
     pub(super) fn release(&self, object: &DynamicObject) -> Result<Release, String> {
-        read(object, &self.route, &self.canary)
+        read(object, &self.route, &self.canary, self.serving)
     }
 }
 
-/// Reads a release with what its `VirtualService` and its canary's Deployment say of it.
+/// Which side of a release is stable's, as its status shows it to people.
+pub(crate) fn shown_serving(object: &DynamicObject) -> Side {
+    let text = |path: &[&str]| at(object, path).and_then(Value::as_str);
+    match text(&["status", "servingDeployment"]) {
+        Some(serving) if text(&["spec", "target", "canary"]) == Some(serving) => Side::Second,
+        _ => Side::First,
+    }
+}
+
+/// Reads a release with what its `VirtualService` and its canary's Deployment say of it, with this
+/// side as stable's.
 ///
 /// # Errors
 /// Why it cannot be run.
@@ -81,12 +105,13 @@ pub(super) fn read(
     object: &DynamicObject,
     route: &DynamicObject,
     canary: &DynamicObject,
+    serving: Side,
 ) -> Result<Release, String> {
     let version: Version = template::version(canary)
         .ok_or_else(|| format!("Deployment {} has no pod template", Key::of(canary)))?;
     let hosts = virtual_service::hosts(&route.data);
     let object = serde_json::to_value(object).map_err(|error| error.to_string())?;
-    let cluster = release::Resolved { version, hosts };
+    let cluster = release::Resolved { serving, version, hosts };
     release::from_object(&object, &cluster).map_err(|refused| refused.to_string())
 }
 

@@ -8,14 +8,16 @@ use kube::Api;
 use kube::api::{DynamicObject, PostParams};
 use serde_json::Value;
 use serin_assignment::Weight;
-use serin_rollout::{RouteSeen, Traffic};
+use serin_rollout::{RouteSeen, Side, Traffic};
 use serin_routes::{Drift, Reference, Wanted, drift, virtual_service};
 
 use super::cache::Objects;
 use super::client::CONFLICTS;
-use super::kinds::{Key, generation};
+use super::kinds::{self, Key, generation};
 use super::leader::Term;
+use super::supervise::Shared;
 use crate::engine::{Carry, Change};
+use crate::release::Kubernetes;
 
 /// One release's part of a `VirtualService`.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub(super) struct Route {
     api: Api<DynamicObject>,
     cached: Objects,
     key: Key,
+    /// As the release names the sides.
     reference: Reference,
     term: Term,
     written: Mutex<Written>,
@@ -37,14 +40,17 @@ struct Written {
 }
 
 impl Route {
-    pub(super) fn new(
-        api: Api<DynamicObject>,
-        cached: Objects,
-        key: Key,
-        reference: Reference,
-        term: Term,
-    ) -> Self {
-        Self { api, cached, key, reference, term, written: Mutex::default() }
+    /// The part of a release that names these objects.
+    pub(super) fn of(shared: &Shared, release: &Key, objects: &Kubernetes) -> Self {
+        let namespace = &release.namespace;
+        Self {
+            api: kinds::within(&shared.client, namespace, &kinds::virtual_service()),
+            cached: shared.caches.virtual_services.clone(),
+            key: Key { namespace: namespace.clone(), name: objects.virtual_service.clone() },
+            reference: objects.reference.clone(),
+            term: shared.term.clone(),
+            written: Mutex::default(),
+        }
     }
 
     /// What the object says beside what it should, as the decision needs it.
@@ -54,7 +60,7 @@ impl Route {
             Ok(None) => return RouteSeen::Unusable { why: self.missing() },
             Err(why) => return RouteSeen::Unknown { why },
         };
-        match virtual_service::read(&object.data, &self.reference) {
+        match virtual_service::read(&object.data, &self.reference(traffic)) {
             Err(fault) => RouteSeen::Unusable { why: self.about(&fault.to_string()) },
             Ok(found) => {
                 // A rise that is not written yet is no drift.
@@ -67,7 +73,8 @@ impl Route {
         }
     }
 
-    /// The canary's share by the object as it is; `None` where nobody is sent to it.
+    /// The canary's share by the object as it is, the roles being as the release names them; `None`
+    /// where nobody is sent to it.
     ///
     /// # Errors
     /// Why it cannot be told.
@@ -111,23 +118,26 @@ impl Route {
                     Change::None | Change::Back | Change::Less => Ok(()),
                 };
             }
-            let differs =
-                virtual_service::write(&mut object.data, &self.reference, &wanted(traffic))
-                    .map_err(|fault| self.about(&fault.to_string()))?;
+            let differs = virtual_service::write(
+                &mut object.data,
+                &self.reference(traffic),
+                &wanted(traffic),
+            )
+            .map_err(|fault| self.about(&fault.to_string()))?;
             if !differs {
                 self.note(&object, traffic);
                 return Ok(());
             }
             let options = PostParams::default();
             let write = self.api.replace(&self.key.name, &options, &object);
-            match self.term.write(write).await.map_err(|error| error.to_string())? {
+            match self.term.write(write).await {
                 Ok(object) => {
                     tracing::info!(object = %self.key, weight = %traffic.weight, "VirtualService written");
                     self.note(&object, traffic);
                     return Ok(());
                 }
                 // Somebody else has written it: read again, decide again, at once.
-                Err(kube::Error::Api(refused)) if refused.code == 409 => {}
+                Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(self.about(&error.to_string())),
             }
         }
@@ -141,7 +151,7 @@ impl Route {
             // It is about the object before our own write.
             return self.written().traffic == Some(traffic);
         }
-        let found = virtual_service::read(&object.data, &self.reference);
+        let found = virtual_service::read(&object.data, &self.reference(traffic));
         let as_set = found.is_ok_and(|found| drift(&found, &wanted(traffic)) == Drift::None);
         if as_set {
             self.note(&object, traffic);
@@ -163,9 +173,17 @@ impl Route {
             Change::None => Some(self.written().traffic.unwrap_or(traffic)),
         };
         let Some(before) = before else { return Ok(false) };
-        let found = virtual_service::read(object, &self.reference)
+        let found = virtual_service::read(object, &self.reference(before))
             .map_err(|fault| self.about(&fault.to_string()))?;
         Ok(matches!(drift(&found, &wanted(before)), Drift::Lowered(_)))
+    }
+
+    /// Where the weights stand by the traffic's roles.
+    fn reference(&self, traffic: Traffic) -> Reference {
+        match traffic.serving {
+            Side::First => self.reference.clone(),
+            Side::Second => self.reference.swapped(),
+        }
     }
 
     fn written(&self) -> Written {
@@ -186,8 +204,12 @@ impl Route {
     }
 }
 
-fn wanted(traffic: Traffic) -> Wanted {
-    Wanted { weight: traffic.weight, canary_serves: traffic.canary_serves }
+const fn wanted(traffic: Traffic) -> Wanted {
+    match traffic {
+        Traffic { canary_serves: false, .. } => Wanted::Nobody,
+        Traffic { everyone: true, .. } => Wanted::Everyone,
+        Traffic { weight, .. } => Wanted::Share(weight),
+    }
 }
 
 impl Carry for Route {

@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::kinds::generation;
 use crate::engine;
-use crate::release::Release;
+use crate::release::{Release, Target};
 use crate::status::Status;
 use crate::status::kubernetes::{Object, ObjectStatus};
 use crate::store::Record;
 
 /// How the reason of a release begins that another one is in the way of.
-const CONFLICT: &str = "Conflict: ";
+pub(super) const CONFLICT: &str = "Conflict: ";
 
 /// What people see of a release that is run. `shown` is what its engine told last, `previous` the
 /// status that the object has.
@@ -25,16 +25,20 @@ pub(super) fn render(
 ) -> Value {
     let object = Object {
         generation: signed(generation),
-        serving_deployment: release
-            .kubernetes
-            .as_ref()
-            .map(|objects| objects.target.stable.clone()),
+        serving_deployment: serving(record, release).map(str::to_owned),
         conflict: None,
         record: None,
         now: Timestamp::now(),
     };
     let status = engine::recorded(release, record, shown);
     value(&ObjectStatus::of(&status, &object, &read(previous)))
+}
+
+/// The Deployment that is stable's by what is stored, by whichever roles the release was read.
+fn serving<'a>(record: &Record, release: &'a Release) -> Option<&'a str> {
+    let Target { stable, canary, .. } = &release.kubernetes.as_ref()?.target;
+    let as_read = record.state.traffic.serving == release.serving;
+    Some(if as_read { stable } else { canary })
 }
 
 /// What changes in the status of a release that cannot be run.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kube::api::DynamicObject;
-use kube::runtime::events::{Recorder, Reporter};
+use serin_rollout::Side;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep, timeout};
@@ -22,6 +22,7 @@ use super::plugin::Plugins;
 use super::refused::Refusals;
 use super::resolve::{self, Fingerprint, Sources};
 use super::route::Route;
+use super::status::CONFLICT;
 use super::stored;
 use super::workloads::Workloads;
 use crate::engine::{Carry, Clock, Engine, Handle, Reload, Stop};
@@ -62,6 +63,17 @@ pub(super) struct Shared {
     pub(super) interval: Option<Duration>,
 }
 
+impl Shared {
+    /// Takes a release out of the document, of its plugin and of what people are shown.
+    pub(super) fn withdraw(&self, key: &Key) {
+        self.plugins.set(key, None);
+        self.releases.remove(&key.namespace, &key.name);
+        if let Err(error) = self.board.withdraw(&key.to_string(), Clock::system().wall_ms()) {
+            tracing::error!(release = %key, %error, "the document without the release is not accepted");
+        }
+    }
+}
+
 /// A release that is run.
 struct Running {
     release: Arc<Release>,
@@ -71,6 +83,8 @@ struct Running {
     handle: Handle,
     reload: mpsc::Sender<Reload<Look>>,
     look: Parts,
+    /// What is stored of it.
+    records: watch::Receiver<Option<Arc<Record>>>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     commands: commands::Inbox,
@@ -131,13 +145,13 @@ async fn look_after(
     first: bool,
 ) {
     let objects = shared.caches.releases.all();
-    let resolved = resolve::all(&objects, &shared.caches);
+    let resolved = resolve::all(&objects, &shared.caches, |object| serving(object, running));
     shared.board.made(objects.iter().map(|it| (Key::of(it).to_string(), kinds::made_ms(it))));
     let present: BTreeSet<Key> = objects.iter().map(|object| Key::of(object)).collect();
     let gone: Vec<Key> = running.keys().filter(|key| !present.contains(key)).cloned().collect();
     for key in gone {
         if let Some(one) = running.remove(&key) {
-            withdraw(shared, &key);
+            shared.withdraw(&key);
             one.end(false).await;
         }
     }
@@ -150,8 +164,7 @@ async fn look_after(
     for (object, sources) in objects.iter().zip(resolved) {
         let key = Key::of(object);
         let ends = object.metadata.deletion_timestamp.is_some();
-        // Its route or a Deployment is gone, or another release has the route.
-        let lost = sources.is_err();
+        let is_others = sources.as_ref().is_err_and(|why| why.starts_with(CONFLICT));
         match (sources, running.get_mut(&key)) {
             // Nothing has to be put back for it.
             (_, None) if ends && deletion::is_over(object) => {}
@@ -174,16 +187,23 @@ async fn look_after(
             // they lack.
             (Err(why), Some(one)) => one.refuse(why),
         }
-        let one = running.get_mut(&key);
-        if ends && one.is_none() && !lost && !deletion::is_harmless(object) {
-            // Why it is not run stands on the object; once that is mended stable comes first.
-            tracing::warn!(release = %key, "it is to be deleted, and users may be on its canary");
-        } else if ends {
-            deletion::go_on(shared, object, one.map(|one| &one.handle)).await;
-        } else if let Some(one) = one {
-            one.commands.take(object, &one.handle);
+        match running.get_mut(&key) {
+            Some(one) if ends => deletion::go_on(shared, object, &one.handle).await,
+            Some(one) => one.commands.take(object, &one.handle),
+            None if ends => deletion::end_unrun(shared, object, is_others).await,
+            None => {}
         }
     }
+}
+
+/// Which side of a release is stable's, by what is stored of it.
+fn serving(object: &DynamicObject, running: &BTreeMap<Key, Running>) -> Side {
+    let of = |record: &Record| record.state.traffic.serving;
+    match running.get(&Key::of(object)) {
+        Some(one) => one.records.borrow().as_deref().map(of),
+        None => stored(object).ok().flatten().as_ref().map(of),
+    }
+    .unwrap_or_default()
 }
 
 /// Has the document, and each plugin's part of it, hold every release before the first of them
@@ -224,14 +244,6 @@ fn plugin_of(object: &DynamicObject) -> Option<PluginRef> {
     };
     let namespace = named("namespace").or_else(|| object.metadata.namespace.clone())?;
     Some(PluginRef { name: named("name")?, namespace })
-}
-
-fn withdraw(shared: &Shared, key: &Key) {
-    shared.plugins.set(key, None);
-    shared.releases.remove(&key.namespace, &key.name);
-    if let Err(error) = shared.board.withdraw(&key.to_string(), Clock::system().wall_ms()) {
-        tracing::error!(release = %key, %error, "the document without the release is not accepted");
-    }
 }
 
 async fn start(
@@ -279,17 +291,24 @@ async fn start(
     let records = keep.records();
     tasks.spawn(engine.run(stored, inbox, stopped));
     tasks.spawn(follow_workloads(Arc::clone(&parts.workloads), records.clone(), key.clone()));
-    let reporter = Reporter {
-        controller: "serin.dev/serin".to_owned(),
-        instance: Some(shared.identity.clone()),
-    };
-    let recorder = Recorder::new(shared.client.clone(), reporter);
-    tasks.spawn(events::tell(recorder, deletion::reference(object), records));
+    let kept = records.clone();
+    tasks.spawn(events::tell(events::recorder(shared), events::reference(object), records));
     shared.releases.insert(handle.clone());
     tracing::info!(release = %key, version = %release.version, "running release");
     let commands = commands::Inbox::new(Arc::clone(&keep), object);
     let seen = Some(sources.fingerprint(object));
-    Ok(Running { release, seen, about, handle, reload, look: parts, stop, tasks, commands })
+    Ok(Running {
+        release,
+        seen,
+        about,
+        handle,
+        reload,
+        look: parts,
+        records: kept,
+        stop,
+        tasks,
+        commands,
+    })
 }
 
 /// The record in an object's status.
@@ -303,26 +322,22 @@ fn stored(object: &DynamicObject) -> Result<Option<Record>, String> {
     })
 }
 
+/// What looks at the release's objects and writes them; each takes the roles of the sides from the
+/// state that it is asked about.
 fn parts(shared: &Shared, key: &Key, release: &Release) -> Result<Parts, String> {
-    let kubernetes = release.kubernetes.as_ref().ok_or("the release names no target")?;
+    let as_named = release.clone().with_serving(Side::First);
+    let kubernetes = as_named.kubernetes.as_ref().ok_or("the release names no target")?;
     let of = |name: &str| Key { namespace: key.namespace.clone(), name: name.to_owned() };
     let api = |resource| kinds::within(&shared.client, &key.namespace, &resource);
-    let route = Route::new(
-        api(kinds::virtual_service()),
-        shared.caches.virtual_services.clone(),
-        of(&kubernetes.virtual_service),
-        kubernetes.reference.clone(),
-        shared.term.clone(),
-    );
+    let route = Route::of(shared, key, kubernetes);
     let workloads = Workloads {
         cached: shared.caches.deployments.clone(),
         api: api(kinds::deployment()),
         autoscalers: api(kinds::autoscaler()),
-        stable: of(&kubernetes.target.stable),
-        canary: of(&kubernetes.target.canary),
+        first: of(&kubernetes.target.stable),
+        second: of(&kubernetes.target.canary),
         capacity: kubernetes.target.capacity,
         term: shared.term.clone(),
-        serving: std::sync::Mutex::default(),
         written: std::sync::Mutex::default(),
     };
     Ok(Parts { route: Arc::new(route), workloads: Arc::new(workloads) })
@@ -372,7 +387,7 @@ impl Running {
         let news = match sources.release(object).map(Arc::new) {
             Err(why) => Reload::Refused(why),
             Ok(release) if self.release == release => Reload::Unchanged,
-            Ok(release) if self.release.kubernetes != release.kubernetes => Reload::Refused(
+            Ok(release) if !names_the_same(&self.release, &release) => Reload::Refused(
                 "target, route and destinations of a release stay: delete it and create it anew"
                     .to_owned(),
             ),
@@ -413,6 +428,12 @@ impl Running {
         }
         self.tasks.shutdown().await;
     }
+}
+
+/// Whether two versions of a release name the same objects, whatever the roles of the sides are.
+fn names_the_same(one: &Release, other: &Release) -> bool {
+    let other = other.clone().with_serving(one.serving);
+    one.kubernetes == other.kubernetes
 }
 
 /// Whether an object carries the controller's finalizer.

@@ -44,9 +44,7 @@ pub(super) fn promoted(stable: &DynamicObject, canary: &DynamicObject) -> Option
 /// Whether a Deployment is still told to run what a version names, be it with a word of its owner's
 /// before it.
 pub(super) fn runs(deployment: &DynamicObject, wanted: &Version) -> bool {
-    version(deployment).is_some_and(|version| {
-        wanted.0.strip_suffix(&version.0).is_some_and(|word| word.is_empty() || word.ends_with('-'))
-    })
+    version(deployment).is_some_and(|version| wanted.names(&version))
 }
 
 /// What [`PROMOTED`] says once `version` is promoted by this template.
@@ -93,6 +91,18 @@ pub(super) fn is_rolled_out(deployment: &DynamicObject) -> bool {
         && status("updatedReplicas") == wanted
         && status("replicas") == wanted
         && status("availableReplicas") >= wanted
+}
+
+/// Whether a Deployment's pods do not get ready in the time that its owner gave them.
+pub(super) fn is_stuck(deployment: &DynamicObject) -> bool {
+    let conditions = at(deployment, &["status", "conditions"]).and_then(Value::as_array);
+    count(deployment, &["status", "observedGeneration"]).unwrap_or(0) >= generation(deployment)
+        && conditions.into_iter().flatten().any(|condition| {
+            let is = |field: &str, value: &str| {
+                condition.get(field).and_then(Value::as_str) == Some(value)
+            };
+            is("type", "Progressing") && is("reason", "ProgressDeadlineExceeded")
+        })
 }
 
 /// Whether no pod of an earlier template is left.

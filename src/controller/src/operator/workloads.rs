@@ -3,22 +3,24 @@
 //! What a Deployment should be follows from the stored state alone and is brought about again in
 //! every pass, so that a controller that was killed goes on where it was.
 
-use core::fmt;
+mod steps;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::Api;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use serin_rollout::{Capacity, Endpoints, Phase, StableRuns, StableWanted, State, Version};
+use serin_rollout::{Capacity, Endpoints, Phase, Side, StableRuns, State, Templates};
 
 use super::cache::Objects;
-use super::capacity::{self, STABLE_AT_START, Side};
+use super::capacity::{self, STABLE_AT_START};
 use super::client::answer;
-use super::kinds::{Key, annotation, at, count, generation};
-use super::leader::{NotLeading, Term};
+use super::kinds::{Key, at, count, generation};
+use super::leader::{Term, WriteError};
 use super::template::{self, EARLIER, PROMOTED};
 use crate::engine::Part;
 use crate::release::{CapacityRule, Release};
+use steps::{Owner, Step, may_scale, steps};
 
 /// The Deployments of one release.
 #[derive(Debug)]
@@ -26,65 +28,41 @@ pub(super) struct Workloads {
     pub(super) cached: Objects,
     pub(super) api: Api<DynamicObject>,
     pub(super) autoscalers: Api<DynamicObject>,
-    pub(super) stable: Key,
-    pub(super) canary: Key,
+    /// What the release calls stable.
+    pub(super) first: Key,
+    /// What the release calls the canary.
+    pub(super) second: Key,
     pub(super) capacity: CapacityRule,
     pub(super) term: Term,
-    /// What stable has run since this process first saw the rollout go on.
-    pub(super) serving: Mutex<Option<Version>>,
-    /// Stable's generation after this process's last write.
-    pub(super) written: Mutex<u64>,
+    /// The Deployment whose template this process has written last, and its generation then.
+    pub(super) written: Mutex<Option<(Key, u64)>>,
 }
 
-/// Both as they are.
+/// Both as they are, by their roles.
 struct Pair {
     stable: Arc<DynamicObject>,
     canary: Arc<DynamicObject>,
 }
 
-/// A change of a Deployment.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Step {
-    /// Give the canary so many pods, and note how many stable has.
-    Scale { pods: u64, stable_at_start: u64 },
-    /// Take all pods from the canary.
-    ScaleToZero,
-    /// Forget how many pods stable had when the rollout before started.
-    ForgetPods,
-    /// Have stable run this template, and note this beside it.
-    Run { template: Value, notes: Vec<(&'static str, String)> },
-    /// Forget the template that stable ran before, and what it was promoted to.
-    Forget,
-}
-
-/// For people: templates are long, and stand in the objects.
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Scale { pods, stable_at_start } => {
-                write!(f, "the canary gets {pods} pods, of {stable_at_start} that stable had")
-            }
-            Self::ScaleToZero => f.write_str("the canary gets no pods any more"),
-            Self::ForgetPods => f.write_str("a rollout starts with the pods that stable has now"),
-            Self::Run { notes, .. } if notes.is_empty() => {
-                f.write_str("stable gets its earlier template back")
-            }
-            Self::Run { .. } => f.write_str("stable gets the canary's template"),
-            Self::Forget => f.write_str("stable's earlier template is not needed any more"),
+impl Workloads {
+    /// The Deployments of stable and of the canary.
+    const fn sides(&self, serving: Side) -> (&Key, &Key) {
+        match serving {
+            Side::First => (&self.first, &self.second),
+            Side::Second => (&self.second, &self.first),
         }
     }
-}
 
-impl Workloads {
-    fn pair(&self) -> Result<Pair, String> {
+    fn pair(&self, serving: Side) -> Result<Pair, String> {
         let get =
             |key: &Key| self.cached.get(key).ok_or_else(|| format!("there is no Deployment {key}"));
-        Ok(Pair { stable: get(&self.stable)?, canary: get(&self.canary)? })
+        let (stable, canary) = self.sides(serving);
+        Ok(Pair { stable: get(stable)?, canary: get(canary)? })
     }
 
-    /// Whether stable runs what the canary runs.
+    /// Whether both run the same, by the roles that the release names.
     pub(super) fn are_alike(&self) -> bool {
-        self.pair().is_ok_and(|pair| {
+        self.pair(Side::First).is_ok_and(|pair| {
             template::promoted(&pair.stable, &pair.canary)
                 .is_some_and(|promoted| template::is(&pair.stable, &promoted))
         })
@@ -92,7 +70,7 @@ impl Workloads {
 
     /// What a pass must know of them.
     pub(super) async fn parts(&self, state: &State, release: &Release) -> Vec<Part> {
-        let pair = match self.pair() {
+        let pair = match self.pair(state.traffic.serving) {
             Ok(pair) => pair,
             Err(why) => {
                 // A Deployment that is gone has no pod.
@@ -100,45 +78,36 @@ impl Workloads {
                     Some(deployment) => endpoints(&deployment, ready),
                     None => Endpoints::NotReady,
                 };
+                let (stable, canary) = self.sides(state.traffic.serving);
                 return vec![
-                    Part::Canary(pods(&self.canary, true)),
-                    Part::Stable(pods(&self.stable, true)),
+                    Part::Canary(pods(canary, true)),
+                    Part::Stable(pods(stable, true)),
                     Part::Capacity(Capacity::Unknown { why }),
                     Part::StableRuns(StableRuns::Unknown),
                 ];
             }
         };
         let capacity = self.has_capacity(&pair, state, release).await;
-        vec![
+        let mut parts = vec![
             Part::Canary(endpoints(&pair.canary, is_settled(&pair.canary, state))),
             Part::Stable(endpoints(&pair.stable, true)),
             Part::Capacity(capacity),
             Part::StableRuns(self.stable_runs(&pair, state)),
-            Part::ServingChanged(self.serving_changed(&pair, state)),
-        ]
+        ];
+        parts.extend(templates(&pair).map(Part::Templates));
+        parts
     }
 
     /// What stable runs. What the cache holds of it from before this process's own write says nothing.
     fn stable_runs(&self, pair: &Pair, state: &State) -> StableRuns {
-        let written = *self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        if generation(&pair.stable) < written {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_older = |(key, written): &(Key, u64)| {
+            *key == Key::of(&pair.stable) && generation(&pair.stable) < *written
+        };
+        if written.as_ref().is_some_and(is_older) {
             return StableRuns::Unknown;
         }
         stable_runs(pair, state)
-    }
-
-    /// Whether stable runs something else than when the rollout was first seen, and nobody promoted.
-    fn serving_changed(&self, pair: &Pair, state: &State) -> bool {
-        let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.phase != Phase::Progressing {
-            *serving = None;
-            return false;
-        }
-        let runs = template::version(&pair.stable);
-        if serving.is_none() {
-            (*serving).clone_from(&runs);
-        }
-        *serving != runs
     }
 
     async fn has_capacity(&self, pair: &Pair, state: &State, release: &Release) -> Capacity {
@@ -153,9 +122,11 @@ impl Workloads {
         };
         match self.autoscaled().await {
             Ok(autoscaled) => {
-                let side = |deployment, key| Side { deployment, autoscaled_from: autoscaled(key) };
-                let stable = side(&pair.stable, &self.stable);
-                capacity::check(next.weight, stable, side(&pair.canary, &self.canary))
+                let side = |deployment| capacity::Side {
+                    deployment,
+                    autoscaled_from: autoscaled(&Key::of(deployment)),
+                };
+                capacity::check(next.weight, side(&pair.stable), side(&pair.canary))
             }
             Err(why) => Capacity::Unknown { why },
         }
@@ -181,10 +152,10 @@ impl Workloads {
     /// # Errors
     /// Why something is not done yet, for people; it is tried again.
     pub(super) async fn follow(&self, state: &State) -> Result<(), String> {
-        let pair = self.pair()?;
+        let pair = self.pair(state.traffic.serving)?;
         let mut owner = Owner::Another;
         if self.capacity == CapacityRule::Scale && may_scale(&pair, state) {
-            let fewest = self.autoscaled().await?(&self.canary);
+            let fewest = self.autoscaled().await?(&Key::of(&pair.canary));
             owner = fewest.map_or(Owner::Controller, Owner::Autoscaler);
         }
         for step in steps(state, &pair.stable, &pair.canary, owner) {
@@ -194,12 +165,13 @@ impl Workloads {
     }
 
     async fn make(&self, pair: &Pair, step: Step) -> Result<(), String> {
-        tracing::info!(stable = %self.stable, canary = %self.canary, "Deployments: {step}");
+        let (stable, canary) = (Key::of(&pair.stable), Key::of(&pair.canary));
+        tracing::info!(%stable, %canary, "Deployments: {step}");
         match step {
             Step::Scale { pods, stable_at_start } => {
                 let note = json!({"metadata": {"annotations": {STABLE_AT_START: stable_at_start.to_string()}}});
                 self.patch(&pair.canary, note).await?;
-                self.scale(json!({"spec": {"replicas": pods}})).await
+                self.scale(&canary, json!({"spec": {"replicas": pods}})).await
             }
             Step::ScaleToZero => {
                 // Of the Deployment as it was when that was decided: with another template it may
@@ -207,7 +179,7 @@ impl Workloads {
                 let version = &pair.canary.metadata.resource_version;
                 let none =
                     json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": 0}});
-                self.scale(none).await?;
+                self.scale(&canary, none).await?;
                 self.patch(
                     &pair.canary,
                     json!({"metadata": {"annotations": {STABLE_AT_START: null}}}),
@@ -237,13 +209,13 @@ impl Workloads {
                 let patch = serde_json::from_value(patch).map_err(|error| error.to_string())?;
                 let patch: Patch<Value> = Patch::Json(patch);
                 let options = PatchParams::default();
-                let write = self.api.patch(&self.stable.name, &options, &patch);
+                let write = self.api.patch(&stable.name, &options, &patch);
                 let outcome = self.term.write(write).await;
-                if let Ok(Ok(object)) = &outcome {
-                    *self.written.lock().unwrap_or_else(PoisonError::into_inner) =
-                        generation(object);
+                if let Ok(object) = &outcome {
+                    let written = Some((stable.clone(), generation(object)));
+                    *self.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
                 }
-                written(&self.stable, outcome)
+                written(&stable, outcome)
             }
             Step::Forget => {
                 let notes = json!({EARLIER: null, PROMOTED: null});
@@ -260,96 +232,23 @@ impl Workloads {
         written(&key, self.term.write(write).await)
     }
 
-    async fn scale(&self, patch: Value) -> Result<(), String> {
+    async fn scale(&self, canary: &Key, patch: Value) -> Result<(), String> {
         let patch = Patch::Merge(patch);
         let options = PatchParams::default();
-        let write = self.api.patch_scale(&self.canary.name, &options, &patch);
-        written(&self.canary, self.term.write(write).await)
+        let write = self.api.patch_scale(&canary.name, &options, &patch);
+        written(canary, self.term.write(write).await)
     }
 }
 
 /// What came of a write.
-fn written<T>(
-    key: &Key,
-    outcome: Result<Result<T, kube::Error>, NotLeading>,
-) -> Result<(), String> {
-    match outcome {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(format!("Deployment {key} cannot be written: {error}")),
-        Err(error) => Err(error.to_string()),
-    }
+fn written<T>(key: &Key, outcome: Result<T, WriteError>) -> Result<(), String> {
+    outcome.map(drop).map_err(|error| format!("Deployment {key} cannot be written: {error}"))
 }
 
-/// Who says how many pods the canary has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    Controller,
-    /// A `HorizontalPodAutoscaler`, which gives it so many at least.
-    Autoscaler(u64),
-    Another,
-}
-
-/// Whether there may be something to scale; only then autoscalers are asked for.
-fn may_scale(pair: &Pair, state: &State) -> bool {
-    let stable_at_start = capacity::stable_at_start(&pair.stable, &pair.canary);
-    let has = template::replicas(&pair.canary);
-    state.capacity_for.is_some_and(|weight| {
-        if weight.is_zero() { has > 0 } else { has < capacity::pods_for(weight, stable_at_start) }
-    })
-}
-
-/// What is to be done.
-fn steps(state: &State, stable: &DynamicObject, canary: &DynamicObject, owner: Owner) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let has = template::replicas(canary);
-    if let Some(weight) = state.capacity_for {
-        let stable_at_start = capacity::stable_at_start(stable, canary);
-        let wanted = match owner {
-            Owner::Another => has,
-            _ if weight.is_zero() => 0,
-            // It leaves zero alone, and has its own mind of everything else.
-            Owner::Autoscaler(fewest) if has == 0 => fewest.max(1),
-            Owner::Autoscaler(_) => has,
-            // Whoever asked for more has a reason.
-            Owner::Controller => capacity::pods_for(weight, stable_at_start).max(has),
-        };
-        match wanted {
-            _ if wanted == has => {}
-            0 => steps.push(Step::ScaleToZero),
-            pods => steps.push(Step::Scale { pods, stable_at_start }),
-        }
-    }
-    let anew = state.phase == Phase::Pending && state.capacity_for.is_none();
-    if anew && annotation(canary, STABLE_AT_START).is_some() {
-        steps.push(Step::ForgetPods);
-    }
-    let kept = template::earlier(stable);
-    let template = match state.stable_wanted() {
-        // Another template is another rollout's to try.
-        StableWanted::New if !template::runs(canary, &state.version) => None,
-        StableWanted::New => template::promoted(stable, canary),
-        StableWanted::Earlier => kept.clone(),
-        StableWanted::AsItIs => {
-            // The next rollout may begin before anybody has seen the end of this one.
-            let over = matches!(state.phase, Phase::Succeeded | Phase::RolledBack | Phase::Pending);
-            if over && kept.is_some() {
-                steps.push(Step::Forget);
-            }
-            None
-        }
-    };
-    if let Some(template) = template.filter(|template| !template::is(stable, template)) {
-        let mut notes = Vec::new();
-        if let (None, Some(earlier)) = (kept, at(stable, &["spec", "template"])) {
-            notes.push((EARLIER, earlier.to_string()));
-        }
-        if state.stable_wanted() == StableWanted::New {
-            let promotion = template::promotion(&state.version, &template);
-            notes.extend(promotion.map(|promotion| (PROMOTED, promotion)));
-        }
-        steps.push(Step::Run { template, notes });
-    }
-    steps
+/// What both are told to run.
+fn templates(pair: &Pair) -> Option<Templates> {
+    let (stable, canary) = (template::version(&pair.stable)?, template::version(&pair.canary)?);
+    Some(Templates { stable, canary })
 }
 
 /// Whether a canary's pods are those to be tried: before the start, all of them run what it is told to
@@ -369,7 +268,8 @@ fn endpoints(deployment: &DynamicObject, of_one_template: bool) -> Endpoints {
 fn stable_runs(pair: &Pair, state: &State) -> StableRuns {
     let Pair { stable, canary } = pair;
     if !template::is_rolled_out(stable) {
-        return StableRuns::Between;
+        let stuck = template::is_stuck(stable);
+        return if stuck { StableRuns::Stuck } else { StableRuns::Between };
     }
     let like_the_canary = template::runs(canary, &state.version)
         && template::promoted(stable, canary)

@@ -18,7 +18,7 @@ fn rollout(name: &str, host: &str, revision: u64) -> Rollout {
           metrics: {{prometheus: {{address: 'http://127.0.0.1:9'}}}},
           steps: [{{weight: 100%, bake: 1s}}]}}}}"
     );
-    let traffic = Traffic { weight: Weight::ZERO, canary_serves: false, revision };
+    let traffic = Traffic::new(Weight::ZERO, false, revision);
     Release::parse(&text, Path::new("release.yaml")).unwrap().rollout(&traffic, &BTreeMap::new())
 }
 

@@ -1,6 +1,6 @@
 //! The Kubernetes objects that a release names.
 
-use serin_rollout::Version;
+use serin_rollout::{Side, Version};
 use serin_routes::Reference;
 
 /// The objects of a release that moves the weights of a `VirtualService` between two Deployments,
@@ -52,7 +52,9 @@ pub struct PluginRef {
 /// What the objects of a cluster say of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
-    /// The hash of the canary's pod template.
+    /// Which side is stable's.
+    pub serving: Side,
+    /// The hash of the canary's pod template; the canary is the side that is not stable's.
     pub version: Version,
     /// The hosts of the `VirtualService`, as it spells them.
     pub hosts: Vec<String>,

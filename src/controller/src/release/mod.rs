@@ -10,6 +10,7 @@ mod load;
 mod locate;
 mod object;
 mod read;
+mod roles;
 mod rules;
 mod spec;
 mod warnings;
@@ -20,15 +21,15 @@ use std::collections::BTreeMap;
 use serin_assignment::Salt;
 use serin_document::plugin::ClusterName;
 use serin_document::{
-    Anonymous, Buckets, Clusters, Host, HostPattern, IdentitySource, Incoming, MarkName,
-    PathPrefix, Revision, Rollout, RolloutName, Rules, Tester, Tripwire,
+    Anonymous, Buckets, Host, HostPattern, IdentitySource, Incoming, MarkName, PathPrefix,
+    Revision, Rollout, RolloutName, Rules, Tester, Tripwire,
 };
-use serin_rollout::{Plan, Traffic, Version};
+use serin_rollout::{Plan, Side, Traffic, Version};
 
 pub use fault::{Fault, FieldPath};
 pub use kubernetes::{CapacityRule, Kubernetes, PluginRef, Resolved, Target};
 pub use load::{Faulty, LoadError, Located};
-pub use object::{CREDENTIALS, Refused, from_object};
+pub use object::{CREDENTIALS, Refused, from_object, objects_of};
 pub use rules::Evidence;
 pub use warnings::Warning;
 
@@ -54,6 +55,8 @@ pub struct Release {
     pub name: String,
     /// What the canary runs. Another value is a new rollout.
     pub version: Version,
+    /// Which of its sides is stable's: all that names a side goes by it.
+    pub serving: Side,
     /// The Kubernetes objects that it names; none where the filter's document alone moves users.
     pub kubernetes: Option<Kubernetes>,
     /// Whose requests, and who serves them.
@@ -149,10 +152,7 @@ impl Release {
             count: true,
             mark: self.assignment.mark.clone(),
             cohort_header: self.assignment.cohort_header.clone(),
-            clusters: Some(Clusters {
-                stable: vec![self.traffic.stable_cluster.clone()],
-                canary: vec![self.traffic.canary_cluster.clone()],
-            }),
+            clusters: Some(self.clusters(traffic.serving)),
             latency_bounds: self.bounds_of_filter(chosen),
             rules: self.assignment.rules.clone(),
             tripwire: self.tripwire,

@@ -4,10 +4,11 @@ use core::fmt;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use serin_rollout::{Side, Version};
 
 use super::read::{Origin, read};
 use super::spec::File;
-use super::{Fault, FieldPath, Release, Resolved};
+use super::{API_VERSION, Fault, FieldPath, KIND, Kubernetes, Release, Resolved};
 
 /// The folder in which the controller finds the files that objects name, in a folder for each
 /// namespace: an object is written by whoever may write in its namespace, who shall not get the
@@ -34,7 +35,35 @@ pub fn from_object(object: &Value, cluster: &Resolved) -> Result<Release, Refuse
     let file: File = serde_path_to_error::deserialize(file).map_err(of_shape)?;
     let namespace = file.metadata.namespace.clone().unwrap_or_default();
     let folder = Path::new(CREDENTIALS).join(namespace);
-    read(file, &Origin::Object { folder: &folder, cluster }).map_err(|faults| Refused { faults })
+    read(file, &Origin::Object { folder: &folder, cluster })
+        .map(|release| release.with_serving(cluster.serving))
+        .map_err(|faults| Refused { faults })
+}
+
+/// The Kubernetes objects that a release names, also where all else that it says cannot be read; none
+/// where they cannot be read either.
+#[must_use]
+pub fn objects_of(object: &Value) -> Option<Kubernetes> {
+    let spec = object.get("spec")?;
+    let bare = json!({
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": object.get("metadata"),
+        "spec": {
+            "target": spec.get("target"),
+            "traffic": spec.get("traffic"),
+            // Any that are right.
+            "assignment": {"identity": [{"header": "x"}]},
+            "metrics": {"prometheus": {"address": "http://127.0.0.1"}},
+            "steps": [{"weight": "100%", "bake": "0s"}],
+        },
+    });
+    let cluster = Resolved {
+        serving: Side::First,
+        version: Version(String::new()),
+        hosts: vec!["example.com".to_owned()],
+    };
+    from_object(&bare, &cluster).ok()?.kubernetes
 }
 
 /// A fault of the shape; the API server lets none of them pass but within what it does not look at.
@@ -66,6 +95,10 @@ impl fmt::Display for Refused {
         Ok(())
     }
 }
+
+/// A release of a cluster, for tests.
+#[cfg(test)]
+pub(crate) use tests::example;
 
 #[cfg(test)]
 mod tests;

@@ -64,8 +64,9 @@ pub(super) struct Spec {
     /// What must hold at each step; none is allowed, and warned of.
     #[serde(default)]
     pub(super) gates: Vec<Gate>,
-    /// `keep` (the default): the canary keeps all traffic. `promote` (the default with `target`):
-    /// stable is brought to the new version, then takes the traffic back.
+    /// `keep` (the default): the canary keeps all traffic; with `target` the two Deployments swap
+    /// their roles. `promote` (the default with `target`): stable is brought to the new version, then
+    /// takes the traffic back.
     pub(super) on_success: Option<String>,
     #[serde(default)]
     pub(super) policy: Policy,
@@ -421,6 +422,11 @@ pub(super) struct Policy {
     pub(super) not_live_alert_after: Option<String>,
     /// A rollback that has not emptied the canary for this long raises an alert.
     pub(super) rollback_alert_after: Option<String>,
+    /// A promotion, or a swap of the roles, that has not come to its end for this long raises an
+    /// alert.
+    pub(super) promotion_alert_after: Option<String>,
+    /// For how long the route must have stood as it was set before the roles are swapped.
+    pub(super) route_live_after: Option<String>,
     /// The longest stretch between two looks that counts as time under observation.
     pub(super) longest_gap: Option<String>,
 }

@@ -77,8 +77,7 @@ fn a_file_is_read_whole() {
 
 #[test]
 fn the_document_takes_what_a_release_says() {
-    let traffic =
-        Traffic { weight: "5%".parse().unwrap(), canary_serves: true, revision: 1_795_445_683_700 };
+    let traffic = Traffic::new("5%".parse().unwrap(), true, 1_795_445_683_700);
     let rollout = release("testers:", "cohortHeader: x-cohort\n    testers:")
         .rollout(&traffic, &BTreeMap::new());
     assert_eq!(rollout.cohort_header.as_ref().map(MarkName::as_str), Some("x-cohort"));
@@ -102,7 +101,7 @@ fn a_tripwire_is_off_until_it_is_named_and_each_field_has_a_default() {
     assert_eq!((stated.alpha.to_string(), stated.floor.to_string()), ("0.001".into(), "5%".into()));
     assert_eq!(stated.slow, Some(Duration::from_secs(2)));
     assert_eq!(stated.lasts, Duration::from_mins(1));
-    let traffic = Traffic { weight: "5%".parse().unwrap(), canary_serves: true, revision: 1 };
+    let traffic = Traffic::new("5%".parse().unwrap(), true, 1);
     let with = release("  steps:", "  tripwire: {}\n  steps:");
     assert_eq!(with.rollout(&traffic, &BTreeMap::new()).tripwire, with.tripwire);
     for (field, told) in [

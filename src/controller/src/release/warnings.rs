@@ -53,7 +53,9 @@ impl Release {
         let full = self.plan.steps.full();
         if last < full {
             let end = match self.plan.on_success {
-                OnSuccess::Keep => format!("the release ends with {last} on the canary"),
+                OnSuccess::Keep | OnSuccess::Swap => {
+                    format!("the release ends with {last} on the canary")
+                }
                 OnSuccess::Promote => format!("stable is replaced after {last} were tried"),
             };
             warnings.push(Warning {

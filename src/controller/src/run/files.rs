@@ -120,7 +120,7 @@ fn common(earlier: &Release, later: &Release) -> Option<String> {
 
 /// Why a filter would leave the later release out where it has both.
 fn in_the_way(earlier: &Release, later: &Release) -> Option<String> {
-    let traffic = Traffic { weight: Weight::ZERO, canary_serves: false, revision: 0 };
+    let traffic = Traffic::new(Weight::ZERO, false, 0);
     let both = [earlier, later].map(|release| release.rollout(&traffic, &BTreeMap::new()));
     let document = Document::new(Revision::new(0), both.into());
     let parsed = serin_document::parse(document.to_json().as_bytes());

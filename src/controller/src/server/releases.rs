@@ -43,10 +43,9 @@ pub(super) async fn command(
     let Path((namespace, name, command)) = path?;
     app.access.permit(peer.ip(), &headers)?;
     let release = find(&app, &namespace, &name)?;
-    let command = parse(&command).ok_or_else(|| {
-        ApiError::not_found(format!(
-            "there is no command `{command}`, only pause, resume, approve, abort and retry"
-        ))
+    let command = Command::of_word(&command).ok_or_else(|| {
+        let known = Command::ALL.map(Command::word).join(", ");
+        ApiError::not_found(format!("there is no command `{command}`, only {known}"))
     })?;
     match release.command(command).await {
         Some(Answer::Done(status)) => Ok(Json(Arc::unwrap_or_clone(status))),
@@ -54,17 +53,6 @@ pub(super) async fn command(
         Some(Answer::NotStored(why)) => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, why)),
         Some(Answer::NotReady(why)) => Err(ApiError::unavailable(why)),
         None => Err(ApiError::unavailable("the controller is ending".to_owned())),
-    }
-}
-
-fn parse(command: &str) -> Option<Command> {
-    match command {
-        "pause" => Some(Command::Pause),
-        "resume" => Some(Command::Resume),
-        "approve" => Some(Command::Approve),
-        "abort" => Some(Command::Abort),
-        "retry" => Some(Command::Retry),
-        _ => None,
     }
 }
 

@@ -1,6 +1,8 @@
 use serin_assignment::Weight;
 use serin_document::Revision;
-use serin_rollout::{Decision, GateReading, Phase, Reason, StepClock, Traffic, Verdict, Version};
+use serin_rollout::{
+    Decision, GateReading, Phase, Reason, Side, StepClock, Traffic, Verdict, Version,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -12,18 +14,24 @@ fn state() -> State {
         phase: Phase::Progressing,
         step: 1,
         traffic: Traffic {
-            weight: Weight::from_basis_points(25).unwrap(),
-            canary_serves: true,
-            revision: Revision::MAX.get() - 1,
+            serving: Side::Second,
+            everyone: true,
+            ..Traffic::new(Weight::from_basis_points(25).unwrap(), true, Revision::MAX.get() - 1)
         },
         traffic_since_ms: 1_795_445_683_700,
         clock: Some(StepClock { started_ms: 1_795_445_683_900, baked_ms: 4_321 }),
         exposed_since_ms: Some(1_795_445_600_000),
         paused: None,
         approved: false,
+        skipped: true,
         frozen: false,
         restoring: false,
         capacity_for: Weight::from_basis_points(50),
+        baseline: Some(Version("5d4f8c".to_owned())),
+        idle: Some(Version("1a2b3c".to_owned())),
+        plan: Some("7f".to_owned()),
+        again: true,
+        settled_ms: 4,
         no_data_ms: 1,
         not_ready_ms: 2,
         unproved_ms: 3,

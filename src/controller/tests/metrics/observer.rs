@@ -95,8 +95,7 @@ fn history(id: &str) -> History {
 fn state(history: &History, revision: u64) -> State {
     let published_ms = history.scrape_ms(PUBLISHED);
     let mut state = State::fresh(Version("v2".to_owned()), None, published_ms);
-    state.traffic =
-        Traffic { weight: "5%".parse().expect("a weight"), canary_serves: true, revision };
+    state.traffic = Traffic::new("5%".parse().expect("a weight"), true, revision);
     state.traffic_since_ms = published_ms;
     state.exposed_since_ms = Some(published_ms);
     state.clock = Some(StepClock { started_ms: published_ms, baked_ms: 0 });
@@ -187,9 +186,7 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
             Part::Bounds(bounds) => bounds.is_err(),
             Part::EvidenceCapped(capped) => !capped,
             // Metrics know nothing of the cluster.
-            Part::Route(_) | Part::Capacity(_) | Part::StableRuns(_) | Part::ServingChanged(_) => {
-                false
-            }
+            Part::Route(_) | Part::Capacity(_) | Part::StableRuns(_) | Part::Templates(_) => false,
         };
         assert!(unknown, "{part:?}");
     }

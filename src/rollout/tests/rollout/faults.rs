@@ -222,9 +222,59 @@ fn harm_is_asked_about_before_readiness_timers_and_gates() {
         world.seen.canary_requests = None;
         world.seen.route = out_of_sight();
         world.seen.capacity = Capacity::Short { why: "none".to_owned() };
-        world.seen.serving_changed = true;
+        world.runs("another", "another");
         world.seen.command = command;
         assert_eq!(world.pass().reason, Reason::Harm, "{command:?}");
         world.went_back();
     }
+}
+
+#[test]
+fn a_deployment_changed_before_the_release_names_it_goes_to_stable_first_too() {
+    let mut world = World::new(three_steps());
+    world.runs("v0", "v1");
+    world.until(|world| world.phase() == Phase::Progressing);
+    world.pass();
+    // The release still names what was tried: the Deployment is seen first.
+    world.runs("v0", "v2");
+    let decision = world.pass();
+    assert_eq!(decision.reason, Reason::NewVersion);
+    assert!(decision.message.contains("told to run v2 instead of v1"), "{}", decision.message);
+    world.went_back();
+    world.empty_canary();
+    world.pass();
+    world.is(Phase::Pending, "0%");
+    // Before the start as well nothing begins with what the release does not name.
+    assert_eq!(world.seconds(30).reason, Reason::WaitingForCanary);
+    world.seen.version = crate::world::version("v2");
+    world.pass();
+    world.until(|world| world.phase() == Phase::Progressing);
+    assert_eq!(world.state.version, crate::world::version("v2"));
+}
+
+#[test]
+fn steps_changed_mid_rollout_go_to_stable_first_and_then_start_again() {
+    let named = |name: &str| Some(name.to_owned());
+    let mut world = World::new(three_steps());
+    world.plan.steps_name = named("a");
+    world.until(|world| world.state.traffic.weight == crate::world::weight("50%"));
+    world.plan.steps_name = named("b");
+    assert_eq!(world.pass().reason, Reason::NewPlan);
+    world.went_back();
+    world.empty_canary();
+    world.pass();
+    world.is(Phase::Pending, "0%");
+    world.seen.canary_traffic = serin_rollout::CanaryTraffic::Flowing;
+    world.until(|world| world.phase() == Phase::Succeeded);
+
+    // What was rolled back for another reason stays so, whatever its steps are by then.
+    let mut world = World::new(three_steps());
+    world.plan.steps_name = named("a");
+    world.until(|world| world.phase() == Phase::Progressing);
+    world.gate("errors", Verdict::Fail);
+    world.seconds(2);
+    world.plan.steps_name = named("b");
+    world.empty_canary();
+    world.seconds(60);
+    world.is(Phase::RolledBack, "0%");
 }

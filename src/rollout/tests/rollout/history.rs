@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use serin_assignment::Weight;
 use serin_rollout::{
     Approval, CanaryTraffic, Capacity, Command, Endpoints, GateReading, Length, Now, Observation,
-    OnNoData, OnSuccess, Outcome, Plan, Policy, Proof, RouteSeen, Served, StableRuns, State, Step,
-    Steps, Trips, Verdict, Version, decide,
+    OnNoData, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason, RouteSeen, Served, Side,
+    StableRuns, State, Step, Steps, Templates, Trips, Verdict, Version, decide,
 };
 
 use crate::world::START_MS;
@@ -53,7 +53,9 @@ struct Around {
     route: RouteSeen,
     capacity: Capacity,
     stable_runs: StableRuns,
-    serving_changed: bool,
+    /// Whether the serving side is told to run another version than in most passes, and whether the
+    /// canary's is told to run another one than the release names. `None`: nobody can tell.
+    replaced: Option<[bool; 2]>,
 }
 
 /// One pass with all that went into it.
@@ -74,6 +76,19 @@ pub(crate) struct Pass {
 impl Pass {
     pub(crate) fn rises(&self) -> bool {
         self.after.traffic.weight > self.before.traffic.weight
+    }
+
+    /// Whether the step under way ends with this pass.
+    pub(crate) fn ends_step(&self) -> bool {
+        self.before.phase == Phase::Progressing
+            && (self.rises() || matches!(self.after.phase, Phase::Promoting | Phase::Succeeded))
+    }
+
+    /// Whether a person took the step under way for over.
+    pub(crate) fn is_skipped(&self) -> bool {
+        let now = self.seen.command == Some(Command::SkipStep)
+            && self.outcome.decision.reason != Reason::Refused;
+        self.before.skipped || now
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -103,7 +118,7 @@ pub(crate) fn run(plans: &[Plan; 2], events: &[Event]) -> Vec<Pass> {
             Some(last) if read_before => (last.seen.gates.clone(), last.read_at),
             _ => (event.readings(wall_ms), at),
         };
-        let seen = event.observation(gates);
+        let seen = event.observation(gates, &state);
         let outcome = decide(&plans[plan], &state, &seen, now);
         let before = core::mem::replace(&mut state, outcome.state.clone());
         let (plan, after) = (plans[plan].clone(), state.clone());
@@ -130,9 +145,24 @@ impl Event {
         GATES.iter().zip(&self.verdicts).filter_map(reading).collect()
     }
 
-    fn observation(&self, gates: Vec<GateReading>) -> Observation {
+    /// What the release names: each side has templates of its own, `s0` and `v0` to begin with.
+    fn version(&self, state: &State) -> Version {
+        let side = if state.traffic.serving == Side::First { 'v' } else { 's' };
+        Version(format!("{side}{}", self.version))
+    }
+
+    fn templates(&self, state: &State, [stable, canary]: [bool; 2]) -> Templates {
+        let begun = || state.baseline.clone().unwrap_or_else(|| Version("s0".to_owned()));
+        let other = || Version("other".to_owned());
+        Templates {
+            stable: if stable { other() } else { begun() },
+            canary: if canary { other() } else { self.version(state) },
+        }
+    }
+
+    fn observation(&self, gates: Vec<GateReading>, state: &State) -> Observation {
         Observation {
-            version: Version(format!("v{}", self.version)),
+            version: self.version(state),
             command: self.command,
             proof: self.proof.clone(),
             gates,
@@ -147,7 +177,7 @@ impl Event {
             route: self.around.route.clone(),
             capacity: self.around.capacity.clone(),
             stable_runs: self.around.stable_runs,
-            serving_changed: self.around.serving_changed,
+            templates: self.around.replaced.map(|replaced| self.templates(state, replaced)),
         }
     }
 }
@@ -209,30 +239,49 @@ fn plans() -> impl Strategy<Value = Plan> {
         ],
         seconds(0..20),
         seconds(0..60),
-        seconds(0..60),
+        [seconds(0..60), seconds(0..60), seconds(0..20)],
         seconds(1..20),
     )
-        .prop_map(|(no_data, on_no_data, not_ready, not_live, rollback, longest_gap)| Policy {
-            no_data_alert_after: no_data,
-            on_no_data,
-            not_ready_after: not_ready,
-            not_live_alert_after: not_live,
-            rollback_alert_after: rollback,
-            longest_gap,
-        });
+        .prop_map(|(no_data, on_no_data, not_ready, not_live, others, longest_gap)| {
+            let [rollback, promotion, route_live] = others;
+            Policy {
+                no_data_alert_after: no_data,
+                on_no_data,
+                not_ready_after: not_ready,
+                not_live_alert_after: not_live,
+                rollback_alert_after: rollback,
+                promotion_alert_after: promotion,
+                route_live_after: route_live,
+                longest_gap,
+            }
+        })
+        // What is drawn of all of these at once takes more than a thread's stack.
+        .boxed();
     let gates = (0..=GATES.len()).prop_map(|many| GATES[..many].iter().map(ToString::to_string));
-    let on_success = prop_oneof![Just(OnSuccess::Keep), Just(OnSuccess::Promote)];
+    let on_success = prop_oneof![2 => Just(OnSuccess::Keep), 3 => Just(OnSuccess::Promote), 2 => Just(OnSuccess::Swap)];
+    // Some steps have a name, by which others are told from them.
+    let name = prop_oneof![
+        1 => Just(None),
+        2 => prop::sample::select(vec!["a", "b"]).prop_map(|name| Some(name.to_owned())),
+    ];
     // Some have only a part of the users, which the last step takes.
     let steps = (steps, any::<bool>()).prop_map(|(steps, part)| {
         let full = if part { steps.last().weight } else { steps.full() };
         steps.within(full).unwrap()
     });
-    (steps, gates, on_success, policy).prop_map(|(steps, gates, on_success, policy)| Plan {
-        steps,
-        gates: gates.collect(),
-        on_success,
-        policy,
-    })
+    (steps, gates, on_success, policy, name).prop_map(
+        |(steps, gates, on_success, policy, steps_name)| Plan {
+            // A release that swaps the roles has all its users on the canary by then.
+            on_success: match on_success {
+                OnSuccess::Swap if steps.last().weight != Weight::FULL => OnSuccess::Keep,
+                on_success => on_success,
+            },
+            steps,
+            gates: gates.collect(),
+            policy,
+            steps_name,
+        },
+    )
 }
 
 /// A stretch in which things mostly are as they were: fair (all is well), or of any kind.
@@ -310,17 +359,23 @@ fn around(fair: u32) -> impl Strategy<Value = Around> {
         StableRuns::Unknown,
         StableRuns::Earlier,
         StableRuns::Between,
+        StableRuns::Stuck,
         StableRuns::New,
     ]);
-    let changed = prop_oneof![fair => Just(false), 1 => Just(true)];
-    (route, capacity, stable_runs, changed).prop_map(
-        |(route, capacity, stable_runs, serving_changed)| Around {
+    let replaced = prop_oneof![
+        3 * fair => Just(Some([false; 2])),
+        1 => Just(Some([true, false])),
+        1 => Just(Some([false, true])),
+        1 => Just(None),
+    ];
+    (route, capacity, stable_runs, replaced)
+        .prop_map(|(route, capacity, stable_runs, replaced)| Around {
             route,
             capacity,
             stable_runs,
-            serving_changed,
-        },
-    )
+            replaced,
+        })
+        .boxed()
 }
 
 /// What happens at one moment only, under a sky where all is well.
@@ -338,6 +393,7 @@ fn moment() -> impl Strategy<Value = Event> {
         4 => Just(Some(Command::Approve)),
         1 => Just(Some(Command::Abort)),
         3 => Just(Some(Command::Retry)),
+        2 => Just(Some(Command::SkipStep)),
     ];
     let requests = prop_oneof![1 => Just(None), 8 => (0..1_000_u64).prop_map(Some)];
     let detectable = prop_oneof![

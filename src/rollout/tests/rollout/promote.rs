@@ -174,3 +174,25 @@ fn a_new_version_goes_to_what_stable_runs_wholly() {
         world.is(Phase::Pending, "0%");
     }
 }
+
+#[test]
+fn a_promotion_that_does_not_end_is_told() {
+    let mut world = World::promoting_by_itself(StableRuns::Between);
+    world.seconds(599);
+    assert_eq!(world.alerts(), []);
+    world.seconds(3);
+    assert_eq!(world.alerts(), [Alert::PromotionStuck]);
+    world.seen.stable_runs = StableRuns::New;
+    world.pass();
+    assert_eq!(world.alerts(), []);
+
+    // Its owner gave it less time than that.
+    let mut world = World::promoting_by_itself(StableRuns::Stuck);
+    let decision = world.pass();
+    assert!(decision.message.contains("exceeded its progress deadline"), "{}", decision.message);
+    assert_eq!(world.alerts(), [Alert::PromotionStuck]);
+    world.is(Phase::Promoting, "100%");
+    // Who gives up waits for something else.
+    world.command(Command::Abort);
+    assert_eq!(world.alerts(), []);
+}

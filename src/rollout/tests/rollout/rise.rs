@@ -38,7 +38,7 @@ fn happy_path_goes_through_all_steps() {
 fn a_fresh_rollout_has_everyone_on_stable() {
     let state = State::fresh(version("v1"), Some(START_MS + 5), START_MS);
     assert_eq!(state.phase, Phase::Pending);
-    let nobody = Traffic { weight: weight("0%"), canary_serves: false, revision: START_MS + 6 };
+    let nobody = Traffic::new(weight("0%"), false, START_MS + 6);
     assert_eq!(state.traffic, nobody);
     assert_eq!(State::fresh(version("v1"), None, START_MS).traffic.revision, START_MS);
 }

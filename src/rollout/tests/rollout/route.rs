@@ -300,8 +300,15 @@ fn a_rollback_ends_on_a_route_that_is_gone() {
 
 #[test]
 fn a_serving_side_that_was_changed_stops_rises_and_calls_a_person() {
-    let mut world = World::at(three_steps(), "5%");
-    world.seen.serving_changed = true;
+    let at = |weight| {
+        let mut world = World::new(three_steps());
+        world.runs("v0", "v1");
+        world.until(|world| world.state.traffic.weight == super::world::weight(weight));
+        world.pass();
+        world
+    };
+    let mut world = at("5%");
+    world.runs("v0.1", "v1");
     let decision = world.seconds(60);
     assert_eq!(decision.reason, Reason::ServingChanged);
     assert!(
@@ -316,11 +323,15 @@ fn a_serving_side_that_was_changed_stops_rises_and_calls_a_person() {
     world.went_back();
 
     // Nobody brings stable to the new version over what a person has just put there.
-    let mut world = World::at(three_steps(), "100%");
-    world.seen.serving_changed = true;
+    let mut world = at("100%");
+    world.runs("v0.1", "v1");
     world.seconds(60);
     world.is(Phase::Progressing, "100%");
-    world.seen.serving_changed = false;
+    // While nobody can tell it is not taken back.
+    world.seen.templates = None;
+    world.seconds(60);
+    assert_eq!(world.alerts(), [Alert::ServingChanged]);
+    world.runs("v0", "v1");
     world.pass();
     assert_eq!(world.actions(), [Action::Clear(Alert::ServingChanged)]);
 }

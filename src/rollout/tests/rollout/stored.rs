@@ -2,13 +2,24 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use serin_rollout::{Capacity, Observation, RouteSeen, StableRuns, State};
+use serin_rollout::{Capacity, Observation, RouteSeen, Side, StableRuns, State};
 
-use crate::world::{World, three_steps, weight};
+use crate::world::{World, three_steps, version, weight};
 
 /// What only a cluster brings.
-const OF_A_CLUSTER: [&str; 6] =
-    ["restoring", "capacityFor", "route", "capacity", "stableRuns", "servingChanged"];
+const OF_A_CLUSTER: [&str; 11] = [
+    "restoring",
+    "capacityFor",
+    "baseline",
+    "idle",
+    "plan",
+    "again",
+    "settledMs",
+    "route",
+    "capacity",
+    "stableRuns",
+    "templates",
+];
 
 fn written(value: &impl Serialize) -> Map<String, Value> {
     serde_json::to_value(value).unwrap().as_object().unwrap().clone()
@@ -36,9 +47,16 @@ fn what_a_cluster_brings_is_written_and_read_again() {
     world.seen.route = RouteSeen::Lowered { weight: weight("0.01%") };
     world.seen.capacity = Capacity::Short { why: "2 of 5 are ready".to_owned() };
     world.seen.stable_runs = StableRuns::Between;
-    world.seen.serving_changed = true;
+    world.state.baseline = Some(version("v0"));
+    world.state.idle = Some(version("v0"));
+    world.state.plan = Some("5d4f8c".to_owned());
+    world.state.again = true;
+    world.state.settled_ms = 1;
+    world.state.traffic.serving = Side::Second;
+    world.state.traffic.everyone = true;
+    world.runs("v1", "v0");
     let (state, seen) = (written(&world.state), written(&world.seen));
-    assert_eq!((names_a_cluster(&state), names_a_cluster(&seen)), (2, 4), "{state:?} {seen:?}");
+    assert_eq!((names_a_cluster(&state), names_a_cluster(&seen)), (7, 4), "{state:?} {seen:?}");
     assert_eq!(serde_json::from_value::<State>(state.into()).unwrap(), world.state);
     assert_eq!(serde_json::from_value::<Observation>(seen.into()).unwrap(), world.seen);
 }

@@ -6,7 +6,7 @@ use serin_assignment::Weight;
 use serin_rollout::{
     Action, Alert, Approval, CanaryTraffic, Capacity, Command, Decision, Endpoints, GateReading,
     Length, Now, Observation, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason, RouteSeen,
-    Served, StableRuns, State, Step, Steps, Trips, Verdict, Version, decide,
+    Served, StableRuns, State, Step, Steps, Templates, Trips, Verdict, Version, decide,
 };
 
 /// The wall clock at the start of every world, in milliseconds since 1970.
@@ -41,6 +41,7 @@ pub(crate) fn plan(steps: Vec<Step>) -> Plan {
         gates: vec!["errors".to_owned(), "latency".to_owned()],
         on_success: OnSuccess::Keep,
         policy: Policy::default(),
+        steps_name: None,
     }
 }
 
@@ -52,6 +53,11 @@ pub(crate) fn three_steps() -> Plan {
 /// The same, handed over to stable at the end.
 pub(crate) fn three_steps_and_promotion() -> Plan {
     Plan { on_success: OnSuccess::Promote, ..three_steps() }
+}
+
+/// The same, after which the two sides swap their roles.
+pub(crate) fn three_steps_and_swap() -> Plan {
+    Plan { on_success: OnSuccess::Swap, ..three_steps() }
 }
 
 /// Takes a rollout to a point of its way.
@@ -94,7 +100,7 @@ impl World {
             route: RouteSeen::NotApplicable,
             capacity: Capacity::NotApplicable,
             stable_runs: StableRuns::NotApplicable,
-            serving_changed: false,
+            templates: None,
         };
         let verdicts = vec![("errors", Verdict::Pass), ("latency", Verdict::Pass)];
         Self { plan, state, seen, verdicts, now_ms: START_MS, last: None }
@@ -122,6 +128,29 @@ impl World {
         world.seen.stable_runs = StableRuns::Earlier;
         world.until(|world| world.phase() == Phase::Promoting);
         world.seen.stable_runs = stable_runs;
+        world
+    }
+
+    /// The route sends everyone to the canary's side, as all steps of a rollout that swaps the roles
+    /// held. Before it stable ran `v0`.
+    pub(crate) fn swapping() -> Self {
+        let mut world = Self::new(three_steps_and_swap());
+        world.seen.route = RouteSeen::AsSet;
+        world.seen.capacity = Capacity::Enough;
+        world.seen.stable_runs = StableRuns::Earlier;
+        world.runs("v0", "v1");
+        world.until(|world| world.phase() == Phase::Promoting);
+        world
+    }
+
+    /// The roles were swapped just now, and what is seen is seen by the new ones.
+    pub(crate) fn swapped() -> Self {
+        let mut world = Self::swapping();
+        world.empty_canary();
+        world.until(|world| !world.state.traffic.everyone);
+        world.seen.version = version("v0");
+        world.runs("v1", "v0");
+        world.seen.canary_traffic = CanaryTraffic::Flowing;
         world
     }
 
@@ -168,6 +197,11 @@ impl World {
     pub(crate) fn command(&mut self, command: Command) -> Decision {
         self.seen.command = Some(command);
         self.pass()
+    }
+
+    /// What the sides are told to run from now on.
+    pub(crate) fn runs(&mut self, stable: &str, canary: &str) {
+        self.seen.templates = Some(Templates { stable: version(stable), canary: version(canary) });
     }
 
     /// Nothing reaches the canary any more.

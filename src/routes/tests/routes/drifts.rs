@@ -55,6 +55,21 @@ fn anything_else_is_told_entry_by_entry() {
 }
 
 #[test]
+fn less_than_everyone_is_lowered_too() {
+    let found = |canary, stable, rest| Found {
+        canary: shares(canary),
+        stable: shares(stable),
+        rest: shares(rest),
+    };
+    let all = (0, 100);
+    let of = |found| drift(&found, &serin_routes::Wanted::Everyone);
+    assert_eq!(of(found(all, all, all)), Drift::None);
+    assert_eq!(of(found(all, all, (40, 60))), lowered("60%"));
+    // Those marked stable alone are no part of the weight.
+    assert_eq!(of(found(all, (100, 0), all)), lowered("100%"));
+}
+
+#[test]
 fn where_nobody_may_be_on_the_canary_nothing_can_be_lowered() {
     let found = wanted("40%", true).integers();
     assert!(matches!(drift(&found, &wanted("40%", false)), Drift::Other(_)));

@@ -58,7 +58,7 @@ fn web() -> Value {
 }
 
 fn wanted(weight: &str, canary_serves: bool) -> Wanted {
-    Wanted { weight: weight.parse().unwrap(), canary_serves }
+    if canary_serves { Wanted::Share(weight.parse().unwrap()) } else { Wanted::Nobody }
 }
 
 /// The six integers: stable and canary of each entry in order.
@@ -92,10 +92,20 @@ fn six_integers_say_what_is_wanted() {
         assert_eq!(six(&object), expected, "{weight} {canary_serves}");
         let found = virtual_service::read(&object, &reference()).unwrap();
         assert!(found.is_like(&wanted.integers()));
-        if canary_serves {
-            assert_eq!(found.weight(), Some(wanted.weight));
-        }
+        assert_eq!(found.weight(), Some(wanted.weight()));
     }
+}
+
+#[test]
+fn everyone_may_be_sent_to_the_canary_whatever_their_mark() {
+    let mut object = web();
+    assert!(virtual_service::write(&mut object, &reference(), &Wanted::Everyone).unwrap());
+    assert_eq!(six(&object), [0, 100, 0, 100, 0, 100]);
+    // The same integers send nobody to the canary once the roles are swapped.
+    let swapped = reference().swapped();
+    assert!(!virtual_service::write(&mut object, &swapped, &Wanted::Nobody).unwrap());
+    let found = virtual_service::read(&object, &swapped).unwrap();
+    assert!(found.is_like(&Wanted::Nobody.integers()));
 }
 
 #[test]

@@ -105,7 +105,11 @@ fn any_object() -> impl Strategy<Value = Value> {
 
 fn any_wanted() -> impl Strategy<Value = Wanted> {
     let weight = (0_u16..=10_000).prop_map(|parts| Weight::from_basis_points(parts).unwrap());
-    (weight, any::<bool>()).prop_map(|(weight, canary_serves)| Wanted { weight, canary_serves })
+    prop_oneof![
+        1 => Just(Wanted::Nobody),
+        4 => weight.prop_map(Wanted::Share),
+        1 => Just(Wanted::Everyone),
+    ]
 }
 
 /// The object without the weights that are ours.
@@ -139,7 +143,7 @@ proptest! {
         virtual_service::write(&mut object, &reference(), &wanted).unwrap();
         let found = virtual_service::read(&object, &reference()).unwrap();
         prop_assert!(found.is_like(&wanted.integers()));
-        let weight = if wanted.canary_serves { wanted.weight } else { Weight::ZERO };
+        let weight = wanted.weight();
         prop_assert_eq!(found.weight(), Some(weight));
     }
 

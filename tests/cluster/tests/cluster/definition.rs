@@ -105,7 +105,6 @@ async fn a_release_that_breaks_a_rule_is_refused_in_our_words() -> Result<()> {
         ("/steps/0/detect", json!("2x"), "a step lasts for a `bake` time"),
         ("/steps/0/atMost", json!("2h"), "a step with `detect`, and no other"),
         ("/metrics/targets", json!({"urls": ["http://a/"]}), "either prometheus, or targets"),
-        ("/onSuccess", json!("keep"), "with `target` it is `promote`"),
         ("/gates/1/name", json!("errors"), "Duplicate value"),
         ("/gates/0/kind", json!("errors"), "Unsupported value"),
         ("/steps/0/weigth", json!("5%"), "unknown field \"spec.steps[0].weigth\""),
@@ -113,6 +112,12 @@ async fn a_release_that_breaks_a_rule_is_refused_in_our_words() -> Result<()> {
         let said = refused(&namespace, |object| put(&mut object["spec"], path, value)).await?;
         ensure!(said.contains(told), "{path}: {said}");
     }
+    let kept = |object: &mut Value| {
+        put(&mut object["spec"], "/onSuccess", json!("keep"));
+        put(&mut object["spec"], "/steps/2/weight", json!("99.5%"));
+    };
+    let said = refused(&namespace, kept).await?;
+    ensure!(said.contains("with `keep` the last step has 100%"), "{said}");
     let said = refused(&namespace, |object| object["metadata"]["name"] = json!("a.b")).await?;
     ensure!(said.contains("metadata.name: a name is 1 to 63"), "{said}");
     Ok(())

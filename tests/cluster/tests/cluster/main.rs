@@ -9,3 +9,4 @@ mod metrics;
 mod outage;
 mod release;
 mod rollout;
+mod swap;

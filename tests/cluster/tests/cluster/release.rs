@@ -15,7 +15,7 @@ use serin_cluster::shop::{Door, route};
 use serin_tests::load::{Outcome, Record};
 
 /// The sides that each user saw, without repetitions.
-fn sides(records: &[Record]) -> BTreeMap<u32, Vec<Variant>> {
+pub(crate) fn sides(records: &[Record]) -> BTreeMap<u32, Vec<Variant>> {
     let mut seen: BTreeMap<u32, Vec<Variant>> = BTreeMap::new();
     let mut records: Vec<&Record> = records.iter().collect();
     records.sort_by_key(|record| record.sent_us);
@@ -30,7 +30,7 @@ fn sides(records: &[Record]) -> BTreeMap<u32, Vec<Variant>> {
     seen
 }
 
-fn failed(records: &[Record]) -> Vec<&Record> {
+pub(crate) fn failed(records: &[Record]) -> Vec<&Record> {
     records.iter().filter(|record| matches!(record.outcome, Outcome::Failed { .. })).collect()
 }
 

@@ -232,6 +232,7 @@ const fn approval(approval: Approval) -> &'static str {
 const fn on_success(on_success: OnSuccess) -> &'static str {
     match on_success {
         OnSuccess::Keep => "keep",
+        OnSuccess::Swap => "keep, the two Deployments swap their roles",
         OnSuccess::Promote => "promote",
     }
 }

@@ -5,9 +5,11 @@ use core::fmt::Write as _;
 use kube::api::DynamicObject;
 use serde_json::Value;
 use serin_assignment::Weight;
+use serin_rollout::Side;
 
 use super::shown::{self, Decision, Gate, Given, Shown};
 use crate::cli::tones::{BAD, BOLD, DIM, GOOD, WAIT};
+use crate::operator::shown_serving;
 
 /// Width of the weight's bar, in characters: one for each 5 %.
 const BAR: u16 = 20;
@@ -65,18 +67,23 @@ fn phase(status: &Shown) -> String {
 
 /// The two sides, with the Deployments where it names them, and the canary's share.
 fn sides(object: &DynamicObject, status: &Shown) -> Vec<Branch> {
+    // By their roles, which a swap changes.
+    let (stable, on_trial) = match shown_serving(object) {
+        Side::First => ("stable", "canary"),
+        Side::Second => ("canary", "stable"),
+    };
     let name = |side: &str| {
         let named = object.data.pointer(&format!("/spec/target/{side}")).and_then(Value::as_str);
         named.map_or_else(String::new, |name| format!("  {name}"))
     };
-    let mut canary = format!("canary{}", name("canary"));
+    let mut canary = format!("canary{}", name(on_trial));
     if let Some(weight) = &status.weight {
         let _ = write!(canary, "  {} {weight}", bar(weight));
     }
     if let Some(share) = &status.observed_share {
         let _ = write!(canary, "  seen {share}");
     }
-    vec![Branch::leaf(format!("stable{}", name("stable"))), Branch::leaf(canary)]
+    vec![Branch::leaf(format!("stable{}", name(stable))), Branch::leaf(canary)]
 }
 
 fn bar(weight: &str) -> String {

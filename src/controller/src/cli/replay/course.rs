@@ -148,7 +148,7 @@ impl Course {
             route: RouteSeen::NotApplicable,
             capacity: Capacity::NotApplicable,
             stable_runs: StableRuns::NotApplicable,
-            serving_changed: false,
+            templates: None,
             preparing: None,
         }
     }

@@ -180,7 +180,7 @@ fn surrounded(parts: Vec<Part>, pending: Option<Pending<'_>>) -> (RouteSeen, Cap
     }
     let mut observation = seen.observation(v2(), None);
     assert_eq!(observation.route, RouteSeen::NotApplicable, "of files");
-    seen.surround(&mut observation, &State::fresh(v2(), None, START_MS), pending);
+    seen.surround(&mut observation, pending);
     (observation.route, observation.capacity, observation.stable_runs)
 }
 
@@ -211,27 +211,6 @@ fn a_route_that_was_read_before_its_write_failed_is_not_as_set() {
     // What a person did to it, or what is missing in it, is what the write failed for.
     for route in [lowered("4.99%"), RouteSeen::Unusable { why: "it is gone".to_owned() }] {
         assert_eq!(surrounded(vec![Part::Route(route.clone())], pending).0, route);
-    }
-}
-
-#[test]
-fn a_changed_serving_side_stands_until_it_is_told_to_be_gone() {
-    let mut state = State::fresh(v2(), None, START_MS);
-    let mut seen = Seen::default();
-    for (told, alert, stands) in [
-        (None, false, false),
-        (None, true, true),
-        (Some(true), false, true),
-        (Some(false), true, false),
-    ] {
-        state.alerts.clear();
-        state.alerts.extend(alert.then_some(Alert::ServingChanged));
-        if let Some(told) = told {
-            seen.take(Part::ServingChanged(told));
-        }
-        let mut observation = seen.observation(v2(), None);
-        seen.surround(&mut observation, &state, None);
-        assert_eq!(observation.serving_changed, stands, "{told:?}, {alert}");
     }
 }
 

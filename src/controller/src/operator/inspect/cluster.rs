@@ -8,6 +8,7 @@ use k8s_openapi::api::authorization::v1::{
 use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
 use kube::{Api, Client};
 use serde_json::Value;
+use serin_rollout::Side;
 
 use super::super::client::answer;
 use super::super::kinds::{self, Key, at};
@@ -136,11 +137,13 @@ async fn parts(
 ) -> Vec<Finding> {
     let key = Key::of(object);
     let named = |path: &[&str]| at(object, path).and_then(Value::as_str).unwrap_or_default();
-    let (route_name, stable_name, canary_name) = (
-        named(&["spec", "traffic", "virtualService"]),
-        named(&["spec", "target", "stable"]),
-        named(&["spec", "target", "canary"]),
-    );
+    let serving = resolve::shown_serving(object);
+    let [first, second] = ["stable", "canary"].map(|side| named(&["spec", "target", side]));
+    let (stable_name, canary_name) = match serving {
+        Side::First => (first, second),
+        Side::Second => (second, first),
+    };
+    let route_name = named(&["spec", "traffic", "virtualService"]);
     let namespace = key.namespace.as_str();
     let in_namespace = |kind, name| fetch(client, namespace, kind, name);
     let (route, stable, canary) = tokio::join!(
@@ -155,7 +158,7 @@ async fn parts(
         }
         return findings;
     };
-    let release = match resolve::read(object, route, canary) {
+    let release = match resolve::read(object, route, canary, serving) {
         Ok(release) => release,
         Err(why) => {
             findings.push(Finding::bad("release", format!("it cannot be run: {why}")));

@@ -42,7 +42,15 @@ pub(super) fn look(
             format!("VirtualService {name} has its entries in order, the canary at {}", shown());
         return Finding::good(CHECK, says);
     };
-    match drift(&weights, &Wanted { weight, canary_serves }) {
+    let wanted = match (canary_serves, status.phase.as_deref()) {
+        (false, _) => Wanted::Nobody,
+        // Before the roles of the sides are swapped.
+        (true, Some("Promoting")) if weights.is_like(&Wanted::Everyone.integers()) => {
+            Wanted::Everyone
+        }
+        (true, _) => Wanted::Share(weight),
+    };
+    match drift(&weights, &wanted) {
         Drift::None => Finding::good(
             CHECK,
             format!("VirtualService {name} has its entries in order, the canary at {weight}"),

@@ -1,7 +1,8 @@
 use serin_assignment::Weight;
-use serin_rollout::Traffic;
+use serin_rollout::{Traffic, Version};
 
 use super::*;
+use crate::operator::template::{EARLIER, PROMOTED};
 
 fn deployment(name: &str, image: &str, replicas: u64) -> DynamicObject {
     let object = json!({
@@ -26,7 +27,7 @@ fn state(phase: Phase) -> State {
 }
 
 fn serving(phase: Phase) -> State {
-    let traffic = Traffic { weight: Weight::FULL, canary_serves: true, revision: 1 };
+    let traffic = Traffic::new(Weight::FULL, true, 1);
     State { traffic, ..state(phase) }
 }
 
@@ -167,6 +168,13 @@ fn what_stable_runs_is_told_by_template_and_pods() {
     }
     stable.data["status"]["updatedReplicas"] = json!(2);
     assert_eq!(seen(&stable, &canary), StableRuns::Between);
+    stable.data["status"]["conditions"] =
+        json!([{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]);
+    assert_eq!(seen(&stable, &canary), StableRuns::Stuck);
+    // Said of the generation before.
+    stable.metadata.generation = Some(2);
+    assert_eq!(seen(&stable, &canary), StableRuns::Between);
+    stable.metadata.generation = Some(1);
     stable.data["status"]["updatedReplicas"] = json!(4);
     assert_eq!(seen(&stable, &canary), StableRuns::New);
     // Also once the canary is to run another one.

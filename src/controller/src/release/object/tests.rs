@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use serin_rollout::{OnSuccess, Version};
+use serin_rollout::{OnSuccess, Side, Version};
 use serin_routes::{Destination, Entries};
 
 use super::*;
@@ -40,9 +40,15 @@ fn web() -> Value {
 
 fn resolved() -> Resolved {
     Resolved {
+        serving: Side::First,
         version: Version("5d4f8c".to_owned()),
         hosts: vec!["web".to_owned(), "shop.example.com".to_owned()],
     }
+}
+
+/// The release of these tests.
+pub(crate) fn example() -> Release {
+    release(|_| ())
 }
 
 fn release(change: impl FnOnce(&mut Value)) -> Release {
@@ -223,7 +229,13 @@ fn faults_name_field_value_and_rule() {
             |spec| spec["traffic"]["entries"] = json!({"canary": "serin-rest"}),
             "spec.traffic.entries.canary: \"serin-rest\": each of the three",
         ),
-        (|spec| spec["onSuccess"] = json!("keep"), "cannot change yet"),
+        (
+            |spec| {
+                spec["onSuccess"] = json!("keep");
+                spec["steps"] = json!([{"weight": "50%", "bake": "10m"}]);
+            },
+            "the last step has 100%",
+        ),
         (
             |spec| spec["assignment"]["plugin"]["name"] = json!("a_b"),
             "spec.assignment.plugin.name: \"a_b\": the name of an object",
@@ -271,4 +283,19 @@ fn a_file_may_say_the_same_and_leaves_open_what_the_cluster_knows() {
     ] {
         assert!(told.contains(field), "{told}\nnot: {field}");
     }
+}
+
+#[test]
+fn its_objects_are_known_also_where_all_else_cannot_be_read() {
+    let whole = release(|_| ()).kubernetes.unwrap();
+    let mut broken = web();
+    for field in ["assignment", "metrics", "steps", "gates"] {
+        broken["spec"][field] = json!("nonsense");
+    }
+    assert!(from_object(&broken, &resolved()).is_err());
+    let Kubernetes { target, virtual_service, reference, .. } = objects_of(&broken).unwrap();
+    assert_eq!((target, virtual_service), (whole.target, whole.virtual_service));
+    assert_eq!(reference, whole.reference);
+    broken["spec"]["traffic"]["stable"] = json!({});
+    assert_eq!(objects_of(&broken), None);
 }

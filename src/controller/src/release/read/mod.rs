@@ -30,7 +30,7 @@ use std::path::Path;
 use serin_document::{
     Compiled, Document, Environment, HostPattern, Invalid, LeftOut, Revision, RolloutName, duration,
 };
-use serin_rollout::{Plan, Traffic, Version};
+use serin_rollout::{OnSuccess, Plan, Side, Traffic, Version};
 
 use super::fault::Faults;
 use super::spec::{File, Metadata, Spec};
@@ -113,6 +113,9 @@ fn release(file: File, origin: &Origin<'_>, faults: &mut Faults) -> Option<Relea
         &at.field("onSuccess"),
         faults,
     );
+    if let (Some(OnSuccess::Swap), Some(steps)) = (on_success, &steps) {
+        plan::check_swap(steps, &at.field("steps"), faults);
+    }
     let policy = plan::policy(&spec.policy, &at.field("policy"), faults);
 
     let (namespace, name, rollout_name) = names?;
@@ -121,7 +124,9 @@ fn release(file: File, origin: &Origin<'_>, faults: &mut Faults) -> Option<Relea
     if !sign_offs.is_empty() {
         steps = steps.all_approved();
     }
+    let kubernetes = kubernetes?;
     let plan = Plan {
+        steps_name: kubernetes.as_ref().and_then(|_| plan::steps_name(&steps)),
         steps,
         gates: gates.iter().map(|gate| gate.name.clone()).collect(),
         on_success: on_success?,
@@ -131,7 +136,8 @@ fn release(file: File, origin: &Origin<'_>, faults: &mut Faults) -> Option<Relea
         namespace,
         name,
         version: version?,
-        kubernetes: kubernetes?,
+        serving: Side::First,
+        kubernetes,
         traffic: traffic?,
         assignment: assignment?,
         metrics: metrics?,
@@ -218,8 +224,7 @@ fn version(
 
 /// What the filter's own parser would leave out is refused here, where its owner sees it.
 fn acceptable_to_filters(release: &Release, at: &FieldPath, faults: &mut Faults) {
-    let traffic =
-        Traffic { weight: serin_assignment::Weight::ZERO, canary_serves: false, revision: 0 };
+    let traffic = Traffic::new(serin_assignment::Weight::ZERO, false, 0);
     let mut rollout = release.rollout(&traffic, &BTreeMap::new());
     if rollout.hosts.is_empty() {
         // Those of the `VirtualService`, which a file cannot know.

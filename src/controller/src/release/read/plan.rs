@@ -185,12 +185,7 @@ pub(super) fn on_success(
 ) -> Option<OnSuccess> {
     match text {
         None if has_target => Some(OnSuccess::Promote),
-        Some("keep") if has_target => {
-            let rule = "with `target` it is `promote`: stable takes over the canary's pod template; \
-                        which Deployment is stable's cannot change yet";
-            faults.value(at.clone(), "keep", rule);
-            None
-        }
+        Some("keep") if has_target => Some(OnSuccess::Swap),
         None | Some("keep") => Some(OnSuccess::Keep),
         Some("promote") => Some(OnSuccess::Promote),
         Some(other) => {
@@ -198,6 +193,23 @@ pub(super) fn on_success(
             None
         }
     }
+}
+
+/// Everyone is on the canary's side before the two sides swap their roles.
+pub(super) fn check_swap(steps: &Steps, at: &FieldPath, faults: &mut Faults) {
+    let (last, index) = (steps.last().weight, steps.len().saturating_sub(1));
+    if last != Weight::FULL {
+        let rule = "with `target` and `onSuccess: keep` the last step has 100%: the canary's \
+                    Deployment serves everyone after it";
+        faults.value(at.index(index).field("weight"), &last.to_string(), rule);
+    }
+}
+
+/// Names steps: others have another name.
+pub(super) fn steps_name(steps: &Steps) -> Option<String> {
+    let text = serde_json::to_vec(steps).ok()?;
+    let hash = murmur3::murmur3_x64_128(&mut text.as_slice(), 0).ok()?;
+    Some(format!("{hash:032x}"))
 }
 
 pub(super) fn policy(spec: &spec::Policy, at: &FieldPath, faults: &mut Faults) -> Option<Policy> {
@@ -213,6 +225,9 @@ pub(super) fn policy(spec: &spec::Policy, at: &FieldPath, faults: &mut Faults) -
         wait(&spec.not_live_alert_after, "notLiveAlertAfter", default.not_live_alert_after);
     let rollback_alert_after =
         wait(&spec.rollback_alert_after, "rollbackAlertAfter", default.rollback_alert_after);
+    let promotion_alert_after =
+        wait(&spec.promotion_alert_after, "promotionAlertAfter", default.promotion_alert_after);
+    let route_live_after = wait(&spec.route_live_after, "routeLiveAfter", default.route_live_after);
     let longest_gap = wait(&spec.longest_gap, "longestGap", default.longest_gap);
     let on_no_data = on_no_data(spec, at, faults);
     Some(Policy {
@@ -221,6 +236,8 @@ pub(super) fn policy(spec: &spec::Policy, at: &FieldPath, faults: &mut Faults) -
         not_ready_after: not_ready_after?,
         not_live_alert_after: not_live_alert_after?,
         rollback_alert_after: rollback_alert_after?,
+        promotion_alert_after: promotion_alert_after?,
+        route_live_after: route_live_after?,
         longest_gap: longest_gap?,
     })
 }

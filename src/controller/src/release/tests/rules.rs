@@ -11,7 +11,7 @@ fn with(fields: &str) -> String {
 }
 
 fn traffic(weight: &str) -> Traffic {
-    Traffic { weight: weight.parse().unwrap(), canary_serves: true, revision: 7 }
+    Traffic::new(weight.parse().unwrap(), true, 7)
 }
 
 #[test]

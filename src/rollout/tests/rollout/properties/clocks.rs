@@ -16,9 +16,7 @@ pub(crate) fn bake_is_whole(passes: &[Pass]) -> Result<(), TestCaseError> {
                 Some(before) => Some(before + observed(pass)),
             };
         }
-        let ends = pass.before.phase == Phase::Progressing
-            && (pass.rises() || matches!(pass.after.phase, Phase::Promoting | Phase::Succeeded));
-        if ends {
+        if pass.ends_step() && !pass.is_skipped() {
             let (_, step) = pass.plan.steps.reached_by(pass.before.traffic.weight);
             let whole = watched >= Some(step.length.longest());
             let ends_early = matches!(step.length, Length::Detect { .. });

@@ -5,6 +5,7 @@ mod clocks;
 mod reactions;
 mod rises;
 mod surroundings;
+mod swaps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +31,10 @@ macro_rules! in_every_history {
 }
 
 in_every_history! {
+    a_swap_of_the_roles_moves_nobody_and_comes_when_proxies_have_the_route: swaps::move_nobody;
+    everyone_is_on_the_canarys_side_before_a_swap_alone: swaps::everyone_before_a_swap_alone;
+    the_roles_go_back_only_while_the_side_before_stands: swaps::back_while_it_stands;
+    what_gave_way_is_not_rolled_out_again_by_itself: swaps::what_gave_way_rests;
     weight_never_rises_without_all_gates_passing_since_the_step_began: rises::gates_pass_before_a_rise;
     weight_never_rises_after_a_rollback_until_retry_or_a_new_version: rises::no_rise_after_rollback;
     weight_rises_to_the_next_step_only: rises::next_step_only;
@@ -87,7 +92,7 @@ fn histories_reach_every_phase_and_decision() {
     }
     assert_eq!(phases.len(), 6, "{phases:?}");
     assert!(later_rises > 100, "{later_rises} rises above the first step");
-    assert_eq!(reasons.len(), 36, "{reasons:?}");
-    assert_eq!(alerts.len(), 9, "{alerts:?}");
+    assert_eq!(reasons.len(), 40, "{reasons:?}");
+    assert_eq!(alerts.len(), 10, "{alerts:?}");
     assert!(turns.values().all(|times| *times > 3), "{turns:?}");
 }

@@ -109,6 +109,12 @@ pub(crate) fn stable_can_serve(passes: &[Pass]) -> Result<(), TestCaseError> {
     for pass in passes {
         let falls = pass.after.traffic.weight < pass.before.traffic.weight;
         let by_hand = pass.outcome.decision.reason == Reason::LoweredByHand;
+        if pass.after.traffic.serving != pass.before.traffic.serving {
+            // Either everyone is there already, or they go back to the side that is the canary's.
+            let dead = pass.seen.canary == Endpoints::NotReady;
+            prop_assert!(pass.before.traffic.everyone || !dead, "{:?}", pass.outcome);
+            continue;
+        }
         if falls && !by_hand && pass.seen.stable == Endpoints::NotReady {
             prop_assert!(pass.before.frozen, "{:?}", pass.outcome);
             prop_assert_eq!(pass.seen.command, Some(Command::Abort));
@@ -145,7 +151,9 @@ pub(crate) fn no_harm_without_evidence(passes: &[Pass]) -> Result<(), TestCaseEr
         fair.served = Served::Fine;
         fair.trips = Trips::None { watching: 3 };
         fair.capacity = Capacity::Enough;
-        fair.serving_changed = false;
+        if let (Some(templates), Some(baseline)) = (&mut fair.templates, &pass.before.baseline) {
+            templates.stable = baseline.clone();
+        }
         if let RouteSeen::Unusable { .. } | RouteSeen::Unknown { .. } = fair.route {
             fair.route = RouteSeen::AsSet;
         }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serin_assignment::Weight;
 use serin_rollout::{
     CanaryTraffic, Capacity, Command, Endpoints, Observation, Pause, Phase, Proof, Reason,
-    RouteSeen, StableRuns, StableWanted, decide,
+    RouteSeen, StableRuns, StableWanted, Version, decide,
 };
 
 use crate::history::Pass;
@@ -32,12 +32,15 @@ pub(crate) fn turns(pass: &Pass) -> [(&'static str, bool); 6] {
 
 pub(crate) fn rises_need_route_and_replicas(passes: &[Pass]) -> Result<(), TestCaseError> {
     for pass in passes {
-        let ends = pass.before.phase == Phase::Progressing
-            && matches!(pass.after.phase, Phase::Promoting | Phase::Succeeded);
-        if pass.rises() || ends {
+        if pass.rises() || pass.ends_step() {
             let seen = &pass.seen;
             prop_assert!(!broken(&seen.route), "{:?}", pass.outcome);
-            prop_assert!(!seen.serving_changed, "{:?}", pass.outcome);
+            let changed = match (&seen.templates, &pass.before.baseline) {
+                (Some(now), Some(begun)) => now.stable != *begun,
+                _ => false,
+            };
+            let from_zero = pass.before.phase == Phase::Pending;
+            prop_assert!(!changed || from_zero, "{:?}", pass.outcome);
         }
         if pass.rises() {
             let enough = matches!(pass.seen.capacity, Capacity::Enough | Capacity::NotApplicable);
@@ -54,7 +57,11 @@ pub(crate) fn harm_wins(passes: &[Pass]) -> Result<(), TestCaseError> {
         |seen| seen.route = RouteSeen::Unknown { why: "503".to_owned() },
         |seen| seen.route = RouteSeen::Lowered { weight: Weight::ZERO },
         |seen| seen.capacity = Capacity::Short { why: "none".to_owned() },
-        |seen| seen.serving_changed = true,
+        |seen| {
+            if let Some(templates) = &mut seen.templates {
+                templates.stable = Version("another".to_owned());
+            }
+        },
     ];
     for pass in passes {
         let was_harm = matches!(
@@ -97,7 +104,8 @@ pub(crate) fn replicas_go_after_the_proof(passes: &[Pass]) -> Result<(), TestCas
             let written = matches!(pass.seen.route, RouteSeen::AsSet | RouteSeen::NotApplicable);
             prop_assert!(still && followed && written, "{:?}", pass.outcome);
         } else if after.is_none() {
-            prop_assert_eq!(pass.after.phase, Phase::Pending, "only another rollout forgets");
+            let swapped = pass.outcome.decision.reason == Reason::Swapped;
+            prop_assert!(swapped || pass.after.phase == Phase::Pending, "{:?}", pass.outcome);
         } else {
             prop_assert!(after > before, "{:?}", pass.outcome);
             let (_, next) = pass.plan.steps.above(pass.before.traffic.weight).unwrap();
@@ -130,7 +138,8 @@ pub(crate) fn replicas_are_the_last_question(passes: &[Pass]) -> Result<(), Test
 pub(crate) fn lowered_is_followed(passes: &[Pass]) -> Result<(), TestCaseError> {
     for pass in passes {
         let RouteSeen::Lowered { weight } = pass.seen.route else { continue };
-        if pass.before.phase != Phase::Progressing || weight >= pass.before.traffic.weight {
+        let goes_up = pass.before.phase == Phase::Progressing || pass.before.traffic.everyone;
+        if !goes_up || weight >= pass.before.traffic.weight {
             prop_assert!(pass.outcome.decision.reason != Reason::LoweredByHand);
             continue;
         }
@@ -150,7 +159,7 @@ pub(crate) fn lowered_stays_lowered(passes: &[Pass]) -> Result<(), TestCaseError
         lowered |= reason == Reason::LoweredByHand && pass.after.traffic.canary_serves;
         // A state that was lost is known again once everyone is on stable.
         let known_again = pass.before.paused == Some(Pause::StateLost)
-            && pass.after.phase != Phase::Progressing
+            && pass.after.phase == Phase::RolledBack
             && pass.after.paused.is_none();
         if reason == Reason::Resumed || known_again {
             lowered = false;
@@ -167,7 +176,8 @@ pub(crate) fn promotion_moves_to_whole_versions(passes: &[Pass]) -> Result<(), T
     for pass in passes {
         let (before, after) = (&pass.before, &pass.after);
         let by_itself = pass.seen.stable_runs != StableRuns::NotApplicable;
-        if before.phase != Phase::Promoting || !before.traffic.canary_serves || !by_itself {
+        let promotes = before.traffic.canary_serves && !before.traffic.everyone;
+        if before.phase != Phase::Promoting || !promotes || !by_itself {
             aborted = false;
             continue;
         }

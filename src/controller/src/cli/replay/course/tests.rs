@@ -22,6 +22,7 @@ fn course(steps: Vec<Step>) -> Course {
         gates: vec!["errors".to_owned()],
         on_success: OnSuccess::Keep,
         policy: Policy::default(),
+        steps_name: None,
     };
     let rules = Rules {
         alpha: Alpha::default(),
