@@ -61,7 +61,7 @@ fn a_kustomization_names_every_file_beside_it() -> Result<()> {
         ensure!(listed == beside, "{}: {listed:?}, not {beside:?}", file.display());
         folders += 1;
     }
-    ensure!(folders == 3, "{folders} folders");
+    ensure!(folders == 4, "{folders} folders");
     Ok(())
 }
 

@@ -219,6 +219,27 @@ impl Telemetry {
         }
     }
 
+    /// Takes away how a release stands: it has gone, or is another process's to look after. What was
+    /// counted of it stays.
+    pub fn forget(&self, release: &Release) {
+        let (namespace, name) = (release.namespace.clone(), release.name.clone());
+        for phase in PHASES.map(|phase| format!("{phase:?}")) {
+            let (namespace, name) = (namespace.clone(), name.clone());
+            self.phase.remove(&PhaseLabels { namespace, name, phase });
+        }
+        for alert in ALERTS.map(|alert| format!("{alert:?}")) {
+            let (namespace, name) = (namespace.clone(), name.clone());
+            self.alert.remove(&AlertLabels { namespace, name, alert });
+        }
+        for gate in &release.plan.gates {
+            self.forget_gate(release, gate);
+        }
+        let labels = ReleaseLabels { namespace, name };
+        self.weight.remove(&labels);
+        self.step.remove(&labels);
+        self.evidence.remove(&labels);
+    }
+
     /// Takes away what is said of a gate that the release has no more.
     pub fn forget_gate(&self, release: &Release, gate: &str) {
         for verdict in VERDICTS {
@@ -291,6 +312,19 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
         }
+    }
+
+    #[test]
+    fn of_a_release_that_is_gone_only_the_counts_stay() {
+        let telemetry = Telemetry::default();
+        let release = release("v2", "shop.example.com");
+        telemetry.show(&example());
+        telemetry.decided(&release, Reason::Advanced);
+        telemetry.forget(&release);
+        let text = lines(&telemetry);
+        let of_it: Vec<&str> = text.lines().filter(|line| line.contains("name=\"shop\"")).collect();
+        assert_eq!(of_it.len(), 1, "{text}");
+        assert!(of_it.iter().all(|line| line.starts_with("serin_release_decisions_total")));
     }
 
     #[test]

@@ -286,6 +286,13 @@ impl<O: Observe, K: Keep> Running<O, K> {
     }
 }
 
+/// However it ends: figures that nobody keeps up would say for ever how the release once stood.
+impl<O, K> Drop for Running<O, K> {
+    fn drop(&mut self) {
+        self.engine.telemetry.forget(&self.engine.release);
+    }
+}
+
 /// The next message; none ever, where nobody can send any more.
 pub(super) async fn receive<T>(from: &mut mpsc::Receiver<T>) -> T {
     match from.recv().await {
