@@ -42,6 +42,9 @@ pub struct Behaviour {
     /// The chance by which each further request fails with 500, 0.0 to 1.0, one by one.
     #[serde(default)]
     pub noise: f64,
+    /// Another one is other noise: requests of the same number then fare differently.
+    #[serde(default)]
+    pub seed: u32,
     /// How long each answer takes, in milliseconds.
     #[serde(default)]
     pub latency_ms: u64,
@@ -51,7 +54,7 @@ impl Behaviour {
     /// A version that does what it should.
     #[must_use]
     pub fn healthy(version: &str) -> Self {
-        Self { version: version.to_owned(), error_rate: 0.0, noise: 0.0, latency_ms: 0 }
+        Self { version: version.to_owned(), error_rate: 0.0, noise: 0.0, seed: 0, latency_ms: 0 }
     }
 }
 
@@ -146,7 +149,7 @@ async fn answer(app: Arc<App>, request: Request<Incoming>) -> Response<Full<Byte
     }
     let number = app.answered.fetch_add(1, Ordering::Relaxed);
     let fails = fails(number, behaviour.error_rate)
-        || falls_to_noise(number, behaviour.noise)
+        || falls_to_noise(number, &behaviour)
         || request.headers().contains_key(BROKEN_CLIENT_HEADER);
     let mut response = Response::builder()
         .header(NAME_HEADER, &app.name)
@@ -172,10 +175,11 @@ fn fails(number: u64, rate: f64) -> bool {
 }
 
 /// Whether the request of this number falls to noise: drawn, but the same in every run.
-fn falls_to_noise(number: u64, chance: f64) -> bool {
+fn falls_to_noise(number: u64, behaviour: &Behaviour) -> bool {
+    let drawn = draw(number ^ u64::from(behaviour.seed) << 32);
     #[expect(clippy::cast_precision_loss, reason = "a chance is no more exact than that")]
-    let drawn = draw(number) as f64 / u64::MAX as f64;
-    drawn < chance
+    let drawn = drawn as f64 / u64::MAX as f64;
+    drawn < behaviour.noise
 }
 
 fn show(name: &str, version: String, request: &Request<Incoming>) -> Shown {
@@ -234,10 +238,15 @@ mod tests {
 
     #[test]
     fn noise_is_no_pattern_and_has_its_rate() {
-        let failed = |chance| (0..10_000).filter(|number| falls_to_noise(*number, chance)).count();
+        let fails = |number, noise, seed| {
+            falls_to_noise(number, &Behaviour { noise, seed, ..Behaviour::healthy("v1") })
+        };
+        let failed = |chance| (0..10_000).filter(|number| fails(*number, chance, 0)).count();
         assert_eq!((failed(0.0), failed(1.0)), (0, 10_000));
         // Five standard deviations of a binomial with 10,000 draws of 2 %.
         assert!((130..=270).contains(&failed(0.02)), "{}", failed(0.02));
+        let alike = (0..10_000).filter(|it| fails(*it, 0.02, 0) && fails(*it, 0.02, 1)).count();
+        assert!(alike < 20, "{alike} fail by either seed");
     }
 
     #[tokio::test]

@@ -32,6 +32,7 @@ Usage: cargo xtask <step>
   setup       fetch Envoy, Prometheus, Valgrind, wasm-opt and the Wasm standard library; write target/setup.json
   releases    fetch the Envoy releases of the last year; write target/releases.json
   cluster     build Kubernetes and Istio for `make test-cluster`; write target/cluster.json
+  flagger     build Flagger for `make bench-controller`; write target/flagger.json
   wasm        build the filter to target/serin.wasm, with tripwires to target/serin-tripwire.wasm
   images      write OCI images of the controller and of the filter to target/images
   modules     build what the filter's cost is compared with to target/modules
@@ -58,6 +59,7 @@ fn run(steps: &[String]) -> Result<()> {
         ["setup"] => setup::run(&repository).map(drop),
         ["releases"] => releases::run(&repository),
         ["cluster"] => cluster::run(&repository),
+        ["flagger"] => cluster::flagger(&repository),
         ["wasm"] => wasm::run(&repository),
         ["images"] => images::run(&repository),
         ["modules"] => wasm::modules(&repository),

@@ -13,6 +13,7 @@ use serin_tests::scratch::Scratch;
 use serin_tests::{artifacts, ports};
 use tokio::sync::OnceCell;
 
+use crate::audit::{AuditLog, Call};
 use crate::certificates::Certificates;
 use crate::control::{self, ApiServer, Etcd, Istiod};
 use crate::kubeconfig;
@@ -43,6 +44,7 @@ pub struct Cluster {
     _controllers: Vec<Process>,
     istiod: Istiod,
     _etcd: Etcd,
+    audit: Option<AuditLog>,
 }
 
 /// What the parts of a test need of the cluster.
@@ -77,9 +79,18 @@ impl Cluster {
     /// # Errors
     /// Where a part does not start or does not get ready; with the end of its log.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one that also keeps the [account](Self::calls) of what these users ask of the API
+    /// server.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(watched: &[&str]) -> Result<Self> {
         let scratch = Scratch::named(&folder()?)?;
         let (place, start) = (scratch.path().to_owned(), Instant::now());
-        let started = Self::start_in(scratch).await.with_context(|| {
+        let started = Self::start_in(scratch, watched).await.with_context(|| {
             format!("the cluster did not start; its logs are in {}", place.display())
         })?;
         println!(
@@ -90,7 +101,7 @@ impl Cluster {
         Ok(started)
     }
 
-    async fn start_in(scratch: Scratch) -> Result<Self> {
+    async fn start_in(scratch: Scratch, watched: &[&str]) -> Result<Self> {
         let parts = Parts::load()?;
         let certificates = Certificates::make(&scratch)?;
         let port = ports::free()?;
@@ -104,7 +115,12 @@ impl Cluster {
 
         let etcd = Etcd::start(&parts, &scratch).await?;
         let at = (port, tokens.as_path(), admin.as_path());
-        let api_server = ApiServer::start(&parts, &scratch, &certificates, &etcd, at).await?;
+        let audit = match watched {
+            [] => None,
+            users => Some(AuditLog::new(users, &scratch)?),
+        };
+        let api_server =
+            ApiServer::start(&parts, &scratch, &certificates, &etcd, at, audit.as_ref()).await?;
         let controllers =
             control::controllers(&parts, &scratch, &certificates.accounts_key, &admin)?;
         // Server-side, since the annotation that the other way leaves would be too long.
@@ -133,6 +149,7 @@ impl Cluster {
             _controllers: controllers,
             istiod,
             _etcd: etcd,
+            audit,
         };
         cluster.schedules().await?;
         Ok(cluster)
@@ -189,6 +206,14 @@ impl Cluster {
     #[must_use]
     pub fn logs(&self) -> &std::path::Path {
         self.access.scratch.path()
+    }
+
+    /// What was asked of the API server, in its order, by those whom it was to watch.
+    ///
+    /// # Errors
+    /// Where the cluster was started without, or the log cannot be read.
+    pub fn calls(&self) -> Result<Vec<Call>> {
+        self.audit.as_ref().context("the API server keeps no log of calls")?.calls()
     }
 
     /// Kills the API server.

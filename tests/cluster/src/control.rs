@@ -10,6 +10,7 @@ use serin_tests::process::Process;
 use serin_tests::scratch::Scratch;
 use serin_tests::{http, ports};
 
+use crate::audit::AuditLog;
 use crate::certificates::Certificates;
 use crate::mesh;
 use crate::parts::Parts;
@@ -67,8 +68,9 @@ impl ApiServer {
         certificates: &Certificates,
         etcd: &Etcd,
         (port, tokens, admin): (u16, &Path, &Path),
+        audit: Option<&AuditLog>,
     ) -> Result<Self> {
-        let args = vec![
+        let mut args = vec![
             format!("--etcd-servers=http://127.0.0.1:{}", etcd.port),
             "--bind-address=127.0.0.1".to_owned(),
             format!("--secure-port={port}"),
@@ -85,6 +87,7 @@ impl ApiServer {
             // Its own endpoint would be a loopback address, which it refuses.
             "--endpoint-reconciler-type=none".to_owned(),
         ];
+        args.extend(audit.map(AuditLog::args).into_iter().flatten());
         let mut server = Self { process: Self::process(parts, scratch, &args)?, args };
         server.ready(admin).await?;
         Ok(server)

@@ -1,8 +1,8 @@
 //! Names of images: here they say what the version in them is like.
 //!
 //! `shop:1.1` does what it should. What stands behind dashes is how it fails: `shop:1.1-fails20`
-//! fails 20 % of its requests, evenly spread, `-noise2` each with a chance of 2 %, `-slow50` takes
-//! 50 ms for each, and `-stuck` never gets ready. They fail with 500: a 503 would be tried again by
+//! fails 20 % of its requests, evenly spread, `-noise2` each with a chance of 2 % (`-seed7` is other
+//! noise), `-slow50` takes 50 ms for each, and `-stuck` never gets ready. They fail with 500: a 503 would be tried again by
 //! Istio's own retries.
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -30,6 +30,7 @@ pub fn behaviour(image: &str) -> Result<Behaviour> {
         match what {
             "fails" => behaviour.error_rate = share()?,
             "noise" => behaviour.noise = share()?,
+            "seed" => behaviour.seed = number()?,
             "slow" => behaviour.latency_ms = number()?.into(),
             "stuck" => {}
             _ => bail!("{image}: nobody knows what \"{word}\" is"),

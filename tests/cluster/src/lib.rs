@@ -11,7 +11,9 @@
 //! All listens on loopback, on ports that were free a moment before, and every process ends with
 //! the value that stands for it or with the program that started it.
 
+pub mod audit;
 pub mod cluster;
+pub mod flagger;
 pub mod image;
 pub mod kubectl;
 pub mod namespace;

@@ -21,6 +21,7 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use serde_json::{Value, json};
+use serin_assignment::Variant;
 use serin_tests::ports;
 use serin_tests::process::Process;
 use tokio::net::TcpStream;
@@ -54,6 +55,17 @@ pub struct Running {
     pub process: u32,
 }
 
+/// A service whose pods are run.
+#[derive(Clone, Copy, Debug)]
+pub struct Service<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The value of its pods' label `app`.
+    pub app: &'a str,
+    /// The side that its applications say they are; by the pods' label `version` where not given.
+    pub says: Option<Variant>,
+}
+
 /// The processes of the pods of one service.
 #[derive(Debug)]
 pub struct Pods {
@@ -75,11 +87,21 @@ impl Pods {
     /// # Errors
     /// Where the `ServiceEntry` is refused.
     pub async fn run(namespace: &Namespace, service: &str) -> Result<Self> {
-        namespace.apply(&entry(namespace.name(), service).to_string()).await?;
+        Self::behind(namespace, Service { name: service, app: service, says: None }).await
+    }
+
+    /// The same for a service whose pods have another label, or do not know their side.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn behind(namespace: &Namespace, service: Service<'_>) -> Result<Self> {
+        namespace.apply(&entry(namespace.name(), service.name).to_string()).await?;
         let keeper = Keeper {
             client: namespace.client().await?,
             namespace: namespace.clone(),
-            service: service.to_owned(),
+            service: service.name.to_owned(),
+            app: service.app.to_owned(),
+            says: service.says.map(|side| side.to_string()),
             folder: namespace.folder()?,
             program: program()?,
             known: BTreeMap::new(),
@@ -140,6 +162,8 @@ struct Keeper {
     client: Client,
     namespace: Namespace,
     service: String,
+    app: String,
+    says: Option<String>,
     folder: PathBuf,
     program: PathBuf,
     /// The pods that should run, by their uid.
@@ -165,7 +189,7 @@ struct Wanted {
 impl Keeper {
     async fn keep(mut self) {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace.name());
-        let config = watcher::Config::default().labels(&format!("app={}", self.service));
+        let config = watcher::Config::default().labels(&format!("app={}", self.app));
         let mut events = std::pin::pin!(watcher(api, config).default_backoff());
         let mut first = BTreeMap::new();
         loop {
@@ -198,8 +222,8 @@ impl Keeper {
     async fn step(&mut self) -> Result<()> {
         let missing = self.known.iter().filter(|(uid, _)| !self.running.contains_key(*uid));
         let started = missing.map(|(uid, wanted)| {
-            let (program, folder) = (&self.program, &self.folder);
-            async move { anyhow::Ok((uid.clone(), start(wanted, program, folder).await?)) }
+            let (program, folder, says) = (&self.program, &self.folder, self.says.as_deref());
+            async move { anyhow::Ok((uid.clone(), start(wanted, says, program, folder).await?)) }
         });
         let started = try_join_all(started).await?;
         self.running.extend(started);
@@ -256,11 +280,16 @@ fn wanted(pod: &Pod) -> Option<(String, Wanted)> {
     Some((uid(pod).to_owned(), wanted))
 }
 
-async fn start(wanted: &Wanted, program: &Path, folder: &Path) -> Result<(Running, Process)> {
+async fn start(
+    wanted: &Wanted,
+    says: Option<&str>,
+    program: &Path,
+    folder: &Path,
+) -> Result<(Running, Process)> {
     // What nobody knows should fail here and not in a log.
     image::behaviour(&wanted.image)?;
     let port = ports::free()?;
-    let name = wanted.labels.get(NAME_LABEL).map_or("app", String::as_str);
+    let name = says.or_else(|| wanted.labels.get(NAME_LABEL).map(String::as_str)).unwrap_or("app");
     let args = [port.to_string(), name.to_owned(), wanted.image.clone()];
     let mut process = Process::start(&wanted.pod, program, args, folder)?;
     let listens = || async move { TcpStream::connect(("127.0.0.1", port)).await.is_ok() };

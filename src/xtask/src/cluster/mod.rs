@@ -18,12 +18,22 @@ use anyhow::{Context, Result};
 
 use crate::repository::Repository;
 use crate::{cache, process};
-use part::{PARTS, Part};
+use part::{FLAGGER, PARTS, Part};
 use pins::Pins;
 
 /// Builds what is missing and writes `target/cluster.json`: each program and file with its path.
 pub(crate) fn run(repository: &Repository) -> Result<()> {
-    let sources = PARTS.each_ref().map(|part| (part, source(repository, part)));
+    build_all(repository, &PARTS, "cluster.json")
+}
+
+/// The same for Flagger, with which a benchmark compares; writes `target/flagger.json`.
+pub(crate) fn flagger(repository: &Repository) -> Result<()> {
+    build_all(repository, &[FLAGGER], "flagger.json")
+}
+
+fn build_all(repository: &Repository, parts: &[Part], list: &str) -> Result<()> {
+    let sources: Vec<(&Part, PathBuf)> =
+        parts.iter().map(|part| (part, source(repository, part))).collect();
     let pins = sources.iter().map(|(_, source)| Pins::read(source)).collect::<Result<Vec<_>>>()?;
     // One Go for all, so that nobody fetches a newer one after each part.
     let needed = go::newest(pins.iter().filter_map(Pins::go)).context("no go.mod names its Go")?;
@@ -34,7 +44,7 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
             found.insert(name, folder.join(name));
         }
     }
-    let file = repository.target("cluster.json");
+    let file = repository.target(list);
     fs::create_dir_all(repository.target(""))?;
     fs::write(&file, serde_json::to_vec_pretty(&found)?)
         .with_context(|| format!("unable to write \"{}\"", file.display()))

@@ -82,6 +82,27 @@ pub(super) const PARTS: [Part; 4] = [
     },
 ];
 
+/// What the controller is compared with by `make bench-controller`; nothing else needs it.
+pub(super) const FLAGGER: Part = Part {
+    folder: "flagger",
+    packages: &["github.com/fluxcd/flagger/cmd/flagger"],
+    programs: &["flagger"],
+    files: &[
+        File {
+            module: "github.com/fluxcd/flagger",
+            path: "artifacts/flagger/crd.yaml",
+            name: "flagger-crd.yaml",
+        },
+        File {
+            module: "github.com/fluxcd/flagger",
+            path: "artifacts/flagger/account.yaml",
+            name: "flagger-account.yaml",
+        },
+    ],
+    minutes: 2,
+    version_of: None,
+};
+
 /// How a played node or pod goes from one state to the next.
 const fn stage(path: &'static str, name: &'static str) -> File {
     File { module: "sigs.k8s.io/kwok", path, name }
