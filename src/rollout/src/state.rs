@@ -308,8 +308,9 @@ impl State {
     }
 
     /// Whether the side before still stands as it was, so that harm goes back there: on the way up,
-    /// and until the roles are swapped.
-    pub(crate) const fn can_go_back(&self) -> bool {
+    /// and until the roles are swapped. A person who lowers the weight in the route is heeded then.
+    #[must_use]
+    pub const fn can_go_back(&self) -> bool {
         matches!(self.phase, Phase::Progressing) || self.swaps()
     }
 

@@ -9,7 +9,8 @@ use serin_document::Buckets;
 use serin_judge::Interval;
 use serin_judge::panel::Counted;
 use serin_rollout::{
-    CanaryTraffic, Capacity, Endpoints, GateReading, Phase, Proof, RouteSeen, State, Verdict,
+    CanaryTraffic, Capacity, Endpoints, GateReading, Phase, Proof, RouteSeen, Side, State,
+    Templates, Verdict, Version,
 };
 use tempfile::TempDir;
 use tokio::sync::mpsc::{Sender, UnboundedSender};
@@ -107,7 +108,7 @@ impl Observe for World {
 }
 
 impl World {
-    fn rest(&self, state: &State, metrics: &Metrics) -> [Part; 7] {
+    fn rest(&self, state: &State, metrics: &Metrics) -> [Part; 8] {
         let shown = self.document.borrow().clone();
         let shown = shown.map(|shown| entry(&shown.json)).unwrap_or_default();
         let proof = if shown.revision >= state.traffic.revision {
@@ -115,7 +116,8 @@ impl World {
         } else {
             Proof::Behind { proxies: 1, behind: 1, smallest: shown.revision }
         };
-        let traffic = if shown.weight.is_zero() {
+        // Whoever is asked about, it is the side that is to be empty.
+        let traffic = if shown.weight.is_zero() || state.traffic.everyone {
             CanaryTraffic::Still { scrapes: 3 }
         } else {
             CanaryTraffic::Flowing
@@ -131,7 +133,17 @@ impl World {
             // Heeded where there is a router.
             Part::Route(route),
             Part::Capacity(Capacity::NotApplicable),
+            Part::Templates(templates(state)),
         ]
+    }
+}
+
+/// The canary runs what is on trial, and after a swap of the roles the version before.
+fn templates(state: &State) -> Templates {
+    let (before, tried) = (Version("v1".to_owned()), state.version.clone());
+    match state.traffic.serving {
+        Side::First => Templates { stable: before, canary: tried },
+        Side::Second => Templates { stable: tried, canary: before },
     }
 }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serin_document::{Revision, Rollout};
 use serin_judge::panel::Findings;
-use serin_rollout::{Action, Now, Observation, Phase, Reason, State};
+use serin_rollout::{Action, Now, Observation, Reason, State};
 use tokio::time::{Instant, timeout};
 
 use super::judged::{Judged, Terms};
@@ -192,7 +192,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let Some(route) = &self.engine.route else { return true };
         // Only on the way up a person's lower weight is decided on.
         let change = match change {
-            Change::None if self.record.state.phase != Phase::Progressing => Change::Back,
+            Change::None if !self.record.state.can_go_back() => Change::Back,
             change => change,
         };
         let carried = match timeout(ROUTER, route.carry(self.record.state.traffic, change)).await {

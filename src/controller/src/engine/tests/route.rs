@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use futures_util::future::BoxFuture;
 use serin_assignment::Weight;
-use serin_rollout::{Capacity, RouteSeen, StableRuns, Traffic, Version};
+use serin_rollout::{Capacity, OnSuccess, RouteSeen, Side, StableRuns, Traffic, Version};
 use tokio::sync::OnceCell;
 use tokio::sync::watch;
 
@@ -13,6 +13,7 @@ use super::super::scripted::release;
 use super::super::seen::{Part, Seen};
 use super::super::{Carry, Change};
 use super::*;
+use crate::engine::Reload;
 use crate::publish::Published;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -170,6 +171,41 @@ async fn a_weight_lowered_by_hand_goes_into_the_document_and_stays_until_a_perso
     assert!(matches!(answer, Some(Answer::Done(_))), "{answer:?}");
     bench.until_phase(Phase::Succeeded).await;
     assert_eq!(router.weight(), weight("100%"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_swap_nobody_looks_until_the_release_is_read_by_the_new_roles() {
+    let (_scratch, folder) = scratch();
+    let router = Router::new();
+    let route: Arc<dyn Carry> = Arc::clone(&router) as _;
+    let mut kept = Arc::unwrap_or_clone(release("v2", "shop.example.com"));
+    kept.plan.on_success = OnSuccess::Swap;
+    kept.plan.policy.route_live_after = Duration::from_secs(1);
+    let mut bench =
+        Bench::start_on(Arc::new(kept.clone()), &folder, &clock(), HEALTHY, Some(route));
+    router.document.set(bench.document()).unwrap();
+    bench.until_phase(Phase::Promoting).await;
+    let clusters = |bench: &Bench| {
+        let shown = bench.document().borrow().clone().unwrap();
+        let clusters = shown.rollouts[0].clusters.clone().unwrap();
+        [clusters.stable, clusters.canary].concat().iter().map(ToString::to_string).collect()
+    };
+    let before: Vec<String> = clusters(&bench);
+    let swapped = bench.until(|status| status.weight.is_zero()).await;
+    let after: Vec<String> = clusters(&bench);
+    assert_eq!(before, ["shop-stable", "shop-canary"]);
+    assert_eq!(after, ["shop-canary", "shop-stable"], "in the same revision as the weight");
+    // What the old eyes see is of the other sides: it would end the rollout.
+    sleep(WHOLE_ROLLOUT).await;
+    assert_eq!(bench.handle.status.borrow().phase, Some(Phase::Promoting));
+    let record = bench.stored().unwrap();
+    assert_eq!(record.state.traffic.serving, Side::Second, "stored before it was shown");
+    let mut anew = kept.with_serving(Side::Second);
+    anew.version = Version("v1".to_owned());
+    let news = Reload::Release(Arc::new(anew), Arc::clone(&bench.world));
+    bench.reload.send(news).await.unwrap();
+    let end = bench.until_phase(Phase::Succeeded).await;
+    assert_eq!((end.version.as_str(), end.revision), ("v2", swapped.revision));
 }
 
 /// What a pass goes by where the release runs on a cluster, before anything was told.
