@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serin_assignment::Weight;
@@ -69,6 +70,8 @@ pub(crate) const HEALTHY: Metrics = Metrics {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) metrics: Mutex<Metrics>,
+    /// How often somebody has looked.
+    pub(crate) looks: AtomicU32,
     document: watch::Receiver<Option<Arc<Published>>>,
     clock: Clock,
 }
@@ -79,6 +82,7 @@ impl Observe for World {
     }
 
     async fn observe(&self, question: Question, tell: UnboundedSender<Part>) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         let metrics = *self.metrics.lock().unwrap();
         // A scrape and a query take their time.
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -342,6 +346,7 @@ impl Bench {
         let board = Arc::new(Board::new([release.key().to_owned()]));
         let world = Arc::new(World {
             metrics: Mutex::new(metrics),
+            looks: AtomicU32::new(0),
             document: board.watch(),
             clock: clock.clone(),
         });

@@ -1,10 +1,12 @@
 //! The loop itself.
 
+use core::hash::{Hash as _, Hasher as _};
 use core::time::Duration;
+use std::hash::DefaultHasher;
 use std::sync::Arc;
 
 use serin_judge::panel::{Findings, Rules};
-use serin_rollout::Reason;
+use serin_rollout::{Phase, Reason};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -23,6 +25,11 @@ const INTERVALS: (Duration, Duration) = (Duration::from_millis(100), Duration::f
 
 /// The longest time after which a router that did not take its weights is asked again.
 const ROUTER_AGAIN: Duration = Duration::from_millis(500);
+
+/// The pause while nobody is on the canary and nothing is to come, and up to twice as long, so that
+/// releases do not all look at once. What begins the next rollout, a command, and what happens to the
+/// route are told at once; a thousand releases that rest must not keep a Prometheus busy.
+const AT_REST: Duration = Duration::from_mins(5);
 
 /// How much longer than one query the answers of a pass are waited for, so that a query that runs
 /// into its own timeout can still say so.
@@ -203,7 +210,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
                         let passed = self.pass(&seen, None).await;
                         self.newest = seen;
                         self.note(passed);
-                        if let Some(wait) = self.until_next_scrape() {
+                        if let Some(wait) = self.until_next_scrape().filter(|_| !self.rests()) {
                             next = next.min(Instant::now() + wait);
                         }
                     }
@@ -224,10 +231,26 @@ impl<O: Observe, K: Keep> Running<O, K> {
         self.farewell().await;
     }
 
-    /// The pause until the next pass: short while a router lacks its weights.
+    /// The pause until the next pass: short while a router lacks its weights, long at rest.
     fn pause(&self) -> Duration {
         let interval = self.engine.interval();
-        if self.not_carried.is_some() { interval.min(ROUTER_AGAIN) } else { interval }
+        if self.not_carried.is_some() {
+            interval.min(ROUTER_AGAIN)
+        } else if self.rests() {
+            interval.max(AT_REST + AT_REST.mul_f64(own_share(self.engine.release.key())))
+        } else {
+            interval
+        }
+    }
+
+    /// Whether the rollout is over, with everyone on stable, and all that is stored and told.
+    fn rests(&self) -> bool {
+        let state = &self.record.state;
+        matches!(state.phase, Phase::Succeeded | Phase::RolledBack)
+            && !state.traffic.canary_serves
+            && state.version == self.engine.release.version
+            && self.last.as_ref().is_some_and(|last| is_rest(last.reason))
+            && self.not_stored.is_none()
     }
 
     /// All that is known at this moment of the present traffic.
@@ -291,6 +314,19 @@ impl<O, K> Drop for Running<O, K> {
     fn drop(&mut self) {
         self.engine.telemetry.forget(&self.engine.release);
     }
+}
+
+/// Whether a pass has found nothing to do but to wait for another version.
+const fn is_rest(reason: Reason) -> bool {
+    matches!(reason, Reason::Succeeded | Reason::RolledBack)
+}
+
+/// A number from 0.0 to 1.0 that is a release's own.
+fn own_share(key: &str) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    let hash = u32::try_from(hasher.finish() >> 32).unwrap_or(u32::MAX);
+    f64::from(hash) / f64::from(u32::MAX)
 }
 
 /// The next message; none ever, where nobody can send any more.

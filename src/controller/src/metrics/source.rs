@@ -1,9 +1,10 @@
 //! The port to metrics.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use super::{QueryError, Sample, Scraper, Selector, Series, Targets};
-use crate::prometheus::{self, Client, SetupError, promql};
+use crate::prometheus::{self, Client, Clients, SetupError, promql};
 
 /// The most points of a series that [`Source::thinned`] gives: a range's ends are exact to half a
 /// per cent of its length, and four points a second over an hour would be too many.
@@ -42,7 +43,7 @@ impl MetricsSettings {
 #[derive(Debug)]
 pub enum Source {
     /// A Prometheus that scrapes the proxies.
-    Prometheus(Box<Client>),
+    Prometheus(Arc<Client>),
     /// The pages of the proxies or applications themselves.
     Targets(Scraper),
 }
@@ -54,17 +55,23 @@ impl Source {
     /// # Errors
     /// [`SetupError`] where a certificate or key cannot be used.
     pub async fn new(settings: MetricsSettings) -> Result<Self, SetupError> {
+        Self::sharing(settings, &Clients::default()).await
+    }
+
+    /// The same, with the client of whoever asks the same Prometheus.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub async fn sharing(settings: MetricsSettings, clients: &Clients) -> Result<Self, SetupError> {
         Ok(match settings {
-            MetricsSettings::Prometheus(settings) => {
-                Self::Prometheus(Box::new(Client::new(settings).await?))
-            }
+            MetricsSettings::Prometheus(settings) => Self::Prometheus(clients.get(settings).await?),
             MetricsSettings::Targets(targets) => Self::Targets(Scraper::start(targets)?),
         })
     }
 
     /// The time between two samples of a series.
     #[must_use]
-    pub const fn scrape_interval(&self) -> Duration {
+    pub fn scrape_interval(&self) -> Duration {
         match self {
             Self::Prometheus(client) => client.settings().scrape_interval,
             Self::Targets(scraper) => scraper.settings().interval,
@@ -73,7 +80,7 @@ impl Source {
 
     /// The longest time that one question takes.
     #[must_use]
-    pub const fn timeout(&self) -> Duration {
+    pub fn timeout(&self) -> Duration {
         match self {
             Self::Prometheus(client) => client.settings().timeout,
             Self::Targets(scraper) => scraper.settings().timeout,
@@ -109,7 +116,7 @@ impl Source {
 
     /// The Prometheus, where there is one, for questions in the user's own `PromQL`.
     #[must_use]
-    pub const fn prometheus(&self) -> Option<&Client> {
+    pub fn prometheus(&self) -> Option<&Client> {
         match self {
             Self::Prometheus(client) => Some(client),
             Self::Targets(_) => None,

@@ -27,7 +27,7 @@ use crate::counts::{self, Ledger, Start};
 use crate::engine::{Observe, Part, Question};
 use crate::gates::{Gate, Moment, Subject};
 use crate::metrics::{Source, now_ms};
-use crate::prometheus::SetupError;
+use crate::prometheus::{Clients, SetupError};
 use crate::release::Release;
 
 pub(crate) use names::flat;
@@ -55,7 +55,16 @@ impl Observer {
     /// # Errors
     /// [`SetupError`] where a certificate or key for the metrics cannot be used.
     pub async fn new(release: &Release) -> Result<Self, SetupError> {
-        let (source, subject) = (Source::new(release.metrics.clone()).await?, release.subject());
+        Self::sharing(release, &Clients::default()).await
+    }
+
+    /// The same, with the client of whoever asks the same Prometheus.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub async fn sharing(release: &Release, clients: &Clients) -> Result<Self, SetupError> {
+        let source = Source::sharing(release.metrics.clone(), clients).await?;
+        let subject = release.subject();
         source.keep([
             endpoints::selector(&subject, Variant::Canary),
             endpoints::selector(&subject, Variant::Stable),

@@ -100,6 +100,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         releases: Releases::default(),
         plugins: plugin::Plugins::default(),
         telemetry: Arc::new(Telemetry::default()),
+        clients: Arc::default(),
         folder,
         identity: settings.identity.clone(),
         interval: settings.interval,

@@ -27,6 +27,7 @@ use super::stored;
 use super::workloads::Workloads;
 use crate::engine::{Carry, Clock, Engine, Handle, Reload, Stop};
 use crate::observe::Observer;
+use crate::prometheus::Clients;
 use crate::publish::Board;
 use crate::release::{PluginRef, Release};
 use crate::server::Releases;
@@ -57,6 +58,7 @@ pub(super) struct Shared {
     pub(super) releases: Releases,
     pub(super) plugins: Plugins,
     pub(super) telemetry: Arc<Telemetry>,
+    pub(super) clients: Arc<Clients>,
     pub(super) folder: Folder,
     pub(super) identity: String,
     /// The time between two passes; by each release's scrape interval where not given.
@@ -93,6 +95,7 @@ struct Running {
 /// What a new version of a release keeps of the one before.
 #[derive(Clone)]
 struct Parts {
+    clients: Arc<Clients>,
     route: Arc<Route>,
     workloads: Arc<Workloads>,
 }
@@ -340,11 +343,12 @@ fn parts(shared: &Shared, key: &Key, release: &Release) -> Result<Parts, String>
         term: shared.term.clone(),
         written: std::sync::Mutex::default(),
     };
-    Ok(Parts { route: Arc::new(route), workloads: Arc::new(workloads) })
+    let (route, workloads) = (Arc::new(route), Arc::new(workloads));
+    Ok(Parts { clients: Arc::clone(&shared.clients), route, workloads })
 }
 
 async fn look(release: &Arc<Release>, parts: &Parts) -> Result<Look, String> {
-    let metrics = Observer::new(release).await;
+    let metrics = Observer::sharing(release, &parts.clients).await;
     let metrics =
         metrics.map_err(|error| format!("cannot set up the connection to Prometheus: {error}"))?;
     Ok(Look {

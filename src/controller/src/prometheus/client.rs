@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::{Method, Request};
+use tokio::sync::Semaphore;
 
 use super::tls::Stamp;
 use super::{Answer, Settings, SetupError};
@@ -34,11 +35,16 @@ const TIME_TOLERANCE: Duration = Duration::from_secs(1);
 /// says more than silence) comes before ours.
 const SERVER_SHARE: f64 = 0.9;
 
+/// So many questions are asked at once; further ones wait within their own deadline. By default a
+/// Prometheus answers twenty at a time and lets in 512 connections, of others too.
+const AT_ONCE: usize = 16;
+
 /// A client of one Prometheus. Cheap to share: connections are kept and used again.
 #[derive(Debug)]
 pub struct Client {
     settings: Settings,
     connections: Mutex<(Stamp, Http)>,
+    asking: Semaphore,
 }
 
 impl Client {
@@ -49,7 +55,8 @@ impl Client {
     pub async fn new(settings: Settings) -> Result<Self, SetupError> {
         let stamp = Stamp::of(&settings).await;
         let http = connect(&settings)?;
-        Ok(Self { settings, connections: Mutex::new((stamp, http)) })
+        let asking = Semaphore::new(AT_ONCE);
+        Ok(Self { settings, connections: Mutex::new((stamp, http)), asking })
     }
 
     /// What the client was made from.
@@ -131,6 +138,8 @@ impl Client {
     }
 
     async fn ask(&self, cap: &Cap, query: &str, at_ms: u64) -> Result<Answer, Fault> {
+        // It is never closed.
+        let _turn = self.asking.acquire().await.ok();
         let request = self.request(query, at_ms).await?;
         let response =
             self.http().await?.request(request).await.map_err(|error| http::unreachable(&error))?;

@@ -6,6 +6,7 @@
 mod address;
 mod answer;
 mod client;
+mod clients;
 mod credentials;
 mod error;
 pub(crate) mod promql;
@@ -16,5 +17,6 @@ pub use crate::metrics::{Fault, Labels, Point, QueryError, Sample, Series};
 pub use address::{Address, InvalidAddress};
 pub use answer::Answer;
 pub use client::Client;
+pub use clients::Clients;
 pub use error::SetupError;
 pub use settings::{Authentication, ClientCertificate, Settings};

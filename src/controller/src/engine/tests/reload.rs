@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serin_document::Buckets;
 use serin_rollout::{Command, Phase};
@@ -122,4 +123,24 @@ async fn another_salt_waits_until_nobody_is_on_the_canary() {
     assert!(matches!(bench.handle.command(Command::Retry).await, Some(Answer::Done(_))));
     bench.until_weight("5%").await;
     assert_eq!(bench.entry().unwrap().salt, "another");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_is_hardly_looked_at_and_a_new_version_starts_at_once() {
+    let (_scratch, folder) = scratch();
+    let mut bench = Bench::start(&folder, &clock(), HEALTHY);
+    bench.until_weight("5%").await;
+    bench.set(|metrics| metrics.failing = 0.5);
+    bench.until_phase(Phase::RolledBack).await;
+    bench.set(|metrics| *metrics = HEALTHY);
+    sleep(Duration::from_secs(10)).await;
+    let looks = || bench.world.looks.load(Ordering::Relaxed);
+    let before = looks();
+    sleep(Duration::from_mins(4)).await;
+    assert!(looks() - before <= 1, "{} looks in four minutes", looks() - before);
+    let since = Instant::now();
+    let news = Reload::Release(release("v3", "shop.example.com"), Arc::clone(&bench.world));
+    bench.reload.send(news).await.unwrap();
+    bench.until(|status| status.version == "v3" && !status.weight.is_zero()).await;
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
 }
