@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cluster releases build wasm images decisions test test-cluster test-releases fuzz soak demo demo-keep lint advisories bench bench-filter bench-judge bench-detect bench-tripwire clean
+.PHONY: help setup cluster releases build wasm images decisions test test-cluster test-releases fuzz soak demo demo-keep lint advisories bench bench-filter bench-judge bench-detect bench-tripwire bench-controller clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -12,7 +12,7 @@ first-time = @ls $(1) >/dev/null 2>&1 || echo "building $(2): minutes the first 
 DEMO := cargo run --quiet --release --package serin-tests --bin demo
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Fetch Envoy, Prometheus, Valgrind, wasm-opt and the Wasm standard library (once; into the user's cache)
 	@cargo xtask setup
@@ -95,6 +95,13 @@ bench-detect: setup build wasm ## Measure how long it takes from a fault to the 
 bench-tripwire: setup build wasm ## Measure how fast a tripwire trips, and simulate how rarely it does for nothing
 	$(call first-time,target/release/bench_tripwire,the benchmark)
 	@cargo run --quiet --release --package serin-tests --bin bench_tripwire
+
+# The cluster's own program for each pod lies beside the benchmark.
+bench-controller: setup cluster build wasm ## Measure the controller beside Flagger, and with 1,000 releases (half an hour; needs Go the first time)
+	@cargo xtask flagger
+	$(call first-time,target/release/bench_controller,the benchmark)
+	@cargo build --quiet --release --package serin-cluster --bins
+	@target/release/bench_controller
 
 clean: ## Remove target/ (the fetched parts stay in the cache)
 	@cache=$$(cargo xtask cache) && rm -rf target && \

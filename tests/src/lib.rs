@@ -26,6 +26,7 @@ pub mod raw;
 pub mod rights;
 pub mod rules;
 pub mod scratch;
+pub mod serve;
 pub mod shop;
 pub mod site;
 pub mod soak;
@@ -35,5 +36,4 @@ pub mod stored;
 pub mod watch;
 pub mod webapp;
 
-mod serve;
 mod spawner;

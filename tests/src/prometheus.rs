@@ -54,10 +54,18 @@ impl Prometheus {
     /// # Errors
     /// Where it does not come up; with the end of its log.
     pub async fn start(targets: &[Target], scratch: &Scratch) -> Result<Self> {
-        match Self::start_on(ports::free()?, targets, scratch).await {
+        Self::start_every(1, targets, scratch).await
+    }
+
+    /// The same, scraping every so many seconds.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_every(seconds: u32, targets: &[Target], scratch: &Scratch) -> Result<Self> {
+        match Self::launch(ports::free()?, seconds, targets, scratch).await {
             // Somebody took the port between its choice and its use: once is chance.
             Err(error) if error.to_string().contains("address already in use") => {
-                Self::start_on(ports::free()?, targets, scratch).await
+                Self::launch(ports::free()?, seconds, targets, scratch).await
             }
             started => started,
         }
@@ -69,7 +77,16 @@ impl Prometheus {
     /// # Errors
     /// Where it does not come up; with the end of its log.
     pub async fn start_on(port: u16, targets: &[Target], scratch: &Scratch) -> Result<Self> {
-        let configuration = scratch.write("prometheus.yaml", configuration(targets))?;
+        Self::launch(port, 1, targets, scratch).await
+    }
+
+    async fn launch(
+        port: u16,
+        seconds: u32,
+        targets: &[Target],
+        scratch: &Scratch,
+    ) -> Result<Self> {
+        let configuration = scratch.write("prometheus.yaml", configuration(targets, seconds))?;
         let data = scratch.folder("prometheus")?;
         let args = [
             format!("--config.file={}", configuration.display()),
@@ -147,7 +164,8 @@ struct Series {
     value: (f64, String),
 }
 
-fn configuration(targets: &[Target]) -> String {
+fn configuration(targets: &[Target], seconds: u32) -> String {
+    let every = format!("{seconds}s");
     let jobs: Vec<_> = targets
         .iter()
         .enumerate()
@@ -161,7 +179,7 @@ fn configuration(targets: &[Target]) -> String {
         .collect();
     // JSON is YAML as well.
     json!({
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
         "scrape_configs": jobs,
     })
     .to_string()

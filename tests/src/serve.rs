@@ -1,4 +1,4 @@
-//! The accept loop of this crate's own small servers.
+//! The accept loop of the tests' own small servers.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -16,14 +16,17 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// A server that ends with its value, open connections included.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     port: u16,
     task: JoinHandle<()>,
 }
 
 impl Server {
     /// Listens on loopback (on a free port for 0) and answers every request by `answer`.
-    pub(crate) async fn start<A, F>(port: u16, answer: A) -> Result<Self>
+    ///
+    /// # Errors
+    /// Where the port is taken.
+    pub async fn start<A, F>(port: u16, answer: A) -> Result<Self>
     where
         A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
@@ -35,12 +38,14 @@ impl Server {
         Ok(Self { port, task: tokio::spawn(accept(listener, answer)) })
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// Ends it; afterwards its port is free.
-    pub(crate) async fn stop(mut self) {
+    pub async fn stop(mut self) {
         self.task.abort();
         // That it was aborted is no news.
         let _ = (&mut self.task).await;

@@ -47,6 +47,14 @@ pub struct Cluster {
     audit: Option<AuditLog>,
 }
 
+/// Who acts on what the API server holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Acting {
+    /// The controllers that roll out, the scheduler, and kwok, which plays a node and pods.
+    All,
+    Nobody,
+}
+
 /// What the parts of a test need of the cluster.
 #[derive(Debug)]
 pub(crate) struct Access {
@@ -88,9 +96,22 @@ impl Cluster {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_with(watched: &[&str]) -> Result<Self> {
+        Self::launch(watched, Acting::All).await
+    }
+
+    /// The same without anybody who acts on Deployments or pods: what stands in an object is what
+    /// was written there.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_still(watched: &[&str]) -> Result<Self> {
+        Self::launch(watched, Acting::Nobody).await
+    }
+
+    async fn launch(watched: &[&str], acting: Acting) -> Result<Self> {
         let scratch = Scratch::named(&folder()?)?;
         let (place, start) = (scratch.path().to_owned(), Instant::now());
-        let started = Self::start_in(scratch, watched).await.with_context(|| {
+        let started = Self::start_in(scratch, watched, acting).await.with_context(|| {
             format!("the cluster did not start; its logs are in {}", place.display())
         })?;
         println!(
@@ -101,7 +122,7 @@ impl Cluster {
         Ok(started)
     }
 
-    async fn start_in(scratch: Scratch, watched: &[&str]) -> Result<Self> {
+    async fn start_in(scratch: Scratch, watched: &[&str], acting: Acting) -> Result<Self> {
         let parts = Parts::load()?;
         let certificates = Certificates::make(&scratch)?;
         let port = ports::free()?;
@@ -121,18 +142,24 @@ impl Cluster {
         };
         let api_server =
             ApiServer::start(&parts, &scratch, &certificates, &etcd, at, audit.as_ref()).await?;
-        let controllers =
-            control::controllers(&parts, &scratch, &certificates.accounts_key, &admin)?;
+        let controllers = match acting {
+            Acting::All => {
+                control::controllers(&parts, &scratch, &certificates.accounts_key, &admin)?
+            }
+            Acting::Nobody => Vec::new(),
+        };
         // Server-side, since the annotation that the other way leaves would be too long.
         let crds = parts.istio_crds.to_string_lossy();
         kubectl.run(&["apply", "--server-side", "--filename", &crds]).await?;
         kubectl.run(&["create", "namespace", "istio-system"]).await?;
         let mut istiod = Istiod::start(&parts, &scratch, &admin)?;
-        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}});
-        kubectl.apply(&node.to_string()).await?;
         kubectl.run(&["wait", "--for=condition=Established", "crd", "--all"]).await?;
         kubectl.apply(FIRST).await?;
-        kubectl.run(&["wait", "--for=condition=Ready", "node", "--all"]).await?;
+        if acting == Acting::All {
+            let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}});
+            kubectl.apply(&node.to_string()).await?;
+            kubectl.run(&["wait", "--for=condition=Ready", "node", "--all"]).await?;
+        }
         istiod.ready().await?;
         let access = Access {
             scratch,
@@ -151,7 +178,9 @@ impl Cluster {
             _etcd: etcd,
             audit,
         };
-        cluster.schedules().await?;
+        if acting == Acting::All {
+            cluster.schedules().await?;
+        }
         Ok(cluster)
     }
 

@@ -12,6 +12,8 @@ use crate::cluster::Cluster;
 use crate::kubectl::Kubectl;
 use crate::namespace::Namespace;
 
+/// Who it is for the API server, by `istio/`.
+pub const ACCOUNT: &str = "system:serviceaccount:serin-system:serin";
 /// It has to list what there is first.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
@@ -32,6 +34,15 @@ impl Operator {
         install(cluster).await?;
         let account = cluster.service_account("serin-system", "serin").await?;
         lease_in(namespace).await?;
+        Self::launch(namespace, &account, name).await
+    }
+
+    /// Starts a replica where one has been started before.
+    ///
+    /// # Errors
+    /// Where the process does not get ready; with the end of its log.
+    pub async fn start_again(namespace: &Namespace, name: &str) -> Result<Self> {
+        let account = namespace.access.service_account("serin-system", "serin").await?;
         Self::launch(namespace, &account, name).await
     }
 
@@ -56,6 +67,12 @@ impl Operator {
             })
             .await?;
         Ok(Self { process, port })
+    }
+
+    /// Where it answers.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The document that it answers, where it has one.

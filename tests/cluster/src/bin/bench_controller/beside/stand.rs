@@ -1,0 +1,85 @@
+//! What stands before the first rollout.
+
+use anyhow::Result;
+use kube::Client;
+use serde_json::json;
+use serin_cluster::cluster::Cluster;
+use serin_cluster::flagger::Flagger;
+use serin_cluster::namespace::Namespace;
+use serin_cluster::objects;
+use serin_cluster::operator::Operator;
+use serin_cluster::proxy::Proxy;
+use serin_tests::prometheus::{Prometheus, Target};
+use serin_tests::scratch::Scratch;
+
+use crate::routes::Routes;
+
+/// Hosts that the gateways take.
+const HOSTS: &str = "*.example.com";
+
+/// One controller's namespace and gateway.
+pub(crate) struct Side {
+    pub(crate) routes: Routes,
+    pub(crate) gateway: Proxy,
+    pub(crate) namespace: Namespace,
+    pub(crate) client: Client,
+}
+
+impl Side {
+    async fn start(cluster: &Cluster, name: &str) -> Result<Self> {
+        let namespace = cluster.namespace(name).await?;
+        let gateway = Proxy::gateway(&namespace, &[HOSTS]).await?;
+        let (routes, client) = (Routes::watch(&namespace).await?, namespace.client().await?);
+        Ok(Self { routes, gateway, namespace, client })
+    }
+}
+
+/// All that runs beside the pods. Who acts ends first.
+pub(crate) struct Stand {
+    pub(crate) operator: Operator,
+    pub(crate) flagger: Flagger,
+    pub(crate) serin: Side,
+    /// Flagger's.
+    pub(crate) beside: Side,
+    pub(crate) prometheus: Prometheus,
+}
+
+impl Stand {
+    pub(crate) async fn start(cluster: &Cluster) -> Result<Self> {
+        let serin = Side::start(cluster, "serin").await?;
+        let beside = Side::start(cluster, "flagger").await?;
+        let plugin = objects::wasm_plugin(&json!({"formatVersion": "1.0"}))?;
+        serin.namespace.apply(&plugin.to_string()).await?;
+        let targets = [&serin, &beside].map(|side| Target::envoy(side.gateway.admin().port()));
+        let scratch = Scratch::named(&cluster.logs().join("scraped"))?;
+        let prometheus = Prometheus::start(&targets, &scratch).await?;
+        let address = prometheus.address();
+        let operator = Operator::start(cluster, &serin.namespace, "serin-0").await?;
+        let flagger = Flagger::start(cluster, &beside.namespace, &address).await?;
+        beside.namespace.apply(&template(&address).to_string()).await?;
+        Ok(Self { operator, flagger, serin, beside, prometheus })
+    }
+}
+
+/// The share of answers that are no 5xx, in percent, as Flagger's own query for Istio has it, by the
+/// counters of the gateway's Envoy.
+fn template(prometheus: &str) -> serde_json::Value {
+    // Without Istio's own tags a part of the cluster's name is in the metric's.
+    let of = |codes: &str| {
+        format!(
+            "sum(rate(envoy_cluster_{{{{ namespace }}}}_svc_cluster_local__upstream_rq\
+             {{envoy_cluster_name=\"outbound|80||{{{{ target }}}}-canary\"{codes}}}\
+             [{{{{ interval }}}}]))"
+        )
+    };
+    let good = of(r#", envoy_response_code!~"5.*""#);
+    json!({
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "MetricTemplate",
+        "metadata": {"name": super::lane::METRIC},
+        "spec": {
+            "provider": {"type": "prometheus", "address": prometheus},
+            "query": format!("{good} / {} * 100", of("")),
+        },
+    })
+}
