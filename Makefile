@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cluster releases build wasm images decisions test test-cluster test-releases fuzz soak demo demo-keep lint advisories bench bench-filter bench-judge bench-detect bench-tripwire bench-controller clean
+.PHONY: help setup cluster releases build wasm images decisions test test-cluster test-releases fuzz soak demo demo-keep demo-istio lint advisories bench bench-filter bench-judge bench-detect bench-tripwire bench-controller clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -68,6 +68,11 @@ demo: setup build wasm ## Roll canaries out on a real Envoy, and watch what the 
 demo-keep: setup build wasm ## The same, and leave it running to look at
 	$(call first-time,target/release/demo,the demo)
 	@$(DEMO) -- --keep
+
+demo-istio: setup cluster build wasm ## The same acts on a real Kubernetes and a real Istio (needs Go the first time)
+	$(call first-time,target/release/demo_istio,the demo)
+	@cargo build --quiet --release --package serin-cluster --bins
+	@target/release/demo_istio
 
 lint: ## Check formatting, lints, layers, licences and sources
 	@cargo xtask lint

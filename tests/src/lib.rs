@@ -13,6 +13,7 @@ pub mod clock;
 pub mod configuration;
 pub mod controller;
 pub mod delivery;
+pub mod demo;
 pub mod documents;
 pub mod envoy;
 pub mod flaky;

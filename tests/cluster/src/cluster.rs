@@ -45,6 +45,8 @@ pub struct Cluster {
     istiod: Istiod,
     _etcd: Etcd,
     audit: Option<AuditLog>,
+    /// Whether the controller's kind, account and rights are there.
+    pub(crate) installed: OnceCell<()>,
 }
 
 /// Who acts on what the API server holds.
@@ -177,6 +179,7 @@ impl Cluster {
             istiod,
             _etcd: etcd,
             audit,
+            installed: OnceCell::new(),
         };
         if acting == Acting::All {
             cluster.schedules().await?;

@@ -6,7 +6,6 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use serin_tests::process::Process;
 use serin_tests::{artifacts, http, ports};
-use tokio::sync::OnceCell;
 
 use crate::cluster::Cluster;
 use crate::kubectl::Kubectl;
@@ -93,7 +92,6 @@ impl Operator {
 
 /// What all namespaces share: the kind, the account and its rights.
 async fn install(cluster: &Cluster) -> Result<()> {
-    static INSTALLED: OnceCell<()> = OnceCell::const_new();
     let install = || async {
         let folder = artifacts::root()?.join("istio");
         for file in ["namespace.yaml", "crd.yaml", "rbac.yaml"] {
@@ -106,7 +104,7 @@ async fn install(cluster: &Cluster) -> Result<()> {
         let wait = ["wait", "--for=condition=Established", "crd/canaryreleases.serin.dev"];
         cluster.kubectl().run(&wait).await.map(drop)
     };
-    INSTALLED.get_or_try_init(install).await.copied()
+    cluster.installed.get_or_try_init(install).await.copied()
 }
 
 /// The right to a lease in a test's own namespace, as `istio/rbac.yaml` gives it in the controller's.

@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::TryStreamExt as _;
 use futures_util::future::try_join_all;
+use hyper::Method;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use kube::runtime::WatchStreamExt as _;
@@ -22,8 +23,9 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use serin_assignment::Variant;
-use serin_tests::ports;
 use serin_tests::process::Process;
+use serin_tests::webapp::Behaviour;
+use serin_tests::{http, ports};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
@@ -126,6 +128,26 @@ impl Pods {
             Some(fault) => bail!("the pods' processes: {fault}"),
             None => Ok(shared.running.clone()),
         }
+    }
+
+    /// Changes how some of the applications behave from now on, from how their image has it; gives
+    /// how many they are. A pod that comes later behaves as its image says.
+    ///
+    /// # Errors
+    /// Where one does not take it.
+    pub async fn behave(
+        &self,
+        of: impl Fn(&Running) -> bool,
+        change: impl Fn(Behaviour) -> Behaviour,
+    ) -> Result<usize> {
+        let pods: Vec<Running> = self.running()?.into_iter().filter(of).collect();
+        for pod in &pods {
+            let body = serde_json::to_vec(&change(image::behaviour(&pod.image)?))?;
+            let request = http::request(Method::PUT, "/control", &[], body)?;
+            let answer = http::send(pod.port, request).await?;
+            ensure!(answer.status == 200, "{}: {}", pod.pod, answer.text());
+        }
+        Ok(pods.len())
     }
 
     /// Waits until what runs is as the test wants it.

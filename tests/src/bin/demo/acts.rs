@@ -7,11 +7,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serin_assignment::{Salt, assign};
 use serin_tests::clock::now_us;
 use serin_tests::controller::Status;
+use serin_tests::demo::ends::{Ends, side_by_side};
+use serin_tests::demo::threshold;
 use serin_tests::load::user_id;
 
 use crate::screen::Screen;
 use crate::stage::{RELEASE, Stage};
-use crate::threshold;
 
 /// Often enough to follow, rarely enough to read.
 const REDRAW: Duration = Duration::from_millis(500);
@@ -31,36 +32,6 @@ const AFTERWARDS: Duration = Duration::from_secs(2);
 const STRANGERS: u32 = 90_000;
 /// Buckets of the first step, 5 %: the broken client is on the canary from the start.
 const FIRST_BUCKETS: u16 = 500;
-
-/// How the acts ended.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ends {
-    /// Whether act 1 reached 100 %.
-    pub(crate) reached_full: bool,
-    /// The phase in which each act ended; shorter where one before did not end as it should.
-    pub(crate) phases: Vec<String>,
-    /// Begin and end of act 2, in microseconds since 1970.
-    pub(crate) second_us: (u64, u64),
-    /// Why act 2 went back.
-    pub(crate) evidence: Option<String>,
-    /// Seconds into acts 3 and 4 after which the threshold rule would have rolled back.
-    pub(crate) threshold_after: [Option<u64>; 2],
-    /// The broken client's cohort in act 4.
-    pub(crate) cohort: Option<u8>,
-    /// The decision of act 4 that names it.
-    pub(crate) named: Option<String>,
-}
-
-impl Ends {
-    /// How each act has to end.
-    pub(crate) const WANTED: [&str; 4] = ["Succeeded", "RolledBack", "Succeeded", "Succeeded"];
-
-    fn note(&mut self, phase: String) -> bool {
-        let wanted = Self::WANTED.get(self.phases.len()).is_some_and(|wanted| phase == *wanted);
-        self.phases.push(phase);
-        wanted
-    }
-}
 
 /// Plays the acts; one that does not end as it should is the last.
 pub(crate) async fn play(stage: &mut Stage, screen: &mut Screen) -> Result<Ends> {
@@ -139,14 +110,6 @@ async fn broken_client(stage: &mut Stage, screen: &mut Screen, ends: &mut Ends) 
     screen.note(&side_by_side(after, &phase));
     ends.threshold_after[1] = after;
     Ok(ends.note(phase))
-}
-
-fn side_by_side(after: Option<u64>, phase: &str) -> String {
-    let threshold = match after {
-        Some(seconds) => format!("would have rolled back after {seconds} s"),
-        None => "would not have rolled back".to_owned(),
-    };
-    format!("threshold rule (success below 99 % in five looks): {threshold}; Serin: {phase}")
 }
 
 /// Deploys a version to the canary, names it in the release and waits until users are on it.

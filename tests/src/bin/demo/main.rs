@@ -8,16 +8,14 @@
 
 mod acts;
 mod application;
-mod figures;
-mod report;
 mod screen;
 mod stage;
-mod threshold;
 mod view;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use serin_tests::demo::report;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::screen::Screen;

@@ -7,6 +7,8 @@ use anyhow::{Result, bail};
 use serin_tests::artifacts;
 use serin_tests::configuration::Configuration;
 use serin_tests::controller::{Api, Controller, Options, fill_template};
+use serin_tests::demo::USERS;
+use serin_tests::demo::figures::Figures;
 use serin_tests::envoy::Envoy;
 use serin_tests::load::{Load, Profile};
 use serin_tests::ports;
@@ -15,12 +17,9 @@ use serin_tests::scratch::Scratch;
 use serin_tests::watch::Watch;
 
 use crate::application::Application;
-use crate::figures::Figures;
 
 /// The release's key at the controller, and the rollout's name in the document.
 pub(crate) const RELEASE: &str = "demo/shop";
-/// More than the 2,000 that the figures ask for, so that chance draws at least as many.
-pub(crate) const USERS: u32 = 2_400;
 /// Requests a second; half as many again as the figures ask for.
 const RATE: u32 = 300;
 /// Requests a second of the broken client: more than all others that the canary has at 5 %.

@@ -3,16 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use hyper::Method;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 use serin_assignment::Variant;
-use serin_cluster::image;
 use serin_cluster::objects::{self, Shares};
 use serin_cluster::pods::{Pods, Running, Service};
 use serin_cluster::released::{at, release};
-use serin_tests::http;
 use serin_tests::load::{Load, Profile};
 use serin_tests::webapp::Behaviour;
 use tokio::time::sleep;
@@ -163,19 +160,6 @@ impl<'a> Lane<'a> {
     }
 
     async fn behave(&self, side: Variant, change: impl Fn(Behaviour) -> Behaviour) -> Result<()> {
-        let pods = self.running(side)?;
-        ensure!(!pods.is_empty(), "{} has no {side}", self.name);
-        for pod in pods {
-            let body = serde_json::to_vec(&change(image::behaviour(&pod.image)?))?;
-            let request = http::request(Method::PUT, "/control", &[], body)?;
-            let answer = http::send(pod.port, request).await?;
-            ensure!(answer.status == 200, "the application refuses: {}", answer.text());
-        }
-        Ok(())
-    }
-
-    fn running(&self, side: Variant) -> Result<Vec<Running>> {
-        let pods = self.pods.iter().map(Pods::running).collect::<Result<Vec<_>>>()?;
         let stable = format!("{}-primary", self.name);
         let is_canary = |pod: &Running| {
             let label = |name, value: &str| pod.labels.get(name).is_some_and(|it| it == value);
@@ -184,8 +168,13 @@ impl<'a> Lane<'a> {
                 Tool::Flagger => !label("app", &stable),
             }
         };
-        let wanted = |pod: &Running| is_canary(pod) == (side == Variant::Canary);
-        Ok(pods.into_iter().flatten().filter(wanted).collect())
+        let of = |pod: &Running| is_canary(pod) == (side == Variant::Canary);
+        let mut changed = 0;
+        for pods in &self.pods {
+            changed += pods.behave(of, &change).await?;
+        }
+        ensure!(changed > 0, "{} has no {side}", self.name);
+        Ok(())
     }
 
     /// The phase that its controller shows; empty where it shows none yet.

@@ -31,7 +31,10 @@ const SETTLED: Duration = Duration::from_secs(45);
 const FINE: Duration = Duration::from_secs(30);
 /// Longer than a thousand releases take on a busy machine.
 const LIMIT: Duration = Duration::from_mins(15);
-const POLL: Duration = Duration::from_millis(250);
+/// All objects are listed each time.
+const LISTED: Duration = Duration::from_secs(3);
+/// The controller tells of all its releases each time.
+const TOLD: Duration = Duration::from_millis(500);
 
 /// The figures.
 #[derive(Debug, Serialize)]
@@ -68,7 +71,7 @@ pub(super) async fn measure(cluster: &Cluster, number: usize) -> Result<Measured
     let first = Operator::start(cluster, &namespace, "serin-0").await?;
     exporter.follow(first.port());
     let fleet = Fleet::make(&namespace, number, &prometheus.address()).await?;
-    until("releases have succeeded", number, || fleet.in_phase("Succeeded")).await?;
+    until("releases have succeeded", number, LISTED, || fleet.in_phase("Succeeded")).await?;
     drop(first);
 
     say(&format!("{number} releases: starting the controller anew"));
@@ -76,7 +79,7 @@ pub(super) async fn measure(cluster: &Cluster, number: usize) -> Result<Measured
     let mut operator = Operator::start_again(&namespace, "serin-1").await?;
     let ready_ms = ms(start.elapsed());
     let port = operator.port();
-    until("releases run", number, || running(port)).await?;
+    until("releases run", number, TOLD, || running(port)).await?;
     let running_ms = ms(start.elapsed());
     exporter.follow(port);
     sleep(SETTLED).await;
@@ -121,7 +124,7 @@ pub(super) async fn measure(cluster: &Cluster, number: usize) -> Result<Measured
         }
     });
     let times = try_join_all(faults).await?;
-    until("releases are rolled back", bad, || fleet.in_phase("RolledBack")).await?;
+    until("releases are rolled back", bad, LISTED, || fleet.in_phase("RolledBack")).await?;
     Ok(Measured {
         releases: number,
         ready_ms,
@@ -138,7 +141,12 @@ pub(super) async fn measure(cluster: &Cluster, number: usize) -> Result<Measured
 }
 
 /// Waits until so many are.
-async fn until<F>(what: &str, wanted: usize, mut count: impl FnMut() -> F) -> Result<()>
+async fn until<F>(
+    what: &str,
+    wanted: usize,
+    every: Duration,
+    mut count: impl FnMut() -> F,
+) -> Result<()>
 where
     F: Future<Output = Result<usize>>,
 {
@@ -153,7 +161,7 @@ where
             say(&format!("{found} of {wanted} {what}"));
             told = Instant::now();
         }
-        sleep(POLL).await;
+        sleep(every).await;
     }
 }
 

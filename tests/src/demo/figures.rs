@@ -2,55 +2,66 @@
 
 use std::collections::BTreeSet;
 
+use super::USERS;
+use crate::load::{self, Outcome, Record};
+use crate::rules::{self, History, Revision, Violation};
 use serin_assignment::Variant;
-use serin_tests::load::{self, Outcome, Record};
-use serin_tests::rules::{self, History, Revision, Violation};
-
-use crate::stage::USERS;
 
 /// All that is told at the end.
 #[derive(Clone, Debug)]
-pub(crate) struct Figures {
-    pub(crate) requests: usize,
-    pub(crate) users: usize,
-    pub(crate) requests_per_second: f64,
+pub struct Figures {
+    /// All that were sent.
+    pub requests: usize,
+    /// Who sent them.
+    pub users: usize,
+    /// Over the whole load.
+    pub requests_per_second: f64,
     /// Users who were answered by a side against the rule.
-    pub(crate) changed_sides: usize,
-    pub(crate) violations: Vec<Violation>,
+    pub changed_sides: usize,
+    /// Their answers.
+    pub violations: Vec<Violation>,
     /// Users who saw both sides while a change was on its way to the last worker.
-    pub(crate) users_seen_to_differ: usize,
+    pub users_seen_to_differ: usize,
     /// Requests that failed by anything but the application's own order.
-    pub(crate) failed_by_weights: usize,
+    pub failed_by_weights: usize,
     /// What the first of them saw.
-    pub(crate) first_failure: Option<String>,
+    pub first_failure: Option<String>,
     /// From the bad version's first failing answer to its last answer.
-    pub(crate) fault_to_zero_ms: Option<u64>,
+    pub fault_to_zero_ms: Option<u64>,
     /// Users who got a failing answer of the bad version.
-    pub(crate) users_hurt: usize,
-    pub(crate) steps: Vec<StepShare>,
-    pub(crate) revisions: Vec<Applied>,
+    pub users_hurt: usize,
+    /// The canary's share at each weight.
+    pub steps: Vec<StepShare>,
+    /// What was published.
+    pub revisions: Vec<Applied>,
 }
 
 /// What the load saw of a weight, from the last worker's taking it to the next one's publication.
 #[derive(Clone, Debug)]
-pub(crate) struct StepShare {
-    pub(crate) weight: String,
+pub struct StepShare {
+    /// The weight, as text.
+    pub weight: String,
     /// The canary's share of the answers, 0.0 to 1.0.
-    pub(crate) share: f64,
-    pub(crate) requests: usize,
+    pub share: f64,
+    /// Answers of either side.
+    pub requests: usize,
 }
 
 /// How long a revision took to the last worker.
 #[derive(Clone, Debug)]
-pub(crate) struct Applied {
-    pub(crate) revision: u64,
-    pub(crate) weight: String,
+pub struct Applied {
+    /// Its number.
+    pub revision: u64,
+    /// The weight in force by it, as text.
+    pub weight: String,
     /// `None` where it was not seen at all workers.
-    pub(crate) after_ms: Option<u64>,
+    pub after_ms: Option<u64>,
 }
 
 impl Figures {
-    pub(crate) fn of(records: &[Record], history: &History, bad_us: (u64, u64)) -> Self {
+    /// What a load has seen, judged; `bad_us` is when the bad version had its act.
+    #[must_use]
+    pub fn of(records: &[Record], history: &History, bad_us: (u64, u64)) -> Self {
         let bad = || records.iter().filter(|r| r.sent_us >= bad_us.0 && r.received_us <= bad_us.1);
         let ids = load::user_ids(USERS);
         let found = rules::check(history, &load::answers(records, &ids));
@@ -138,9 +149,9 @@ fn count(number: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::{Figures, History};
+    use crate::load::{Outcome, Record};
+    use crate::rules::Revision;
     use serin_assignment::{Salt, Variant, Weight};
-    use serin_tests::load::{Outcome, Record};
-    use serin_tests::rules::Revision;
 
     fn record(user: u32, ms: u64, outcome: Outcome) -> Record {
         Record { user, sent_us: ms * 1_000, received_us: ms * 1_000 + 500, outcome }

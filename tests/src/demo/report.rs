@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::acts::Ends;
-use crate::figures::Figures;
+use super::ends::Ends;
+use super::figures::Figures;
 
 /// Fewer users or requests would prove little.
 const LEAST_USERS: usize = 2_000;
@@ -16,7 +16,8 @@ const LEAST_RATE: f64 = 200.0;
 const SHOWN_VIOLATIONS: usize = 20;
 
 /// What did not hold, one sentence each.
-pub(crate) fn failures(figures: &Figures, ends: &Ends) -> Vec<String> {
+#[must_use]
+pub fn failures(figures: &Figures, ends: &Ends) -> Vec<String> {
     let acts = Ends::WANTED.iter().enumerate().map(|(index, wanted)| {
         let ended = ends.phases.get(index).map_or("not played", String::as_str);
         (ended == *wanted, format!("act {} ended {ended} and not {wanted}", index + 1))
@@ -53,7 +54,10 @@ pub(crate) fn failures(figures: &Figures, ends: &Ends) -> Vec<String> {
 }
 
 /// Leaves the figures for programs.
-pub(crate) fn write(file: &Path, figures: &Figures, ends: &Ends, failed: &[String]) -> Result<()> {
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write(file: &Path, figures: &Figures, ends: &Ends, failed: &[String]) -> Result<()> {
     let text = serde_json::to_string_pretty(&to_json(figures, ends, failed))?;
     fs::write(file, text + "\n").with_context(|| format!("writing {}", file.display()))
 }
@@ -100,7 +104,7 @@ fn to_json(figures: &Figures, ends: &Ends, failed: &[String]) -> Value {
 }
 
 /// Tells people.
-pub(crate) fn print(figures: &Figures, ends: &Ends, failed: &[String]) {
+pub fn print(figures: &Figures, ends: &Ends, failed: &[String]) {
     let ms = |value: Option<u64>| value.map_or("never".to_owned(), |ms| format!("{ms} ms"));
     println!("\n{:<52}{:>12}", "requests", figures.requests);
     println!("{:<52}{:>12}", "users", figures.users);
@@ -154,8 +158,8 @@ pub(crate) fn print(figures: &Figures, ends: &Ends, failed: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::{failures, to_json};
-    use crate::acts::Ends;
-    use crate::figures::Figures;
+    use crate::demo::ends::Ends;
+    use crate::demo::figures::Figures;
 
     fn good() -> Figures {
         Figures {

@@ -1,8 +1,8 @@
 //! The rule that most canary tools go by, told beside Serin's decision and never followed: every
 //! look compares the canary's success rate with a fixed limit, and so many looks below it roll back.
 
+use crate::load::{Outcome, Record};
 use serin_assignment::Variant;
-use serin_tests::load::{Outcome, Record};
 
 /// The time between two looks, in microseconds: as short against the steps of the demo as the usual
 /// minute is against real ones.
@@ -14,7 +14,8 @@ const LOOKS: usize = 5;
 
 /// When the rule would have rolled back, in whole seconds after `start_us`; `None` where it would
 /// not have. `loads` are the records of all who asked.
-pub(crate) fn rolls_back_after(loads: &[&[Record]], start_us: u64) -> Option<u64> {
+#[must_use]
+pub fn rolls_back_after(loads: &[&[Record]], start_us: u64) -> Option<u64> {
     let mut looks: Vec<(u32, u32)> = Vec::new();
     for record in loads.iter().copied().flatten() {
         let failed = match record.outcome {
