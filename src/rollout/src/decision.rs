@@ -133,6 +133,8 @@ pub enum Reason {
     Frozen,
     /// The last step held; stable is being brought to the new version.
     Promoting,
+    /// The last step held, and stable's pods do not get ready in the time that its owner gave them.
+    PromotionStuck,
     /// The last step held; the route sends everyone to the canary's side before the roles are
     /// swapped.
     Swapping,

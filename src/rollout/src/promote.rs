@@ -28,7 +28,11 @@ pub(crate) fn promote(pass: Pass<'_>, state: &mut State) -> Decision {
     if new && pass.seen.stable != Endpoints::NotReady {
         return hand_over(pass, state, "stable runs the new version");
     }
-    Reason::Promoting.because(format!("canary serves {weight}: {next}"))
+    let reason = match pass.seen.stable_runs {
+        StableRuns::Stuck => Reason::PromotionStuck,
+        _ => Reason::Promoting,
+    };
+    reason.because(format!("canary serves {weight}: {next}"))
 }
 
 /// What the promotion waits for.

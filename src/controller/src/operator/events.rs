@@ -85,7 +85,11 @@ fn event(logged: &Logged) -> Event {
 const fn is_trouble(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::RollingBack | Reason::Frozen | Reason::LoweredByHand | Reason::RouteUnusable
+        Reason::RollingBack
+            | Reason::Frozen
+            | Reason::LoweredByHand
+            | Reason::RouteUnusable
+            | Reason::PromotionStuck
     )
 }
 

@@ -189,6 +189,7 @@ fn a_promotion_that_does_not_end_is_told() {
     // Its owner gave it less time than that.
     let mut world = World::promoting_by_itself(StableRuns::Stuck);
     let decision = world.pass();
+    assert_eq!(decision.reason, Reason::PromotionStuck);
     assert!(decision.message.contains("exceeded its progress deadline"), "{}", decision.message);
     assert_eq!(world.alerts(), [Alert::PromotionStuck]);
     world.is(Phase::Promoting, "100%");
