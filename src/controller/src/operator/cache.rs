@@ -1,17 +1,39 @@
 //! Objects as the API server last told of them.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::kinds::{self, Key, Scope};
+
+/// How soon a watch that was broken off begins again. The usual waits grow to half a minute, and a
+/// person's abort would wait for the rest of it after the server is back; a few questions of each
+/// replica are no load.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Waits as long each time.
+struct Steadily;
+
+impl Iterator for Steadily {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(AGAIN)
+    }
+}
+
+impl Backoff for Steadily {
+    fn reset(&mut self) {}
+}
 
 /// All objects of one kind.
 #[derive(Clone, Debug)]
@@ -80,7 +102,7 @@ fn follow(
     tasks.spawn(async move {
         let events = watcher(api, watcher::Config::default())
             // An expired watch, or a server that is away, is waited for and begun again.
-            .default_backoff()
+            .backoff(Steadily)
             .modify(|object: &mut DynamicObject| object.metadata.managed_fields = None)
             .reflect(writer);
         let mut events = core::pin::pin!(events);

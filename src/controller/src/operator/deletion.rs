@@ -8,6 +8,7 @@ use serin_rollout::{Command, Phase, Side, Traffic};
 use super::events;
 use super::keep::stored_text;
 use super::kinds::{self, Key};
+use super::refused::NotRun;
 use super::resolve;
 use super::route::Route;
 use super::supervise::{Shared, is_claimed};
@@ -22,7 +23,7 @@ pub(super) const FINALIZER: &str = "serin.dev/stable-first";
 ///
 /// # Errors
 /// Why it is not there; then nothing may be done.
-pub(super) async fn claim(shared: &Shared, object: &DynamicObject) -> Result<(), String> {
+pub(super) async fn claim(shared: &Shared, object: &DynamicObject) -> Result<(), NotRun> {
     if is_claimed(object) {
         return Ok(());
     }
@@ -161,7 +162,7 @@ async fn let_go(shared: &Shared, object: &DynamicObject) {
     }
 }
 
-async fn set(shared: &Shared, object: &DynamicObject, finalizers: &[String]) -> Result<(), String> {
+async fn set(shared: &Shared, object: &DynamicObject, finalizers: &[String]) -> Result<(), NotRun> {
     let key = Key::of(object);
     let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
     let patch = Patch::Merge(json!({"metadata": {
@@ -170,7 +171,11 @@ async fn set(shared: &Shared, object: &DynamicObject, finalizers: &[String]) -> 
     }}));
     let options = PatchParams::default();
     let write = api.patch(&key.name, &options, &patch);
-    shared.term.write(write).await.map(drop).map_err(|error| error.to_string())
+    match shared.term.write(write).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_conflict() => Err(NotRun::Changed),
+        Err(error) => Err(NotRun::Invalid(error.to_string())),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use core::hash::{Hash as _, Hasher as _};
 use core::time::Duration;
 use std::collections::HashSet;
 use std::hash::DefaultHasher;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
 
 use kube::Api;
@@ -38,6 +39,8 @@ pub(super) struct ObjectKeep {
     status: OnceLock<watch::Receiver<Arc<Status>>>,
     /// The newest commands and what became of them, oldest first.
     commands: std::sync::Mutex<Vec<Answered>>,
+    /// Whether the object was found to hold a state that is not from here.
+    overtaken: AtomicBool,
 }
 
 /// How long storing a command may take.
@@ -76,7 +79,13 @@ impl ObjectKeep {
             about,
             status: OnceLock::new(),
             commands: std::sync::Mutex::new(commands(object)),
+            overtaken: AtomicBool::new(false),
         }
+    }
+
+    /// Whether somebody else has stored a state: nothing more can be stored from here.
+    pub(super) fn is_overtaken(&self) -> bool {
+        self.overtaken.load(Ordering::Relaxed)
     }
 
     /// Whether a command of this name was taken up.
@@ -153,6 +162,7 @@ impl ObjectKeep {
                     let object = self.api.get(&self.key.name).await;
                     let found = Last::of(&object.map_err(|error| Refusal(error.to_string()))?);
                     if !last.leads_to(&found) {
+                        self.overtaken.store(true, Ordering::Relaxed);
                         let why = "another controller has stored a state of this release";
                         return Err(Refusal(why.to_owned()));
                     }

@@ -1,16 +1,43 @@
 //! Releases that cannot be run: why stands on the object.
 
+use core::fmt;
 use std::collections::BTreeMap;
 
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::json;
 
-use super::kinds::{self, Key};
+use super::kinds::{self, Key, generation};
 use super::supervise::Shared;
 
-/// What was told last, so that it is written once.
+/// Why a release is not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NotRun {
+    /// Another release has what this one names.
+    Conflict(String),
+    /// What it says, or what the cluster has of it, cannot be run.
+    Invalid(String),
+    /// Somebody changed it since it was looked at: the next look is about to come and knows better.
+    Changed,
+}
+
+impl From<String> for NotRun {
+    fn from(why: String) -> Self {
+        Self::Invalid(why)
+    }
+}
+
+impl fmt::Display for NotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict(why) | Self::Invalid(why) => f.write_str(why),
+            Self::Changed => f.write_str("it was changed meanwhile"),
+        }
+    }
+}
+
+/// What was told last, and of which generation, so that it is written once for each.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(BTreeMap<Key, String>);
+pub(super) struct Refusals(BTreeMap<Key, (NotRun, u64)>);
 
 impl Refusals {
     pub(super) fn forget(&mut self, key: &Key) {
@@ -18,9 +45,10 @@ impl Refusals {
     }
 
     /// Writes why a release is not run, where that is news.
-    pub(super) async fn tell(&mut self, shared: &Shared, object: &DynamicObject, why: &str) {
+    pub(super) async fn tell(&mut self, shared: &Shared, object: &DynamicObject, why: &NotRun) {
         let key = Key::of(object);
-        if self.0.get(&key).is_some_and(|told| told == why) {
+        let told = (why.clone(), generation(object));
+        if *why == NotRun::Changed || self.0.get(&key) == Some(&told) {
             return;
         }
         tracing::error!(release = %key, "not run: {why}");
@@ -31,7 +59,7 @@ impl Refusals {
         let write = api.patch_status(&key.name, &options, &patch);
         match shared.term.write(write).await {
             Ok(_) => {
-                self.0.insert(key, why.to_owned());
+                self.0.insert(key, told);
             }
             Err(error) => tracing::warn!(release = %key, %error, "its status is not written"),
         }

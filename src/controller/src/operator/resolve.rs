@@ -11,7 +11,7 @@ use serin_routes::virtual_service;
 
 use super::cache::{Caches, Objects};
 use super::kinds::{Key, at, generation};
-use super::status::CONFLICT;
+use super::refused::NotRun;
 use super::template;
 use crate::release::{self, Release};
 
@@ -35,7 +35,7 @@ pub(super) fn all(
     objects: &[Arc<DynamicObject>],
     caches: &Caches,
     serving: impl Fn(&DynamicObject) -> Side,
-) -> Vec<Result<Sources, String>> {
+) -> Vec<Result<Sources, NotRun>> {
     let owners = owners(objects);
     objects.iter().map(|object| one(object, &owners, caches, serving(object))).collect()
 }
@@ -45,13 +45,14 @@ fn one(
     owners: &BTreeMap<(Kind, Key), Key>,
     caches: &Caches,
     serving: Side,
-) -> Result<Sources, String> {
+) -> Result<Sources, NotRun> {
     let key = Key::of(object);
     let of = |name: &str| Key { namespace: key.namespace.clone(), name: name.to_owned() };
     for (kind, named) in claims(object) {
         if let Some(owner) = owners.get(&(kind, named.clone())).filter(|owner| **owner != key) {
             let name = &named.name;
-            return Err(format!("{CONFLICT}{kind:?} {name} is the older release {owner}'s"));
+            let why = format!("{kind:?} {name} is the older release {owner}'s");
+            return Err(NotRun::Conflict(why));
         }
     }
     let named = |path: &[&str], objects: &Objects, kind: &str| {

@@ -5,14 +5,12 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use super::kinds::generation;
+use super::refused::NotRun;
 use crate::engine;
 use crate::release::{Release, Target};
 use crate::status::Status;
 use crate::status::kubernetes::{Object, ObjectStatus};
 use crate::store::Record;
-
-/// How the reason of a release begins that another one is in the way of.
-pub(super) const CONFLICT: &str = "Conflict: ";
 
 /// What people see of a release that is run. `shown` is what its engine told last, `previous` the
 /// status that the object has.
@@ -42,16 +40,19 @@ fn serving<'a>(record: &Record, release: &'a Release) -> Option<&'a str> {
 }
 
 /// What changes in the status of a release that cannot be run.
-pub(super) fn refused(object: &DynamicObject, why: &str) -> Value {
-    let conflict = why.strip_prefix(CONFLICT);
+pub(super) fn refused(object: &DynamicObject, why: &NotRun) -> Value {
+    let conflict = match why {
+        NotRun::Conflict(why) => Some(why.clone()),
+        NotRun::Invalid(_) | NotRun::Changed => None,
+    };
     let about = Object {
         generation: signed(generation(object)),
-        conflict: conflict.map(str::to_owned),
+        conflict,
         now: Timestamp::now(),
         ..Object::default()
     };
     let previous = read(object.data.get("status"));
-    let status = ObjectStatus::refused(conflict.unwrap_or(why), &about, &previous);
+    let status = ObjectStatus::refused(&why.to_string(), &about, &previous);
     let mut changes = value(&ObjectStatus {
         observed_generation: status.observed_generation,
         ..ObjectStatus::default()
@@ -94,7 +95,8 @@ mod tests {
 
     #[test]
     fn a_refusal_changes_conditions_alone() {
-        let changes = refused(&object(&json!({"phase": "Progressing", "record": "{}"})), "why");
+        let why = NotRun::Invalid("why".to_owned());
+        let changes = refused(&object(&json!({"phase": "Progressing", "record": "{}"})), &why);
         let names: Vec<&String> = changes.as_object().unwrap().keys().collect();
         assert_eq!(names, ["conditions", "observedGeneration"]);
         assert_eq!(changes["observedGeneration"], 4);
@@ -104,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_conflict_is_told_as_one() {
-        let changes = refused(&object(&json!(null)), "Conflict: shop/a has the route");
+        let why = NotRun::Conflict("shop/a has the route".to_owned());
+        let changes = refused(&object(&json!(null)), &why);
         let conflict = &changes["conditions"][5];
         assert_eq!((&conflict["type"], &conflict["status"]), (&json!("Conflict"), &json!("True")));
         assert_eq!(conflict["message"], "shop/a has the route");

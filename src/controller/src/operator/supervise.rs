@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, stream};
 use kube::api::DynamicObject;
 use serin_rollout::Side;
 use tokio::sync::{mpsc, watch};
@@ -11,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep, timeout};
 
 use super::cache::Caches;
+use super::client::answer;
 use super::commands;
 use super::deletion::{self, FINALIZER};
 use super::events;
@@ -19,10 +21,9 @@ use super::kinds::{self, Key};
 use super::leader::Term;
 use super::look::Look;
 use super::plugin::Plugins;
-use super::refused::Refusals;
+use super::refused::{NotRun, Refusals};
 use super::resolve::{self, Fingerprint, Sources};
 use super::route::Route;
-use super::status::CONFLICT;
 use super::stored;
 use super::workloads::Workloads;
 use crate::engine::{Carry, Clock, Engine, Handle, Reload, Stop};
@@ -44,6 +45,9 @@ const AT_LEAST: Duration = Duration::from_secs(10);
 /// One whose route cannot be read is known only once somebody mends it, and the others must be
 /// rolled back meanwhile.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+
+/// How many objects are asked for at the same time.
+const AT_ONCE: usize = 16;
 
 /// How often a release's Deployments are made what its state asks for, beside each stored record.
 const WORKLOADS: Duration = Duration::from_secs(2);
@@ -89,6 +93,7 @@ struct Running {
     records: watch::Receiver<Option<Arc<Record>>>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    keep: Arc<ObjectKeep>,
     commands: commands::Inbox,
 }
 
@@ -164,18 +169,23 @@ async fn look_after(
         tracing::error!(%error, "the document without what is gone is not accepted");
     }
     await_parts(shared, &objects, &resolved, running, first);
+    end_overtaken(running).await;
+    let mut newest = newest(shared, &objects, running).await;
     for (object, sources) in objects.iter().zip(resolved) {
         let key = Key::of(object);
         let ends = object.metadata.deletion_timestamp.is_some();
-        let is_others = sources.as_ref().is_err_and(|why| why.starts_with(CONFLICT));
+        let is_others = matches!(sources, Err(NotRun::Conflict(_)));
         match (sources, running.get_mut(&key)) {
             // Nothing has to be put back for it.
             (_, None) if ends && deletion::is_over(object) => {}
-            (Ok(sources), None) => match start(shared, object, &sources).await {
+            (Ok(sources), None) => match start(shared, object, &sources, newest.remove(&key)).await
+            {
                 Ok(one) => {
                     refusals.forget(&key);
                     running.insert(key.clone(), one);
                 }
+                // It is looked at again in a moment.
+                Err(NotRun::Changed) => {}
                 Err(why) => {
                     // The others must not wait for it.
                     if let Err(error) = shared.board.give_up(&key.to_string()) {
@@ -188,7 +198,7 @@ async fn look_after(
             (Err(why), None) => refusals.tell(shared, object, &why).await,
             // What was read before goes on; the route and the Deployments say for themselves what
             // they lack.
-            (Err(why), Some(one)) => one.refuse(why),
+            (Err(why), Some(one)) => one.refuse(why.to_string()),
         }
         match running.get_mut(&key) {
             Some(one) if ends => deletion::go_on(shared, object, &one.handle).await,
@@ -215,7 +225,7 @@ fn serving(object: &DynamicObject, running: &BTreeMap<Key, Running>) -> Side {
 fn await_parts(
     shared: &Shared,
     objects: &[Arc<DynamicObject>],
-    sources: &[Result<Sources, String>],
+    sources: &[Result<Sources, NotRun>],
     running: &BTreeMap<Key, Running>,
     first: bool,
 ) {
@@ -249,13 +259,48 @@ fn plugin_of(object: &DynamicObject) -> Option<PluginRef> {
     Some(PluginRef { name: named("name")?, namespace })
 }
 
+/// Ends what goes on from a state that is not the stored one any more; it begins anew from that.
+async fn end_overtaken(running: &mut BTreeMap<Key, Running>) {
+    let overtaken = running.iter().filter(|(_, one)| one.keep.is_overtaken());
+    let overtaken: Vec<Key> = overtaken.map(|(key, _)| key.clone()).collect();
+    for key in overtaken {
+        tracing::warn!(release = %key, "its stored state is another one's: it begins anew from there");
+        if let Some(one) = running.remove(&key) {
+            one.end(false).await;
+        }
+    }
+}
+
+/// The objects that are not run yet, as the API server has them now. What the leader before has
+/// stored last may not be in the cache, and whoever goes on from less undoes it.
+async fn newest(
+    shared: &Shared,
+    objects: &[Arc<DynamicObject>],
+    running: &BTreeMap<Key, Running>,
+) -> BTreeMap<Key, Result<DynamicObject, String>> {
+    let keys = objects.iter().map(|object| Key::of(object));
+    let missing = keys.filter(|key| !running.contains_key(key));
+    let asked: Vec<_> = missing.map(|key| ask(shared.client.clone(), key)).collect();
+    stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
+}
+
+async fn ask(client: kube::Client, key: Key) -> (Key, Result<DynamicObject, String>) {
+    let api = kinds::within(&client, &key.namespace, &kinds::canary_release());
+    let object = answer(api.get(&key.name)).await;
+    (key, object)
+}
+
 async fn start(
     shared: &Shared,
     object: &DynamicObject,
     sources: &Sources,
-) -> Result<Running, String> {
+    newest: Option<Result<DynamicObject, String>>,
+) -> Result<Running, NotRun> {
     let key = Key::of(object);
     let release = Arc::new(sources.release(object)?);
+    let fingerprint = sources.fingerprint(object);
+    // Only what was run a moment ago was not asked for.
+    let object = &newest.ok_or(NotRun::Changed)??;
     deletion::claim(shared, object).await?;
     let stored = stored(object)?;
     let (about, told) = watch::channel(Arc::clone(&release));
@@ -299,7 +344,8 @@ async fn start(
     shared.releases.insert(handle.clone());
     tracing::info!(release = %key, version = %release.version, "running release");
     let commands = commands::Inbox::new(Arc::clone(&keep), object);
-    let seen = Some(sources.fingerprint(object));
+    // Of what the release was read from; what is newer is taken over as any change is.
+    let seen = Some(fingerprint);
     Ok(Running {
         release,
         seen,
@@ -310,6 +356,7 @@ async fn start(
         records: kept,
         stop,
         tasks,
+        keep,
         commands,
     })
 }
