@@ -160,8 +160,15 @@ async fn noted<F: Future<Output = Result<(), String>>>(
 
 fn understood(given: &Given, now: Timestamp) -> Result<Command, String> {
     let age = now.duration_since(given.at);
-    if age.unsigned_abs() > OLDEST && age.is_positive() {
-        return Err(format!("it is {} old: give it again", age_of(age.unsigned_abs())));
+    if age.unsigned_abs() > OLDEST {
+        let by = age_of(age.unsigned_abs());
+        match given.command.as_str() {
+            _ if age.is_positive() => return Err(format!("it is {by} old: give it again")),
+            // Whoever wants everyone back on stable is not asked for the time.
+            "abort" => {}
+            // It would stay young for as long, on every copy of the object.
+            _ => return Err(format!("it is dated {by} ahead of the controller's clock")),
+        }
     }
     let command = &given.command;
     Command::of_word(command).ok_or_else(|| format!("there is no command `{command}`"))
@@ -197,8 +204,13 @@ mod tests {
         let (old, now) = given("abort", 10_800);
         assert_eq!(understood(&old, now), Err("it is 3h old: give it again".to_owned()));
         // A giver whose clock is ahead.
-        let (ahead, now) = given("pause", -3_600);
-        assert_eq!(understood(&ahead, now), Ok(Command::Pause));
+        let (ahead, now) = given("resume", -600);
+        assert_eq!(understood(&ahead, now), Ok(Command::Resume));
+        let (ahead, now) = given("resume", -3_600);
+        let refused = "it is dated 1h ahead of the controller's clock";
+        assert_eq!(understood(&ahead, now), Err(refused.to_owned()));
+        let (ahead, now) = given("abort", -3_600);
+        assert_eq!(understood(&ahead, now), Ok(Command::Abort));
     }
 
     #[tokio::test(start_paused = true)]
