@@ -8,11 +8,15 @@ use serin_rollout::CanaryTraffic;
 
 use super::{millis, names};
 use crate::gates::Subject;
-use crate::metrics::{Point, Selector, Series, Source};
+use crate::metrics::{Labels, Point, Selector, Series, Source};
 
 /// How many scrapes are looked at: three that stand still, the one before them, and room for two
 /// that a rollback's last requests fall into.
 const SCRAPES: u32 = 6;
+
+/// How far back counters show that proxies count who serves. Istio has a filter start anew with each
+/// document in a plugin, and then its counters begin with the next request, which may be a while.
+const COUNTED_WITHIN: Duration = Duration::from_hours(1);
 
 /// Envoy's counters of requests that were sent to a cluster: those that got a connection, and those
 /// that failed before one. Envoy has all of them from the start, and counts no request's end, so
@@ -37,8 +41,7 @@ pub(super) fn selectors(subject: &Subject, side: Variant) -> [Selector; 2] {
 pub(super) async fn ask(
     source: &Source,
     subject: &Subject,
-    side: Variant,
-    since_ms: u64,
+    (side, since_ms, emptying): (Variant, u64, bool),
     at_ms: u64,
 ) -> CanaryTraffic {
     let scrape = source.scrape_interval();
@@ -50,27 +53,39 @@ pub(super) async fn ask(
     );
     match answers {
         (Ok(mut series), Ok(filters)) => {
-            series.extend(served(filters, side));
+            // Nobody waits for the answer but who has to know that the side is empty.
+            let counted = counts(filters.iter().map(|one| &one.labels))
+                || (emptying && counted_before(source, of_filter, at_ms).await);
+            series.extend(served(filters, side, counted));
             read(&series, since_ms, at_ms, scrape)
         }
         _ => CanaryTraffic::Unknown,
     }
 }
 
+/// Whether some proxy has counted who serves, of late.
+async fn counted_before(source: &Source, of_filter: &Selector, at_ms: u64) -> bool {
+    let last = source.last(of_filter, COUNTED_WITHIN, at_ms).await;
+    last.is_ok_and(|samples| counts(samples.iter().map(|one| &one.labels)))
+}
+
+fn counts<'a>(mut series: impl Iterator<Item = &'a Labels>) -> bool {
+    series.any(|labels| is_of(labels, Variant::Canary) || is_of(labels, Variant::Stable))
+}
+
+fn is_of(labels: &Labels, side: Variant) -> bool {
+    names::carries(labels, metrics::SERVED, &[(metrics::SERVED_BY, side.as_str())])
+}
+
 /// The filter's counters of requests that a side served, whatever their mark. One is born with its
-/// first request, so that a proxy without has served none: its revision stands in for it.
-fn served(series: Vec<Series>, side: Variant) -> Vec<Series> {
-    let is_of = |one: &Series, side: Variant| {
-        names::carries(&one.labels, metrics::SERVED, &[(metrics::SERVED_BY, side.as_str())])
-    };
-    // Where no proxy counts, none of them can say anything.
-    let counted =
-        series.iter().any(|one| is_of(one, Variant::Canary) || is_of(one, Variant::Stable));
+/// first request, so that a proxy without has served none: its revision stands in for it. Where no
+/// proxy counts, none of them can say anything.
+fn served(series: Vec<Series>, side: Variant, counted: bool) -> Vec<Series> {
     if !counted {
         return Vec::new();
     }
     let told = |mut one: Series| {
-        if is_of(&one, side) {
+        if is_of(&one.labels, side) {
             return Some(one);
         }
         if !names::carries(&one.labels, metrics::REVISION, &[]) {
@@ -124,7 +139,6 @@ fn still(points: &[Point], since_ms: u64) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Labels;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -165,11 +179,15 @@ mod tests {
         let stable = of(metrics::SERVED, Some("stable"), &[1.0, 2.0, 3.0]);
         let canary = of(metrics::SERVED, Some("canary"), &[4.0, 4.0, 5.0]);
         let of_side = |series: &[&Series], side| {
-            let series = served(series.iter().map(|one| (*one).clone()).collect(), side);
-            read(&series, 0, 3000, SECOND)
+            let series: Vec<Series> = series.iter().map(|one| (*one).clone()).collect();
+            let counted = counts(series.iter().map(|one| &one.labels));
+            read(&served(series, side, counted), 0, 3000, SECOND)
         };
         let seen = |series: &[&Series]| of_side(series, Variant::Canary);
         assert_eq!(seen(&[&revision]), CanaryTraffic::Unknown, "nobody counts");
+        // Who has counted before and was asked for nothing since has sent nobody there.
+        let quiet = read(&served(vec![revision.clone()], Variant::Canary, true), 0, 3000, SECOND);
+        assert_eq!(quiet, CanaryTraffic::Still { scrapes: 2 });
         assert_eq!(seen(&[&revision, &stable]), CanaryTraffic::Still { scrapes: 2 });
         assert_eq!(seen(&[&revision, &stable, &canary]), CanaryTraffic::Flowing);
         let still = of(metrics::SERVED, Some("stable"), &[3.0, 3.0, 3.0]);

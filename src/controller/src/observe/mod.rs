@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serin_assignment::{Variant, Weight};
+use serin_rollout::Phase;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::counts::{self, Ledger, Start};
@@ -124,7 +125,9 @@ impl Observer {
         let traffic = async {
             let (everyone, since_ms) = (state.traffic.everyone, state.traffic_since_ms);
             let side = if everyone { Variant::Stable } else { Variant::Canary };
-            let traffic = canary_traffic::ask(source, subject, side, since_ms, at_ms).await;
+            let emptying = matches!(state.phase, Phase::RollingBack | Phase::Promoting);
+            let asked = (side, since_ms, emptying);
+            let traffic = canary_traffic::ask(source, subject, asked, at_ms).await;
             tell(Part::CanaryTraffic(traffic));
         };
         let canary = async {
