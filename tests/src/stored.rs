@@ -1,4 +1,4 @@
-//! Reads the controller's state file as it changes, by hand and not by the controller's own types.
+//! Reads what the controller stores as it changes, by hand and not by the controller's own types.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use serin_assignment::Weight;
 
@@ -85,6 +85,13 @@ pub struct Decision {
     pub reason: String,
 }
 
+impl State {
+    /// Whether the last step is over and was well.
+    fn has_held(&self) -> bool {
+        matches!(self.phase.as_str(), "Promoting" | "Succeeded")
+    }
+}
+
 impl Stored {
     /// Whether the traffic is decided and not yet known to be published.
     #[must_use]
@@ -100,6 +107,49 @@ impl Stored {
         let reason = self.decisions.last().map(|last| &last.decision.reason);
         format!("{version} {phase} {traffic:?} {clock:?} live {live:?} {reason:?}")
     }
+}
+
+/// Bake time is told by the monotonic clock and stamps by the wall's, which is read a moment later;
+/// on a busy machine somebody else may run in between.
+const BETWEEN_CLOCKS: Duration = Duration::from_millis(100);
+
+/// Checks that between the proof that a weight was live and the decision for the next one lay the
+/// step's time. Says how many steps were seen to end well.
+///
+/// # Errors
+/// Where a step was shorter.
+pub fn every_step_baked(stored: &[Stored], bake: Duration) -> Result<u32> {
+    let mut rises = 0;
+    for (before, after) in stored.iter().zip(stored.iter().skip(1)) {
+        let weight = before.state.traffic.weight;
+        let ended = after.state.traffic.weight > weight || after.state.has_held();
+        if weight.is_zero() || !ended || before.state.has_held() {
+            continue;
+        }
+        rises += 1;
+        let started = before.state.clock.as_ref().with_context(|| format!("{weight}: no clock"))?;
+        // A success changes no traffic, so that its decision's own stamp says when.
+        let ended = after.decisions.last().context("no decision")?.at_ms;
+        let baked = Duration::from_millis(ended.saturating_sub(started.started_ms));
+        ensure!(
+            baked + BETWEEN_CLOCKS >= bake,
+            "{weight} was under observation for {baked:?} only"
+        );
+    }
+    Ok(rises)
+}
+
+/// Checks that every store has a higher number, and every change of the traffic a higher revision.
+///
+/// # Errors
+/// Where one has not.
+pub fn rises_strictly(stored: &[&Stored]) -> Result<()> {
+    for (before, after) in stored.iter().zip(stored.iter().skip(1)) {
+        ensure!(after.serial > before.serial, "{before:?} then {after:?}");
+        let (old, new) = (&before.state.traffic, &after.state.traffic);
+        ensure!(old == new || new.revision > old.revision, "{old:?} then {new:?}");
+    }
+    Ok(())
 }
 
 /// Follows the file from version to version.

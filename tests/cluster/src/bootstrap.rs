@@ -2,10 +2,6 @@
 
 use serde_json::{Value, json};
 
-use anyhow::{Context as _, Result};
-use serin_tests::artifacts;
-use std::fs;
-
 /// No endpoint of any service has it: istiod would take that endpoint's labels for the proxy's.
 const ADDRESS: &str = "127.0.0.9";
 /// Istio's version, by which istiod chooses what it sends.
@@ -20,8 +16,13 @@ pub(crate) enum Role {
     Sidecar(u16),
 }
 
-/// The whole bootstrap. `discovery` is istiod's port.
-pub(crate) fn bootstrap(role: Role, namespace: &str, discovery: u16, admin: u16) -> Result<Value> {
+/// The whole bootstrap. `discovery` is istiod's port, `stats` what becomes of metrics.
+pub(crate) fn bootstrap(
+    role: Role,
+    namespace: &str,
+    (discovery, admin): (u16, u16),
+    stats: &Value,
+) -> Value {
     let (kind, name, labels) = match role {
         Role::Gateway => ("router", "gateway", json!({"istio": "ingressgateway"})),
         Role::Sidecar(_) => ("sidecar", "client", json!({"app": "client"})),
@@ -37,14 +38,14 @@ pub(crate) fn bootstrap(role: Role, namespace: &str, discovery: u16, admin: u16)
     }
     let address =
         |port: u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
-    Ok(json!({
+    json!({
         "node": {
             "id": format!("{kind}~{ADDRESS}~{name}.{namespace}~{namespace}.svc.cluster.local"),
             "cluster": format!("{name}.{namespace}"),
             "metadata": metadata,
         },
         "admin": {"address": address(admin)},
-        "stats_config": stats_config()?,
+        "stats_config": stats,
         "dynamic_resources": {
             "ads_config": {
                 "api_type": "GRPC",
@@ -69,13 +70,5 @@ pub(crate) fn bootstrap(role: Role, namespace: &str, discovery: u16, admin: u16)
                 "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(discovery)}}]}],
             },
         }]},
-    }))
-}
-
-/// The tags of the filter's metrics, as the example has them: Istio's agent, which is not here, would
-/// write them into the bootstrap.
-fn stats_config() -> Result<Value> {
-    let example = fs::read_to_string(artifacts::example("envoy.yaml")?)?;
-    let example: Value = serde_saphyr::from_str(&example).context("reading envoy/envoy.yaml")?;
-    example.get("stats_config").cloned().context("envoy/envoy.yaml has no stats_config")
+    })
 }

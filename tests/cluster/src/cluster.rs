@@ -45,8 +45,8 @@ pub struct Cluster {
     istiod: Istiod,
     _etcd: Etcd,
     audit: Option<AuditLog>,
-    /// Whether the controller's kind, account and rights are there.
-    pub(crate) installed: OnceCell<()>,
+    /// The controller's, once it is there with all that it needs.
+    pub(crate) account: OnceCell<Kubectl>,
 }
 
 /// Who acts on what the API server holds.
@@ -179,7 +179,7 @@ impl Cluster {
             istiod,
             _etcd: etcd,
             audit,
-            installed: OnceCell::new(),
+            account: OnceCell::new(),
         };
         if acting == Acting::All {
             cluster.schedules().await?;
@@ -232,6 +232,12 @@ impl Cluster {
     /// Where there is no such account.
     pub async fn service_account(&self, namespace: &str, name: &str) -> Result<Kubectl> {
         self.access.service_account(namespace, name).await
+    }
+
+    /// Where istiod has its configuration for proxies.
+    #[must_use]
+    pub fn discovery(&self) -> u16 {
+        self.access.discovery
     }
 
     /// Where all logs are. The folder stays until the next start.

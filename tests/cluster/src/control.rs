@@ -152,6 +152,10 @@ pub(crate) fn controllers(
         format!("--controllers={CONTROLLERS}"),
         format!("--service-account-private-key-file={}", accounts_key.display()),
         "--leader-elect=false".to_owned(),
+        // Autoscalers look every 15 s by themselves, which tests would wait for.
+        "--horizontal-pod-autoscaler-sync-period=1s".to_owned(),
+        // While the API server is away nobody renews the node's lease; its pods go on.
+        "--node-monitor-grace-period=10m".to_owned(),
         // They serve nothing that is needed.
         "--secure-port=0".to_owned(),
     ];

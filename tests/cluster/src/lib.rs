@@ -7,6 +7,8 @@
 //! [`Proxy`](proxy::Proxy) is a real Envoy that istiod configures, as a gateway or as a sidecar,
 //! [`Operator`](operator::Operator) a replica of the controller with the rights that it is given.
 //! [`Shop`](shop::Shop) puts them together, and [`Released`](released::Released) with a release.
+//! [`Relay`](relay::Relay) and [`Tunnel`](tunnel::Tunnel) stand between two of them where a test harms
+//! what they say to each other.
 //!
 //! All listens on loopback, on ports that were free a moment before, and every process ends with
 //! the value that stands for it or with the program that started it.
@@ -22,8 +24,10 @@ pub mod operator;
 pub mod parts;
 pub mod pods;
 pub mod proxy;
+pub mod relay;
 pub mod released;
 pub mod shop;
+pub mod tunnel;
 
 mod bootstrap;
 mod certificates;
@@ -31,3 +35,4 @@ mod control;
 mod kubeconfig;
 mod mesh;
 mod stages;
+mod stats_config;

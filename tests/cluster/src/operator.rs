@@ -1,5 +1,6 @@
 //! The controller as a cluster runs it: with the rights of `istio/`, and no others.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -10,6 +11,7 @@ use serin_tests::{artifacts, http, ports};
 use crate::cluster::Cluster;
 use crate::kubectl::Kubectl;
 use crate::namespace::Namespace;
+use crate::relay::Relay;
 
 /// Who it is for the API server, by `istio/`.
 pub const ACCOUNT: &str = "system:serviceaccount:serin-system:serin";
@@ -30,10 +32,8 @@ impl Operator {
     /// # Errors
     /// Where something of it is refused, or the process does not get ready; with the end of its log.
     pub async fn start(cluster: &Cluster, namespace: &Namespace, name: &str) -> Result<Self> {
-        install(cluster).await?;
-        let account = cluster.service_account("serin-system", "serin").await?;
-        lease_in(namespace).await?;
-        Self::launch(namespace, &account, name).await
+        let account = account(cluster, namespace).await?;
+        Self::launch(namespace, account.kubeconfig(), name).await
     }
 
     /// Starts a replica where one has been started before.
@@ -42,10 +42,27 @@ impl Operator {
     /// Where the process does not get ready; with the end of its log.
     pub async fn start_again(namespace: &Namespace, name: &str) -> Result<Self> {
         let account = namespace.access.service_account("serin-system", "serin").await?;
-        Self::launch(namespace, &account, name).await
+        Self::launch(namespace, account.kubeconfig(), name).await
     }
 
-    async fn launch(namespace: &Namespace, account: &Kubectl, name: &str) -> Result<Self> {
+    /// A way to the API server for the replica of this name, with the rights that it is given.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn relay(cluster: &Cluster, namespace: &Namespace, name: &str) -> Result<Relay> {
+        let account = account(cluster, namespace).await?;
+        Relay::start(namespace, &account, name).await
+    }
+
+    /// Starts a replica of this name that reaches the API server by this way.
+    ///
+    /// # Errors
+    /// Where the process does not get ready; with the end of its log.
+    pub async fn through(relay: &Relay, namespace: &Namespace, name: &str) -> Result<Self> {
+        Self::launch(namespace, relay.kubeconfig(), name).await
+    }
+
+    async fn launch(namespace: &Namespace, kubeconfig: &Path, name: &str) -> Result<Self> {
         let port = ports::free()?;
         let folder = namespace.folder()?;
         let args = [
@@ -56,7 +73,7 @@ impl Operator {
             format!("--listen=127.0.0.1:{port}"),
             format!("--work-dir={}", folder.join(format!("{name}-work")).display()),
         ];
-        let kubeconfig = account.kubeconfig().to_string_lossy();
+        let kubeconfig = kubeconfig.to_string_lossy();
         let variables = [("KUBECONFIG", kubeconfig.as_ref())];
         let mut process =
             Process::start_with(name, &artifacts::serin()?, args, &variables, &folder)?;
@@ -66,12 +83,6 @@ impl Operator {
             })
             .await?;
         Ok(Self { process, port })
-    }
-
-    /// Where it answers.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
     }
 
     /// The document that it answers, where it has one.
@@ -84,27 +95,38 @@ impl Operator {
         Ok((answer.status == 200).then(|| answer.text()))
     }
 
+    /// Where it answers.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its process, for what a test does to it.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
 }
 
+/// The controller's account, as `istio/` has it, with a lease in a test's own namespace.
+async fn account(cluster: &Cluster, namespace: &Namespace) -> Result<Kubectl> {
+    let account = cluster.account.get_or_try_init(|| install(cluster)).await?;
+    lease_in(namespace).await?;
+    Ok(account.clone())
+}
+
 /// What all namespaces share: the kind, the account and its rights.
-async fn install(cluster: &Cluster) -> Result<()> {
-    let install = || async {
-        let folder = artifacts::root()?.join("istio");
-        for file in ["namespace.yaml", "crd.yaml", "rbac.yaml"] {
-            let file = folder.join(file);
-            let file = file.to_str().context("a path that is not UTF-8")?;
-            let namespace = ["--namespace", "serin-system"];
-            let apply = ["apply", "--server-side", "--filename", file];
-            cluster.kubectl().run(&[&apply[..], &namespace[..]].concat()).await?;
-        }
-        let wait = ["wait", "--for=condition=Established", "crd/canaryreleases.serin.dev"];
-        cluster.kubectl().run(&wait).await.map(drop)
-    };
-    cluster.installed.get_or_try_init(install).await.copied()
+async fn install(cluster: &Cluster) -> Result<Kubectl> {
+    let folder = artifacts::root()?.join("istio");
+    for file in ["namespace.yaml", "crd.yaml", "rbac.yaml"] {
+        let file = folder.join(file);
+        let file = file.to_str().context("a path that is not UTF-8")?;
+        let namespace = ["--namespace", "serin-system"];
+        let apply = ["apply", "--server-side", "--filename", file];
+        cluster.kubectl().run(&[&apply[..], &namespace[..]].concat()).await?;
+    }
+    let wait = ["wait", "--for=condition=Established", "crd/canaryreleases.serin.dev"];
+    cluster.kubectl().run(&wait).await?;
+    cluster.service_account("serin-system", "serin").await
 }
 
 /// The right to a lease in a test's own namespace, as `istio/rbac.yaml` gives it in the controller's.

@@ -31,6 +31,9 @@ pub struct Parts {
     /// Istio's custom resources.
     #[serde(rename = "istio-crds.yaml")]
     pub istio_crds: PathBuf,
+    /// What Istio's agent makes a proxy's bootstrap of.
+    #[serde(rename = "envoy-bootstrap.json")]
+    pub envoy_bootstrap: PathBuf,
     /// How a node gets ready.
     #[serde(rename = "node-initialize.yaml")]
     pub node_initialize: PathBuf,

@@ -11,7 +11,9 @@ use serin_tests::{http, ports};
 use tokio::net::TcpStream;
 
 use crate::bootstrap::{Role, bootstrap};
+use crate::mesh;
 use crate::namespace::Namespace;
+use crate::stats_config::stats_config;
 
 /// Istiod answers in a fraction of a second; compiling the module takes Envoy a second or two, more
 /// on a busy machine.
@@ -49,23 +51,32 @@ impl Proxy {
             },
         });
         namespace.apply(&gateway.to_string()).await?;
-        Self::start("gateway", Role::Gateway, port, namespace).await
+        let discovery = namespace.access.discovery;
+        Self::start("gateway", Role::Gateway, port, discovery, namespace).await
     }
 
     /// Starts a sidecar beside a client with the label `app: client`, which sends its requests to
-    /// [`port`](Self::port), by the host that they are for. Ready once it takes connections.
+    /// [`port`](Self::port), by the host that they are for. It finds istiod at the port `discovery`.
+    /// Ready once it takes connections.
     ///
     /// # Errors
     /// Where it does not come up; with the end of its log.
-    pub async fn sidecar(namespace: &Namespace) -> Result<Self> {
+    pub async fn sidecar(namespace: &Namespace, discovery: u16) -> Result<Self> {
         let port = ports::free()?;
-        Self::start("sidecar", Role::Sidecar(port), port, namespace).await
+        Self::start("sidecar", Role::Sidecar(port), port, discovery, namespace).await
     }
 
-    async fn start(name: &str, role: Role, port: u16, namespace: &Namespace) -> Result<Self> {
+    async fn start(
+        name: &str,
+        role: Role,
+        port: u16,
+        discovery: u16,
+        namespace: &Namespace,
+    ) -> Result<Self> {
         let admin = ports::free()?;
-        let access = &namespace.access;
-        let bootstrap = bootstrap(role, namespace.name(), access.discovery, admin)?;
+        let template = &namespace.access.parts.envoy_bootstrap;
+        let stats = stats_config(template, &mesh::extra_stat_tags()?)?;
+        let bootstrap = bootstrap(role, namespace.name(), (discovery, admin), &stats);
         let folder = namespace.folder()?;
         let file = folder.join(format!("{name}.json"));
         std::fs::write(&file, format!("{bootstrap:#}"))?;

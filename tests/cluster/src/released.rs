@@ -10,7 +10,9 @@ use serin_tests::scratch::Scratch;
 use tokio::process::Command;
 
 use crate::cluster::Cluster;
+use crate::namespace::Namespace;
 use crate::operator::Operator;
+use crate::relay::Relay;
 use crate::shop::Shop;
 
 /// The kind of a release, as kubectl knows it.
@@ -41,12 +43,7 @@ impl Released {
     /// # Errors
     /// Where something of it does not start.
     pub async fn start(name: &str) -> Result<Self> {
-        let steps = json!([
-            {"weight": "10%", "bake": "3s"},
-            {"weight": "50%", "bake": "3s"},
-            {"weight": "100%", "bake": "3s"},
-        ]);
-        Self::start_with(Cluster::shared().await?, name, &json!({"steps": steps})).await
+        Self::start_with(Cluster::shared().await?, name, &short_steps()).await
     }
 
     /// The same in a given cluster, with these fields in the release's `spec`.
@@ -54,22 +51,51 @@ impl Released {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_with(cluster: &Cluster, name: &str, fields: &Value) -> Result<Self> {
-        let shop = Shop::before_a_rollout(cluster, name).await?;
-        let targets = shop.doors().map(|door| Target::envoy(door.proxy.admin().port()));
-        let scratch = Scratch::named(&shop.namespace.folder()?.join("scraped"))?;
-        let prometheus = Prometheus::start(&targets, &scratch).await?;
-        let operator = Operator::start(cluster, &shop.namespace, "serin-0").await?;
-        let mut release = release("shop", "web", name, &prometheus.address());
-        if let (Some(spec), Some(fields)) =
-            (release.get_mut("spec").and_then(Value::as_object_mut), fields.as_object())
-        {
-            spec.extend(fields.clone());
-        }
-        shop.namespace.apply(&release.to_string()).await?;
-        let released = Self { operator, prometheus, shop };
-        // Both sides run the same, so that there is nothing to roll out.
-        released.until_phase("Succeeded").await?;
-        Ok(released)
+        let scene = Scene::of(Shop::before_a_rollout(cluster, name).await?).await?;
+        let operator = Operator::start(cluster, &scene.shop.namespace, "serin-0").await?;
+        scene.begin(operator, fields).await
+    }
+
+    /// The same in the shared cluster, with a relay between the controller and the API server.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn relayed(name: &str, fields: &Value) -> Result<(Self, Relay)> {
+        let cluster = Cluster::shared().await?;
+        let scene = Scene::of(Shop::before_a_rollout(cluster, name).await?).await?;
+        let relay = Operator::relay(cluster, &scene.shop.namespace, "relay-0").await?;
+        let operator = Operator::through(&relay, &scene.shop.namespace, "serin-0").await?;
+        Ok((scene.begin(operator, fields).await?, relay))
+    }
+
+    /// Where all of it is.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.shop.namespace
+    }
+
+    /// Waits until the release is as the test wants it, and gives it.
+    ///
+    /// # Errors
+    /// Where it is not in time.
+    pub async fn until(&self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        self.namespace().until(KIND, "shop", ROLLOUT, wanted).await
+    }
+
+    /// Waits until the canary's share is this (`50%`), and gives the release.
+    ///
+    /// # Errors
+    /// Where it is not in time.
+    pub async fn until_weight(&self, weight: &str) -> Result<Value> {
+        self.until(|object| at(object, "/status/weight") == weight).await
+    }
+
+    /// Waits until the last decision was of this kind, and gives the release.
+    ///
+    /// # Errors
+    /// Where it is not in time.
+    pub async fn until_reason(&self, reason: &str) -> Result<Value> {
+        self.until(|object| at(object, "/status/reason") == reason).await
     }
 
     /// Waits until the release is in this phase, and gives it.
@@ -77,8 +103,7 @@ impl Released {
     /// # Errors
     /// Where it is not in time.
     pub async fn until_phase(&self, phase: &str) -> Result<Value> {
-        let so = |object: &Value| at(object, "/status/phase") == phase;
-        self.shop.namespace.until(KIND, "shop", ROLLOUT, so).await
+        self.until(|object| at(object, "/status/phase") == phase).await
     }
 
     /// Gives the canary an image, as people do, and waits for the end of what follows.
@@ -95,10 +120,18 @@ impl Released {
     /// # Errors
     /// Where it does not begin in time.
     pub async fn set_image(&self, image: &str) -> Result<()> {
+        self.new_image(image).await?;
+        self.until(|object| at(object, "/status/phase") != "Succeeded").await.map(drop)
+    }
+
+    /// Gives the canary an image.
+    ///
+    /// # Errors
+    /// Where the API server refuses it.
+    pub async fn new_image(&self, image: &str) -> Result<()> {
         let to = format!("app={image}");
-        self.shop.namespace.kubectl().run(&["set", "image", "deployment/web-canary", &to]).await?;
-        let begun = |object: &Value| at(object, "/status/phase") != "Succeeded";
-        self.shop.namespace.until(KIND, "shop", ROLLOUT, begun).await.map(drop)
+        let set = ["set", "image", "deployment/web-canary", &to];
+        self.namespace().kubectl().run(&set).await.map(drop)
     }
 
     /// The canary's share of the requests that are not marked, by the route.
@@ -138,6 +171,65 @@ impl Released {
         ensure!(asked.status.success(), "{said}{}", String::from_utf8_lossy(&asked.stderr));
         Ok(said)
     }
+}
+
+/// All but the controller.
+#[derive(Debug)]
+pub struct Scene {
+    /// The proxies, the pods and the objects.
+    pub shop: Shop,
+    prometheus: Prometheus,
+}
+
+impl Scene {
+    /// A shop before its first rollout, with a Prometheus that scrapes its proxies.
+    ///
+    /// # Errors
+    /// Where that does not start.
+    pub async fn of(shop: Shop) -> Result<Self> {
+        let targets = shop.doors().map(|door| Target::envoy(door.proxy.admin().port()));
+        let scratch = Scratch::named(&shop.namespace.folder()?.join("scraped"))?;
+        Ok(Self { prometheus: Prometheus::start(&targets, &scratch).await?, shop })
+    }
+
+    /// Applies a release with these fields in its `spec`, for this controller to look after.
+    ///
+    /// # Errors
+    /// Where it is refused, or not taken up in time.
+    pub async fn begin(self, operator: Operator, fields: &Value) -> Result<Released> {
+        let Self { shop, prometheus } = self;
+        let mut release = release("shop", "web", shop.namespace.name(), &prometheus.address());
+        if let (Some(spec), Some(fields)) =
+            (release.get_mut("spec").and_then(Value::as_object_mut), fields.as_object())
+        {
+            spec.extend(fields.clone());
+        }
+        shop.namespace.apply(&release.to_string()).await?;
+        let released = Released { operator, prometheus, shop };
+        // Both sides run the same, so that there is nothing to roll out.
+        released.until_phase("Succeeded").await?;
+        Ok(released)
+    }
+}
+
+/// Three short steps.
+#[must_use]
+pub fn short_steps() -> Value {
+    json!({"steps": [
+        {"weight": "10%", "bake": "3s"},
+        {"weight": "50%", "bake": "3s"},
+        {"weight": "100%", "bake": "3s"},
+    ]})
+}
+
+/// The same, but that the second of them, of 50 %, lasts until a person or a fault ends it.
+#[must_use]
+pub fn stays_at_half() -> Value {
+    json!({"steps": [
+        {"weight": "10%", "bake": "3s"},
+        {"weight": "50%", "bake": "3s", "approval": "manual"},
+        {"weight": "100%", "bake": "3s"},
+    ]})
 }
 
 /// The release `name` of the Deployments `<service>-stable` and `<service>-canary` behind the

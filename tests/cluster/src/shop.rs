@@ -45,10 +45,9 @@ impl Shop {
     /// # Errors
     /// Where something does not start or the weight does not arrive.
     pub async fn start(cluster: &Cluster, name: &str, weight: u32) -> Result<Self> {
-        let shop = Self::stand(cluster, name, "shop:1.1").await?;
-        shop.namespace.apply(&route(Shares::serving(weight)).to_string()).await?;
-        let (revision, plugin) = shop.plugin(weight)?;
-        shop.namespace.apply(&plugin.to_string()).await?;
+        let (revision, plugin) = plugin(name, weight)?;
+        let objects = [route(Shares::serving(weight)), plugin];
+        let shop = Self::stand(cluster, name, "shop:1.1", &objects, cluster.discovery()).await?;
         shop.applied(revision).await?;
         shop.serves().await?;
         Ok(shop)
@@ -60,24 +59,46 @@ impl Shop {
     /// # Errors
     /// Where something does not start.
     pub async fn before_a_rollout(cluster: &Cluster, name: &str) -> Result<Self> {
-        let shop = Self::stand(cluster, name, "shop:1.0").await?;
-        shop.namespace.apply(&route(Shares::NOTHING).to_string()).await?;
+        Self::before_a_rollout_by(cluster, name, cluster.discovery()).await
+    }
+
+    /// The same with a sidecar that finds istiod at this port, which is a way to it.
+    ///
+    /// # Errors
+    /// As [`before_a_rollout`](Self::before_a_rollout).
+    pub async fn before_a_rollout_by(
+        cluster: &Cluster,
+        name: &str,
+        discovery: u16,
+    ) -> Result<Self> {
         let plugin = objects::wasm_plugin(&json!({"formatVersion": "1.0"}))?;
-        shop.namespace.apply(&plugin.to_string()).await?;
+        let objects = [route(Shares::NOTHING), plugin];
+        let shop = Self::stand(cluster, name, "shop:1.0", &objects, discovery).await?;
         shop.serves().await?;
         Ok(shop)
     }
 
-    async fn stand(cluster: &Cluster, name: &str, canary: &str) -> Result<Self> {
+    async fn stand(
+        cluster: &Cluster,
+        name: &str,
+        canary: &str,
+        objects: &[Value],
+        discovery: u16,
+    ) -> Result<Self> {
         let namespace = cluster.namespace(name).await?;
         let pods = Pods::run(&namespace, "web").await?;
         namespace.deployment("web-stable", &STABLE, "shop:1.0", 2).await?;
         namespace.deployment("web-canary", &CANARY, canary, 1).await?;
         namespace.apply(&objects::destination_rule("web").to_string()).await?;
+        // Before the proxies: a filter that comes later takes the listeners' place, and connections
+        // to the old ones end under whoever uses them.
+        for object in objects {
+            namespace.apply(&object.to_string()).await?;
+        }
         pods.until(LIMIT, |running| running.len() == 3).await?;
         let gateway = Proxy::gateway(&namespace, &[HOST]).await?;
-        let sidecar = Proxy::sidecar(&namespace).await?;
-        let mesh_host = format!("web.{name}.svc.cluster.local");
+        let sidecar = Proxy::sidecar(&namespace, discovery).await?;
+        let mesh_host = mesh_host(name);
         Ok(Self { gateway, sidecar, mesh_host, pods, namespace })
     }
 
@@ -108,7 +129,7 @@ impl Shop {
     /// The rollout's name.
     #[must_use]
     pub fn rollout(&self) -> String {
-        format!("{}/shop", self.namespace.name())
+        rollout(self.namespace.name())
     }
 
     /// The `WasmPlugin` with a document at this weight, and its revision. Whoever sends no id is left
@@ -117,12 +138,7 @@ impl Shop {
     /// # Errors
     /// Where the filter's module was not built.
     pub fn plugin(&self, weight: u32) -> Result<(u64, Value)> {
-        let revision = revision_now();
-        let rollout = Rollout::new(&self.rollout(), HOST)
-            .with("hosts", json!([HOST, self.mesh_host]))
-            .weight(&format!("{weight}%"))
-            .with("anonymous", json!("route"));
-        Ok((revision, objects::wasm_plugin(&document(revision, &[rollout]))?))
+        plugin(self.namespace.name(), weight)
     }
 
     /// Waits until every worker of both proxies has this revision.
@@ -135,6 +151,23 @@ impl Shop {
         }
         Ok(())
     }
+}
+
+fn rollout(namespace: &str) -> String {
+    format!("{namespace}/shop")
+}
+
+fn mesh_host(namespace: &str) -> String {
+    format!("web.{namespace}.svc.cluster.local")
+}
+
+fn plugin(namespace: &str, weight: u32) -> Result<(u64, Value)> {
+    let revision = revision_now();
+    let rollout = Rollout::new(&rollout(namespace), HOST)
+        .with("hosts", json!([HOST, mesh_host(namespace)]))
+        .weight(&format!("{weight}%"))
+        .with("anonymous", json!("route"));
+    Ok((revision, objects::wasm_plugin(&document(revision, &[rollout]))?))
 }
 
 /// The `VirtualService` with these weights.

@@ -6,17 +6,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use serin_assignment::Weight;
 use serin_tests::shop::Shop;
-use serin_tests::stored::{Follower, Stored};
+use serin_tests::stored::{Follower, Stored, every_step_baked, rises_strictly};
 
 /// Twelve seconds of it are bake time and proofs, the rest starts.
 const LIMIT: Duration = Duration::from_mins(2);
 /// How often one looks whether the controller has ended by itself.
 const LOOK: Duration = Duration::from_secs(1);
 /// The time of every step.
-const BAKE_MS: u64 = 2_000;
-/// Bake time is told by the monotonic clock and stamps by the wall's, which is read a moment later;
-/// on a busy machine somebody else may run in between.
-const BETWEEN_CLOCKS_MS: u64 = 100;
+const BAKE: Duration = Duration::from_secs(2);
 const STEPS: &str =
     "[{weight: 20%, bake: 2s}, {weight: 60%, bake: 2s, minRequests: 20}, {weight: 100%, bake: 2s}]";
 
@@ -31,7 +28,7 @@ async fn a_controller_killed_at_every_stored_step_goes_on_where_it_was() -> Resu
     shop.release("v3")?;
     let good = kill_until(&shop, "v3", "Succeeded").await.context("a good version")?;
     ensure!(weights(&good) == ["0%", "20%", "60%", "100%"], "{:?}", weights(&good));
-    every_step_baked(&good)?;
+    ensure!(every_step_baked(&good, BAKE)? == 3, "not every step was seen to end");
 
     let all: Vec<&Stored> = bad.iter().chain(&good).collect();
     rises_strictly(&all)?;
@@ -101,37 +98,4 @@ fn weights(stored: &[Stored]) -> Vec<String> {
     let mut weights: Vec<Weight> = stored.iter().map(|one| one.state.traffic.weight).collect();
     weights.dedup();
     weights.iter().map(ToString::to_string).collect()
-}
-
-/// Between the proof that a weight was live and the decision for the next one lay the step's time.
-fn every_step_baked(stored: &[Stored]) -> Result<()> {
-    let mut rises = 0;
-    for (before, after) in stored.iter().zip(stored.iter().skip(1)) {
-        let weight = before.state.traffic.weight;
-        let over = after.state.traffic.weight > weight || after.state.phase == "Succeeded";
-        if weight.is_zero() || !over || before.state.phase == "Succeeded" {
-            continue;
-        }
-        rises += 1;
-        let started = before.state.clock.as_ref().with_context(|| format!("{weight}: no clock"))?;
-        // A success changes no traffic, so that its decision's own stamp says when.
-        let ended = after.decisions.last().context("no decision")?.at_ms;
-        let baked = ended.saturating_sub(started.started_ms);
-        ensure!(
-            baked + BETWEEN_CLOCKS_MS >= BAKE_MS,
-            "{weight} was under observation for {baked} ms only"
-        );
-    }
-    ensure!(rises == 3, "{rises} steps were seen to end, not three");
-    Ok(())
-}
-
-/// Every store has a higher number, and every change of the traffic a higher revision.
-fn rises_strictly(stored: &[&Stored]) -> Result<()> {
-    for (before, after) in stored.iter().zip(stored.iter().skip(1)) {
-        ensure!(after.serial > before.serial, "{before:?} then {after:?}");
-        let (old, new) = (&before.state.traffic, &after.state.traffic);
-        ensure!(old == new || new.revision > old.revision, "{old:?} then {new:?}");
-    }
-    Ok(())
 }

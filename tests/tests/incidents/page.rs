@@ -1,4 +1,4 @@
-//! The page says what is so: each test that it names is there.
+//! The pages say what is so: each test that they name is there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,22 +9,60 @@ use serin_tests::artifacts;
 
 #[test]
 fn every_test_that_the_page_on_incidents_names_is_there() -> Result<()> {
-    let root = artifacts::root()?;
-    let page = fs::read_to_string(root.join("envoy/what-happens-when.md"))?;
-    let mut sources = String::new();
-    for folder in ["tests/tests", "src/filter/src/scenarios"] {
-        sources_below(&root.join(folder), &mut sources)?;
+    let page = Page::read("envoy", &["tests/tests", "src/filter/src/scenarios"])?;
+    ensure!(page.names().len() >= 12, "{:?}", page.names());
+    page.names_what_is_there()
+}
+
+#[test]
+fn every_fault_on_kubernetes_has_a_test_that_is_there() -> Result<()> {
+    let folders = ["tests/tests", "tests/cluster/tests", "src/rollout/tests", "src/controller/src"];
+    let page = Page::read("istio", &folders)?;
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| when |");
+    let rows: Vec<&str> = page.text.lines().filter(is_row).collect();
+    ensure!(rows.len() >= 20, "{rows:#?}");
+    for row in rows {
+        ensure!(!names(row).is_empty(), "nobody has seen this: {row}");
     }
+    page.names_what_is_there()
+}
+
+/// A page, and the sources of the tests that it may name.
+struct Page {
+    text: String,
+    sources: String,
+}
+
+impl Page {
+    fn read(folder: &str, sources: &[&str]) -> Result<Self> {
+        let root = artifacts::root()?;
+        let text = fs::read_to_string(root.join(folder).join("what-happens-when.md"))?;
+        let mut page = Self { text, sources: String::new() };
+        for folder in sources {
+            sources_below(&root.join(folder), &mut page.sources)?;
+        }
+        Ok(page)
+    }
+
+    fn names(&self) -> BTreeSet<&str> {
+        names(&self.text)
+    }
+
+    fn names_what_is_there(&self) -> Result<()> {
+        for name in self.names() {
+            ensure!(self.sources.contains(&format!("fn {name}(")), "there is no test {name}");
+        }
+        Ok(())
+    }
+}
+
+/// The tests that a text names.
+fn names(text: &str) -> BTreeSet<&str> {
     let is_name = |word: &&str| {
         word.matches('_').count() >= 3
             && word.chars().all(|it| it.is_ascii_lowercase() || it == '_' || it.is_ascii_digit())
     };
-    let names: BTreeSet<&str> = page.split('`').filter(is_name).collect();
-    for name in &names {
-        ensure!(sources.contains(&format!("fn {name}(")), "there is no test {name}");
-    }
-    ensure!(names.len() >= 12, "{names:?}");
-    Ok(())
+    text.split('`').filter(is_name).collect()
 }
 
 fn sources_below(folder: &Path, sources: &mut String) -> Result<()> {

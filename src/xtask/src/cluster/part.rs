@@ -59,11 +59,10 @@ pub(super) const PARTS: [Part; 4] = [
         folder: "istio",
         packages: &["istio.io/istio/pilot/cmd/pilot-discovery"],
         programs: &["pilot-discovery"],
-        files: &[File {
-            module: "istio.io/istio",
-            path: "manifests/charts/base/files/crd-all.gen.yaml",
-            name: "istio-crds.yaml",
-        }],
+        files: &[
+            istio("manifests/charts/base/files/crd-all.gen.yaml", "istio-crds.yaml"),
+            istio("tools/packaging/common/envoy_bootstrap.json", "envoy-bootstrap.json"),
+        ],
         minutes: 4,
         version_of: None,
     },
@@ -102,6 +101,11 @@ pub(super) const FLAGGER: Part = Part {
     minutes: 2,
     version_of: None,
 };
+
+/// What Istio's own build puts into its images.
+const fn istio(path: &'static str, name: &'static str) -> File {
+    File { module: "istio.io/istio", path, name }
+}
 
 /// How a played node or pod goes from one state to the next.
 const fn stage(path: &'static str, name: &'static str) -> File {

@@ -1,0 +1,176 @@
+//! Several replicas, of which one leads: who ends, sleeps, is cut off or is held up by the API server
+//! writes nothing any more that another one has a say in.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use rustix::process::Signal;
+use serde_json::Value;
+use serin_cluster::cluster::Cluster;
+use serin_cluster::namespace::Namespace;
+use serin_cluster::operator::Operator;
+use serin_cluster::relay::Relay;
+use serin_cluster::released::{ROLLOUT, Released, at, stays_at_half};
+use tokio::time::sleep;
+
+use crate::moves::{Moves, NOTHING, serving};
+use crate::records::{none_failed, sides};
+
+/// Each weight of a whole rollout once.
+const WHOLE: [[u64; 3]; 5] = [NOTHING, serving(10), serving(50), serving(100), NOTHING];
+/// How long a lease keeps others away.
+const LEASE: Duration = Duration::from_secs(15);
+/// What a busy machine may add.
+const SLACK: Duration = Duration::from_secs(10);
+
+async fn another(namespace: &Namespace) -> Result<Operator> {
+    Operator::start(Cluster::shared().await?, namespace, "serin-1").await
+}
+
+/// Waits until the second replica has the lease.
+async fn takes_over(namespace: &Namespace) -> Result<()> {
+    let taken = |lease: &Value| at(lease, "/spec/holderIdentity") == "serin-1";
+    namespace.until("lease", "serin", ROLLOUT, taken).await.map(drop)
+}
+
+#[tokio::test]
+async fn another_replica_goes_on_where_one_was_killed() -> Result<()> {
+    let mut released = Released::start("replicas").await?;
+    let other = another(released.namespace()).await?;
+    let moves = Moves::follow(released.namespace()).await?;
+    let load = released.shop.gateway().load();
+    released.set_image("shop:1.1").await?;
+    released.until_weight("10%").await?;
+    ensure!(other.document().await?.is_some(), "the replica that does not lead has no document");
+    released.operator.process().kill()?;
+    let start = Instant::now();
+    takes_over(released.namespace()).await?;
+    ensure!(start.elapsed() < LEASE + SLACK, "{:?}", start.elapsed());
+    println!("killed: another one leads after {:?}", start.elapsed());
+    released.until_phase("Succeeded").await?;
+    let records = load.stop().await;
+    none_failed(&records)?;
+    ensure!(moves.seen() == WHOLE, "{:?}", moves.seen());
+    ensure!(sides(&records).values().all(|sides| sides.len() <= 3), "users went back and forth");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replica_that_is_asked_to_end_hands_over_at_once_and_the_next_one_goes_on() -> Result<()>
+{
+    let mut released = Released::start("handover").await?;
+    let _other = another(released.namespace()).await?;
+    let moves = Moves::follow(released.namespace()).await?;
+    let load = released.shop.gateway().load();
+    released.set_image("shop:1.1").await?;
+    released.until_weight("10%").await?;
+    let start = Instant::now();
+    let ended = released.operator.process().stop()?;
+    ensure!(ended.success(), "{ended}");
+    takes_over(released.namespace()).await?;
+    // Two seconds between two looks at the lease, and the end of what was under way.
+    ensure!(start.elapsed() < SLACK, "{:?}", start.elapsed());
+    println!("asked to end: another one leads after {:?}", start.elapsed());
+    released.until_phase("Succeeded").await?;
+    none_failed(&load.stop().await)?;
+    ensure!(moves.seen() == WHOLE, "{:?}", moves.seen());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_leader_that_slept_through_its_lease_writes_nothing_when_it_wakes() -> Result<()> {
+    let (mut released, relay) = Released::relayed("slept", &stays_at_half()).await?;
+    let _other = another(released.namespace()).await?;
+    let moves = Moves::follow(released.namespace()).await?;
+    let load = released.shop.gateway().load();
+    released.set_image("shop:1.1").await?;
+    released.until_weight("50%").await?;
+    // As a machine that is suspended: it believes that it leads, and nobody tells it otherwise.
+    released.operator.process().signal(Signal::STOP)?;
+    takes_over(released.namespace()).await?;
+    // The other one decides something new, which the sleeper knows nothing of.
+    released.kubectl_serin(&["abort", "shop"]).await?;
+    released.until_phase("RolledBack").await?;
+    let made = relay.made().len();
+    released.operator.process().signal(Signal::CONT)?;
+    writes_nothing(&released, &relay, made).await?;
+    ensure!(moves.seen() == [NOTHING, serving(10), serving(50), NOTHING], "{:?}", moves.seen());
+    none_failed(&load.stop().await)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_leader_that_is_cut_off_writes_nothing_when_the_way_is_mended() -> Result<()> {
+    let (released, relay) = Released::relayed("severed", &stays_at_half()).await?;
+    let _other = another(released.namespace()).await?;
+    let moves = Moves::follow(released.namespace()).await?;
+    let load = released.shop.gateway().load();
+    released.set_image("shop:1.1").await?;
+    released.until_weight("50%").await?;
+    relay.cut(true);
+    takes_over(released.namespace()).await?;
+    released.kubectl_serin(&["abort", "shop"]).await?;
+    released.until_phase("RolledBack").await?;
+    let made = relay.made().len();
+    relay.cut(false);
+    writes_nothing(&released, &relay, made).await?;
+    ensure!(moves.seen() == [NOTHING, serving(10), serving(50), NOTHING], "{:?}", moves.seen());
+    none_failed(&load.stop().await)?;
+    Ok(())
+}
+
+/// Gives the first replica time for what it still believes that it should do. All that it makes is
+/// seen by its relay.
+async fn writes_nothing(released: &Released, relay: &Relay, made: usize) -> Result<()> {
+    sleep(Duration::from_secs(6)).await;
+    let written = relay.made().split_off(made);
+    ensure!(written.is_empty(), "it wrote {written:#?}");
+    // What it answers proxies is what the other one has stored.
+    let document = released.operator.document().await?.unwrap_or_default();
+    ensure!(document.contains(r#""canaryServes":false"#), "{document}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_api_server_that_turns_most_requests_away_slows_a_rollout_and_moves_nothing_twice()
+-> Result<()> {
+    let mut released = Released::start("throttled").await?;
+    let moves = Moves::follow(released.namespace()).await?;
+    let load = released.shop.gateway().load();
+    throttle(released.namespace()).await?;
+    released.set_image("shop:1.1").await?;
+    released.until_phase("Succeeded").await?;
+    let log = released.operator.process().log();
+    let turned_away = log.matches("Too many requests").count();
+    ensure!(turned_away > 3, "it was turned away {turned_away} times");
+    none_failed(&load.stop().await)?;
+    ensure!(moves.seen() == WHOLE, "{:?}", moves.seen());
+    Ok(())
+}
+
+/// Leaves the controller one request at a time about this namespace, and lets none wait for its turn:
+/// two at once and one is answered 429.
+async fn throttle(namespace: &Namespace) -> Result<()> {
+    let flow = format!(
+        "
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: PriorityLevelConfiguration
+metadata: {{name: throttled}}
+spec:
+  type: Limited
+  limited: {{nominalConcurrencyShares: 0, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse: {{type: Reject}}}}
+---
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: FlowSchema
+metadata: {{name: throttled}}
+spec:
+  matchingPrecedence: 2
+  priorityLevelConfiguration: {{name: throttled}}
+  rules:
+  - subjects: [{{kind: ServiceAccount, serviceAccount: {{name: serin, namespace: serin-system}}}}]
+    resourceRules: [{{verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: [{}]}}]
+",
+        namespace.name()
+    );
+    namespace.apply(&flow).await
+}

@@ -1,0 +1,36 @@
+//! What users saw.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use serin_assignment::Variant;
+use serin_tests::load::{Outcome, Record};
+
+/// The sides that each user saw, without repetitions.
+pub(crate) fn sides(records: &[Record]) -> BTreeMap<u32, Vec<Variant>> {
+    let mut seen: BTreeMap<u32, Vec<Variant>> = BTreeMap::new();
+    let mut records: Vec<&Record> = records.iter().collect();
+    records.sort_by_key(|record| record.sent_us);
+    for record in records {
+        if let Outcome::Served(side) | Outcome::Injected(side) = record.outcome {
+            let sides = seen.entry(record.user).or_default();
+            if sides.last() != Some(&side) {
+                sides.push(side);
+            }
+        }
+    }
+    seen
+}
+
+/// Those that failed though no version was told to fail them.
+pub(crate) fn failed(records: &[Record]) -> Vec<&Record> {
+    records.iter().filter(|record| matches!(record.outcome, Outcome::Failed { .. })).collect()
+}
+
+/// That no request failed.
+pub(crate) fn none_failed(records: &[Record]) -> Result<()> {
+    let failed = failed(records);
+    let some = failed.iter().take(5).collect::<Vec<_>>();
+    ensure!(failed.is_empty(), "{} of {} failed: {some:?}", failed.len(), records.len());
+    Ok(())
+}
