@@ -42,9 +42,12 @@ test: setup releases build wasm images decisions ## Run all tests, those on the 
 	@cargo test --quiet --workspace --exclude serin-cluster
 	@cargo xtask fuzz --seconds 6 --fixed
 
+# More than there are cores: a rollout spends most of its time baking.
+CLUSTER_TEST_THREADS ?= 6
+
 test-cluster: setup cluster build wasm ## Run the tests on a real Kubernetes and a real Istio (needs Go the first time)
 	$(call first-time,target/debug/deps/serin_cluster-*,the tests)
-	@cargo test --quiet --package serin-cluster
+	@cargo test --quiet --package serin-cluster -- --test-threads $(CLUSTER_TEST_THREADS)
 
 test-releases: setup releases wasm ## Run the module and the examples on the Envoy releases of the last year
 	@cargo test --quiet --package serin-tests --test releases
