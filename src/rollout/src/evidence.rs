@@ -45,13 +45,20 @@ pub(crate) fn nothing_to_compare(pass: Pass<'_>, weight: Weight) -> bool {
     weight >= pass.plan.steps.full()
 }
 
-/// What speaks against the end of a step at this weight: `None` where every gate passes, or has
+/// Whether a gate only has too little to tell by now.
+pub(crate) const fn is_wanting(reason: Reason) -> bool {
+    matches!(reason, Reason::NoData | Reason::Skipped)
+}
+
+/// What speaks against the end of a step at this weight: nothing where every gate passes, or has
 /// nothing to compare with, by a reading taken at or after `since_ms`.
-pub(crate) fn objection(pass: Pass<'_>, weight: Weight, since_ms: u64) -> Option<Reason> {
-    if !answered(pass) {
-        return Some(Reason::BrokenMetrics);
-    }
-    verdicts(pass, since_ms).find_map(|verdict| match verdict {
+pub(crate) fn objections(
+    pass: Pass<'_>,
+    weight: Weight,
+    since_ms: u64,
+) -> impl Iterator<Item = Reason> {
+    let broken = (!answered(pass)).then_some(Reason::BrokenMetrics);
+    let by_gates = verdicts(pass, since_ms).filter_map(move |verdict| match verdict {
         Some(Verdict::Pass) => None,
         Some(Verdict::NoComparison) if nothing_to_compare(pass, weight) => None,
         Some(Verdict::Skipped) => Some(Reason::Skipped),
@@ -59,7 +66,8 @@ pub(crate) fn objection(pass: Pass<'_>, weight: Weight, since_ms: u64) -> Option
         Some(Verdict::Fail) => Some(Reason::Harm),
         Some(Verdict::Broken) => Some(Reason::BrokenMetrics),
         Some(Verdict::NoComparison | Verdict::NoData) | None => Some(Reason::NoData),
-    })
+    });
+    broken.into_iter().chain(by_gates)
 }
 
 /// The verdict of each gate of the plan by its readings taken at or after `since_ms`; `None` where

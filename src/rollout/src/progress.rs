@@ -104,11 +104,12 @@ pub(crate) fn blocker(pass: Pass<'_>, state: &State, step: &Step) -> Option<(Rea
     if let Served::Mismatch { why } = &pass.seen.served {
         return Some((Reason::SplitMismatch, why.clone()));
     }
-    match evidence::objection(pass, state.traffic.weight, clock.started_ms) {
-        None => {}
-        // What a skipped step could still have told is not waited for.
-        Some(Reason::NoData | Reason::Skipped) if state.skipped => {}
-        Some(reason) => return fact(reason),
+    // What a skipped step could still have told is not waited for; one gate with too little to tell
+    // does not silence another that speaks against the rise.
+    let objection = evidence::objections(pass, state.traffic.weight, clock.started_ms)
+        .find(|reason| !(state.skipped && evidence::is_wanting(*reason)));
+    if let Some(reason) = objection {
+        return fact(reason);
     }
     if state.skipped {
         return None;
