@@ -8,6 +8,7 @@ mod argo;
 mod condition;
 mod flagger;
 mod gates;
+mod matches;
 mod query;
 mod remains;
 mod steps;
@@ -18,6 +19,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::release::{API_VERSION, KIND, Release};
+use gates::Gates;
+use steps::Step;
 
 /// What one document became.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +125,13 @@ fn find<'a>(documents: &'a [Value], kinds: &[&str], name: &str) -> Option<&'a Va
     })
 }
 
+/// A Prometheus, as far as the documents name one.
+#[derive(Default)]
+struct Server {
+    address: Option<String>,
+    headers: Option<Value>,
+}
+
 /// What both converters put together.
 struct Parts {
     kind: &'static str,
@@ -132,6 +142,17 @@ struct Parts {
 }
 
 impl Parts {
+    fn of(kind: &'static str, document: &Value) -> Self {
+        let text = |place: &str| document.pointer(place).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            kind,
+            name: text("/metadata/name").unwrap_or_default(),
+            namespace: text("/metadata/namespace"),
+            spec: Map::new(),
+            notes: Vec::new(),
+        }
+    }
+
     fn note(&mut self, field: impl Into<String>, message: impl Into<String>) {
         let (field, message) = (field.into(), message.into());
         self.notes.push(Note { field, left_out: false, message });
@@ -140,6 +161,51 @@ impl Parts {
     fn left_out(&mut self, field: impl Into<String>, message: impl Into<String>) {
         let (field, message) = (field.into(), message.into());
         self.notes.push(Note { field, left_out: true, message });
+    }
+
+    /// What was found in another document, such as `MetricTemplate errors`.
+    fn notes_of(&mut self, document: &str, notes: Vec<Note>) {
+        self.notes.extend(
+            notes
+                .into_iter()
+                .map(|note| Note { field: format!("{document}: {}", note.field), ..note }),
+        );
+    }
+
+    /// Tells that nothing says where the user's id stands.
+    fn note_no_identity(&mut self) {
+        self.note(
+            "assignment",
+            "requests are drawn one by one, as before: say where the user's id stands \
+             (assignment.identity), so that users stay on their side",
+        );
+    }
+
+    /// Steps through these, and then has stable brought to the new version, as others do.
+    fn set_steps(&mut self, steps: &[Step]) {
+        let steps: Vec<Value> = steps.iter().map(Step::json).collect();
+        self.spec.insert("steps".to_owned(), Value::Array(steps));
+        self.spec.insert("onSuccess".to_owned(), "promote".into());
+    }
+
+    /// Judges by these gates, and by one that compares errors where none does yet.
+    fn set_gates(&mut self, mut gates: Gates, server: Server, assumed: &Assumed) {
+        if !gates.has_kind("errorRate") {
+            gates.add("errors", "errorRate", Map::new());
+            self.note("gates", "`errors` is added: it compares the canary's errors with stable's");
+        }
+        let address = server.address.unwrap_or_else(|| {
+            let assumed = assumed.prometheus.clone();
+            let what = format!("no Prometheus is named: {assumed} is assumed (--prometheus)");
+            self.note("metrics", what);
+            assumed
+        });
+        let mut prometheus = Map::from_iter([("address".to_owned(), address.into())]);
+        if let Some(headers) = server.headers {
+            prometheus.insert("headers".to_owned(), headers);
+        }
+        self.spec.insert("metrics".to_owned(), json!({"prometheus": prometheus}));
+        self.spec.insert("gates".to_owned(), gates.json());
     }
 
     /// The release, once its own reader takes it. In notes `NAME` stands for its name, `DEPLOYMENT` for

@@ -1,0 +1,86 @@
+//! What to do about the fields of a `Canary` that have no counterpart.
+
+use super::super::remains::Hints;
+
+const IN_SERVICES: &str =
+    "it stands in the Services, which are yours: keep those that Flagger made";
+const ON_SERVICES: &str =
+    "it stands on the Services, which are yours: keep those that Flagger made";
+const ROUTER: &str = "weights are moved in an Istio VirtualService: route by one, or have the \
+     filter alone carry them (README, plain Envoy)";
+const MIRROR: &str = "mirroring has no counterpart: no step is without users";
+
+/// Of a `Canary`.
+pub(super) const OF_CANARY: &Hints = &[
+    (
+        "progressDeadlineSeconds",
+        "set it in the Deployments; a canary without a ready pod for policy.notReadyAfter loses its weight",
+    ),
+    ("skipAnalysis", "every new version goes through the steps"),
+    ("suspend", "`kubectl serin pause NAME` stops rises"),
+    (
+        "autoscalerRef",
+        "name an autoscaler for each of the two Deployments: the controller finds them, and leaves their replicas alone",
+    ),
+    ("ingressRef", ROUTER),
+    ("routeRef", ROUTER),
+    ("upstreamRef", ROUTER),
+    ("service.gatewayRefs", "weights are moved in an Istio VirtualService, not in an HTTPRoute"),
+    (
+        "service.mirror",
+        "mirroring has no counterpart: the VirtualService can do it, and stays yours",
+    ),
+    ("service.targetPort", IN_SERVICES),
+    ("service.portName", IN_SERVICES),
+    ("service.appProtocol", IN_SERVICES),
+    ("service.trafficDistribution", IN_SERVICES),
+    ("service.portDiscovery", IN_SERVICES),
+    ("service.headless", IN_SERVICES),
+    ("service.apex", ON_SERVICES),
+    ("service.primary", ON_SERVICES),
+    ("service.canary", ON_SERVICES),
+    ("service.unmanagedMetadata", "nothing on the Services is managed: they are yours"),
+    (
+        "service.trafficPolicy",
+        "it stands in the DestinationRules, which are yours: keep those that Flagger made",
+    ),
+    (
+        "service.*",
+        "it stands in the VirtualService, which is yours: the controller changes its weights and nothing else",
+    ),
+    (
+        "analysis.threshold",
+        "failed checks are not counted: evidence against the canary decides, whenever it is enough (evidence.alpha); a `threshold` gate fails at once, so smooth its query",
+    ),
+    ("analysis.stepWeightPromotion", "at the end everyone goes back to stable in one write"),
+    ("analysis.primaryReadyThreshold", "all pods of stable must be ready before a rise"),
+    (
+        "analysis.canaryReadyThreshold",
+        "all pods that the next weight needs must be ready before a rise",
+    ),
+    ("analysis.mirror", MIRROR),
+    ("analysis.mirrorWeight", MIRROR),
+    (
+        "analysis.alerts.*",
+        "Events on the release and the alerts of `serin status` say the same; raise them with Prometheus",
+    ),
+    (
+        "analysis.webhooks.*",
+        "nobody is called: have a test write what it finds into a metric and a `threshold` gate read it, or a manual step wait for it",
+    ),
+    ("analysis.match.*", "only headers by exact value, prefix or suffix can be asked for"),
+    ("analysis.sessionAffinity.*", "it has no counterpart for the cookie of the user's id"),
+    (
+        "analysis.metrics.*.threshold",
+        "it is the old form of thresholdRange, and which end it means is not told",
+    ),
+];
+
+/// Of a `MetricTemplate`.
+pub(super) const OF_TEMPLATE: &Hints = &[
+    (
+        "provider.secretRef",
+        "mount the secret as a file and name it: metrics.prometheus.bearerTokenFile or basicAuth",
+    ),
+    ("provider.insecureSkipVerify", "name the authority to trust: metrics.prometheus.caFile"),
+];
