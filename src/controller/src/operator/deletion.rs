@@ -11,13 +11,18 @@ use super::kinds::{self, Key};
 use super::refused::NotRun;
 use super::resolve;
 use super::route::Route;
-use super::supervise::{Shared, is_claimed};
+use super::supervise::Shared;
 use crate::engine::{Carry as _, Change, Handle};
 use crate::release::objects_of;
 use crate::store::Record;
 
 /// Keeps the object until everyone is on stable.
-pub(super) const FINALIZER: &str = "serin.dev/stable-first";
+const FINALIZER: &str = "serin.dev/stable-first";
+
+/// Whether an object carries the controller's finalizer.
+fn is_claimed(object: &DynamicObject) -> bool {
+    object.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER)
+}
 
 /// Puts the finalizer on an object, before anything is done for it.
 ///

@@ -12,7 +12,7 @@ use super::lease::{DEADLINE, Held, LENGTH, Move, PATIENCE, RETRY, Watched};
 use crate::engine::Stop;
 
 /// The name of the lease.
-const NAME: &str = "serin";
+pub(super) const NAME: &str = "serin";
 
 /// Until when this process may write; `None` while it may not.
 #[derive(Clone, Debug)]

@@ -20,6 +20,7 @@ mod plugin;
 mod refused;
 mod resolve;
 mod route;
+mod running;
 mod status;
 mod stored;
 mod supervise;

@@ -4,7 +4,7 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use serin_rollout::Version;
 
-use super::kinds::{annotation, at, count, generation};
+use super::kinds::{annotation, at, condition, count, generation};
 
 /// Where stable's earlier template is kept from the write that replaces it on.
 pub(super) const EARLIER: &str = "serin.dev/earlier-template";
@@ -95,14 +95,8 @@ pub(super) fn is_rolled_out(deployment: &DynamicObject) -> bool {
 
 /// Whether a Deployment's pods do not get ready in the time that its owner gave them.
 pub(super) fn is_stuck(deployment: &DynamicObject) -> bool {
-    let conditions = at(deployment, &["status", "conditions"]).and_then(Value::as_array);
     count(deployment, &["status", "observedGeneration"]).unwrap_or(0) >= generation(deployment)
-        && conditions.into_iter().flatten().any(|condition| {
-            let is = |field: &str, value: &str| {
-                condition.get(field).and_then(Value::as_str) == Some(value)
-            };
-            is("type", "Progressing") && is("reason", "ProgressDeadlineExceeded")
-        })
+        && condition(deployment, "Progressing", "reason") == Some("ProgressDeadlineExceeded")
 }
 
 /// Whether no pod of an earlier template is left.

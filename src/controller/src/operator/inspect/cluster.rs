@@ -12,7 +12,7 @@ use serin_rollout::Side;
 
 use super::super::client::answer;
 use super::super::kinds::{self, Key, at};
-use super::super::resolve;
+use super::super::{leader, resolve};
 use super::rights::Right;
 use super::{
     Finding, Section, controller, definition, plugin, proxies, release, rights, route, workloads,
@@ -54,7 +54,7 @@ async fn cluster(client: &Client, home: &str) -> Section {
     let (definition, deployment, lease, rights) = tokio::join!(
         get(&definitions, &definition_name),
         fetch(client, home, kinds::deployment(), controller::NAME),
-        fetch(client, home, kinds::lease(), controller::NAME),
+        fetch(client, home, kinds::lease(), leader::NAME),
         allowed(client, home),
     );
     let mut findings = vec![definition::look(&definition)];

@@ -11,7 +11,7 @@ use super::super::template::{available, replicas};
 use super::Finding;
 use super::cluster::Looked;
 
-/// The name of the controller's Deployment, its account and its lease, as `istio/` has them.
+/// The name of the controller's Deployment and of its account, as `istio/` has them.
 pub(super) const NAME: &str = "serin";
 
 const CHECK: &str = "controller";

@@ -1,0 +1,253 @@
+//! One release that is run: its engine, what looks after its Deployments, and who tells of it.
+
+use std::sync::Arc;
+
+use kube::api::DynamicObject;
+use serin_rollout::Side;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Duration, timeout};
+
+use super::keep::{ObjectKeep, stored_text};
+use super::kinds::{self, Key};
+use super::look::Look;
+use super::refused::NotRun;
+use super::resolve::{Fingerprint, Sources};
+use super::route::Route;
+use super::supervise::Shared;
+use super::workloads::Workloads;
+use super::{commands, deletion, events};
+use crate::engine::{Carry, Clock, Engine, Handle, Reload, Stop};
+use crate::observe::Observer;
+use crate::prometheus::Clients;
+use crate::release::Release;
+use crate::store::Record;
+
+/// How often a release's Deployments are made what its state asks for, beside each stored record.
+const WORKLOADS: Duration = Duration::from_secs(2);
+
+/// A release that is run.
+pub(super) struct Running {
+    release: Arc<Release>,
+    /// What it was read from; `None` where that is to be looked at again.
+    seen: Option<Fingerprint>,
+    about: watch::Sender<Arc<Release>>,
+    pub(super) handle: Handle,
+    reload: mpsc::Sender<Reload<Look>>,
+    look: Parts,
+    /// What is stored of it.
+    pub(super) records: watch::Receiver<Option<Arc<Record>>>,
+    pub(super) stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    pub(super) keep: Arc<ObjectKeep>,
+    pub(super) commands: commands::Inbox,
+}
+
+/// What a new version of a release keeps of the one before.
+#[derive(Clone)]
+struct Parts {
+    clients: Arc<Clients>,
+    route: Arc<Route>,
+    workloads: Arc<Workloads>,
+}
+
+/// Begins to run a release that `object` asks for; `newest` is the object as the API server has it.
+///
+/// # Errors
+/// Why it is not run.
+pub(super) async fn start(
+    shared: &Shared,
+    object: &DynamicObject,
+    sources: &Sources,
+    newest: Option<Result<DynamicObject, String>>,
+) -> Result<Running, NotRun> {
+    let key = Key::of(object);
+    let release = Arc::new(sources.release(object)?);
+    let fingerprint = sources.fingerprint(object);
+    // Only what was run a moment ago was not asked for.
+    let object = &newest.ok_or(NotRun::Changed)??;
+    deletion::claim(shared, object).await?;
+    let stored = record(object)?;
+    let (about, told) = watch::channel(Arc::clone(&release));
+    let journal =
+        shared.folder.journal(&key.namespace, &key.name).map_err(|error| error.to_string())?;
+    let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
+    let keep = Arc::new(ObjectKeep::new(
+        api,
+        object,
+        (shared.term.clone(), Arc::new(journal)),
+        told,
+        stored.clone(),
+    ));
+    let parts = parts(shared, &key, &release)?;
+    let look = look(&release, &parts).await?;
+    let plugin = release.kubernetes.as_ref().and_then(|kubernetes| kubernetes.plugin.as_ref());
+    shared.plugins.set(&key, plugin);
+    let route: Arc<dyn Carry> = Arc::clone(&parts.route) as _;
+    let engine = Engine {
+        release: Arc::clone(&release),
+        observer: Arc::new(look),
+        keep: Arc::clone(&keep),
+        route: Some(route),
+        board: Arc::clone(&shared.board),
+        telemetry: Arc::clone(&shared.telemetry),
+        clock: Clock::system(),
+        interval: shared.interval,
+    };
+    for warning in release.warnings() {
+        tracing::warn!(release = %key, "{warning}");
+    }
+    let (inbox, handle, reload) = engine.inbox();
+    keep.follow(handle.status.clone());
+    let (stop, stopped) = Stop::new();
+    let mut tasks = JoinSet::new();
+    let records = keep.records();
+    tasks.spawn(engine.run(stored, inbox, stopped));
+    tasks.spawn(follow_workloads(Arc::clone(&parts.workloads), records.clone(), key.clone()));
+    let kept = records.clone();
+    tasks.spawn(events::tell(events::recorder(shared), events::reference(object), records));
+    shared.releases.insert(handle.clone());
+    tracing::info!(release = %key, version = %release.version, "running release");
+    let commands = commands::Inbox::new(Arc::clone(&keep), object);
+    // Of what the release was read from; what is newer is taken over as any change is.
+    let seen = Some(fingerprint);
+    Ok(Running {
+        release,
+        seen,
+        about,
+        handle,
+        reload,
+        look: parts,
+        records: kept,
+        stop,
+        tasks,
+        keep,
+        commands,
+    })
+}
+
+/// The record in an object's status.
+pub(super) fn record(object: &DynamicObject) -> Result<Option<Record>, String> {
+    stored_text(object).map(Record::parse).transpose().map_err(|why| {
+        format!(
+            "status.record cannot be understood ({why}) and stays as it is; where it cannot be \
+             mended, remove it: the weight in force is then the route's, and a release that has \
+             weight waits for a person before any rise"
+        )
+    })
+}
+
+/// What looks at the release's objects and writes them; each takes the roles of the sides from the
+/// state that it is asked about.
+fn parts(shared: &Shared, key: &Key, release: &Release) -> Result<Parts, String> {
+    let as_named = release.clone().with_serving(Side::First);
+    let kubernetes = as_named.kubernetes.as_ref().ok_or("the release names no target")?;
+    let of = |name: &str| Key { namespace: key.namespace.clone(), name: name.to_owned() };
+    let api = |resource| kinds::within(&shared.client, &key.namespace, &resource);
+    let route = Route::of(shared, key, kubernetes);
+    let workloads = Workloads {
+        cached: shared.caches.deployments.clone(),
+        api: api(kinds::deployment()),
+        autoscalers: api(kinds::autoscaler()),
+        first: of(&kubernetes.target.stable),
+        second: of(&kubernetes.target.canary),
+        capacity: kubernetes.target.capacity,
+        term: shared.term.clone(),
+        written: std::sync::Mutex::default(),
+    };
+    let (route, workloads) = (Arc::new(route), Arc::new(workloads));
+    Ok(Parts { clients: Arc::clone(&shared.clients), route, workloads })
+}
+
+async fn look(release: &Arc<Release>, parts: &Parts) -> Result<Look, String> {
+    let metrics = Observer::sharing(release, &parts.clients).await;
+    let metrics =
+        metrics.map_err(|error| format!("cannot set up the connection to Prometheus: {error}"))?;
+    Ok(Look {
+        release: Arc::clone(release),
+        metrics,
+        route: Arc::clone(&parts.route),
+        workloads: Arc::clone(&parts.workloads),
+    })
+}
+
+/// Makes the Deployments what each stored record asks for, and looks after them in between.
+async fn follow_workloads(
+    workloads: Arc<Workloads>,
+    mut records: watch::Receiver<Option<Arc<Record>>>,
+    key: Key,
+) {
+    let mut told = String::new();
+    loop {
+        let record = records.borrow_and_update().clone();
+        if let Some(record) = record {
+            let failed = workloads.follow(&record.state).await.err().unwrap_or_default();
+            if !failed.is_empty() && failed != told {
+                tracing::warn!(release = %key, "{failed}");
+            }
+            told = failed;
+        }
+        if let Ok(Err(_)) = timeout(WORKLOADS, records.changed()).await {
+            return;
+        }
+    }
+}
+
+impl Running {
+    /// Takes over what the release says now, where that is something new.
+    pub(super) async fn renew(&mut self, object: &DynamicObject, sources: &Sources) {
+        let seen = sources.fingerprint(object);
+        if self.seen.as_ref() == Some(&seen) {
+            return;
+        }
+        let news = match sources.release(object).map(Arc::new) {
+            Err(why) => Reload::Refused(why),
+            Ok(release) if self.release == release => Reload::Unchanged,
+            Ok(release) if !names_the_same(&self.release, &release) => Reload::Refused(
+                "target, route and destinations of a release stay: delete it and create it anew"
+                    .to_owned(),
+            ),
+            Ok(release) => match look(&release, &self.look).await {
+                Ok(look) => Reload::Release(release, Arc::new(look)),
+                Err(why) => Reload::Refused(why),
+            },
+        };
+        let release = match &news {
+            Reload::Release(release, _) => Some(Arc::clone(release)),
+            Reload::Unchanged | Reload::Refused(_) => None,
+        };
+        if self.reload.try_send(news).is_err() {
+            // The engine has not heard the last news yet: again at the next look.
+            return;
+        }
+        self.seen = Some(seen);
+        if let Some(release) = release {
+            self.about.send_replace(Arc::clone(&release));
+            self.release = release;
+        }
+    }
+
+    /// Tells the engine that something which the release names is gone. It is looked at again once
+    /// that is back.
+    pub(super) fn refuse(&mut self, why: String) {
+        if self.seen.take().is_some() && self.reload.try_send(Reload::Refused(why)).is_err() {
+            tracing::debug!("the engine has not heard the last news yet");
+        }
+    }
+
+    /// Ends what runs. `last`: the engine may store its counters first.
+    pub(super) async fn end(mut self, last: bool) {
+        if last {
+            self.stop.send_replace(true);
+            // The engine is the first of them; the others wait for its records.
+            drop(self.tasks.join_next().await);
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+/// Whether two versions of a release name the same objects, whatever the roles of the sides are.
+fn names_the_same(one: &Release, other: &Release) -> bool {
+    let other = other.clone().with_serving(one.serving);
+    one.kubernetes == other.kubernetes
+}
