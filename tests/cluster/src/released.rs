@@ -1,5 +1,6 @@
 //! A shop whose releases the controller looks after.
 
+use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -159,17 +160,21 @@ impl Released {
     /// # Errors
     /// Where it fails; with what it said.
     pub async fn kubectl_serin(&self, args: &[&str]) -> Result<String> {
-        let namespace = &self.shop.namespace;
-        let asked = Command::new(artifacts::serin()?)
-            .arg("kube")
-            .args(args)
-            .args(["--namespace", namespace.name()])
-            .env("KUBECONFIG", namespace.kubectl().kubeconfig())
-            .output()
-            .await?;
+        let asked = self.ask_serin(args).await?;
         let said = String::from_utf8_lossy(&asked.stdout).into_owned();
         ensure!(asked.status.success(), "{said}{}", String::from_utf8_lossy(&asked.stderr));
         Ok(said)
+    }
+
+    /// The same, whatever the exit code.
+    ///
+    /// # Errors
+    /// Where it cannot be run.
+    pub async fn ask_serin(&self, args: &[&str]) -> Result<Output> {
+        let namespace = self.namespace();
+        let mut serin = Command::new(artifacts::serin()?);
+        serin.arg("kube").args(args).args(["--namespace", namespace.name()]);
+        Ok(serin.env("KUBECONFIG", namespace.kubectl().kubeconfig()).output().await?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::USERS;
+use super::script::USERS;
 use crate::load::{self, Outcome, Record};
 use crate::rules::{self, History, Revision, Violation};
 use serin_assignment::Variant;

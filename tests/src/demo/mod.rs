@@ -1,9 +1,8 @@
-//! What the demos have in common: how acts have to end, the figures, and the report.
+//! What the demos have in common: the script, who takes part, how acts have to end, the figures, and
+//! the report.
 
 pub mod ends;
 pub mod figures;
 pub mod report;
+pub mod script;
 pub mod threshold;
-
-/// More than the 2,000 that the figures ask for, so that chance draws at least as many.
-pub const USERS: u32 = 2_400;

@@ -8,7 +8,7 @@ use serin_cluster::released::Released;
 use serin_cluster::shop::LIMIT;
 use tokio::time::sleep;
 
-/// What was found of one thing, the worst first where it was looked at more than once.
+/// What was found of one thing, each time that it was looked at.
 fn outcomes<'a>(found: &'a Value, check: &str) -> Vec<&'a str> {
     let sections = found["sections"].as_array().into_iter().flatten();
     let findings = sections.filter_map(|section| section["findings"].as_array()).flatten();
@@ -18,13 +18,8 @@ fn outcomes<'a>(found: &'a Value, check: &str) -> Vec<&'a str> {
 
 /// The exit code and what was printed.
 async fn check(released: &Released, args: &[&str]) -> Result<(i32, Value)> {
-    let namespace = &released.shop.namespace;
-    let asked = tokio::process::Command::new(serin_tests::artifacts::serin()?)
-        .args(["kube", "check", "--output=json", "--namespace", namespace.name()])
-        .args(args)
-        .env("KUBECONFIG", namespace.kubectl().kubeconfig())
-        .output()
-        .await?;
+    let args = [&["check", "--output=json"], args].concat();
+    let asked = released.ask_serin(&args).await?;
     let said = String::from_utf8_lossy(&asked.stderr);
     let code = asked.status.code().context("ended by a signal")?;
     let printed = serde_json::from_slice(&asked.stdout);

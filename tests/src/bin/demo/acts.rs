@@ -4,10 +4,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serin_assignment::{Salt, assign};
+use serin_assignment::Salt;
 use serin_tests::clock::now_us;
 use serin_tests::controller::Status;
 use serin_tests::demo::ends::{Ends, side_by_side};
+use serin_tests::demo::script::{
+    AFTERWARDS, ERROR_RATE, GOOD_AT_FIRST, NOISE, stranger_on_the_canary,
+};
 use serin_tests::demo::threshold;
 use serin_tests::load::user_id;
 
@@ -20,18 +23,6 @@ const REDRAW: Duration = Duration::from_millis(500);
 const ACT_LIMIT: Duration = Duration::from_secs(110);
 /// A rollback, its proof of three scrapes, and reserve.
 const SHORT_LIMIT: Duration = Duration::from_secs(40);
-/// How long the bad version looks good: longer than the start that the judge leaves out.
-const GOOD_AT_FIRST: Duration = Duration::from_secs(3);
-/// The share of the bad version's requests that fail.
-const ERROR_RATE: f64 = 0.3;
-/// The chance by which each request fails in act 3, at either version.
-const NOISE: f64 = 0.02;
-/// How long the load goes on after an act, to see whether anything still reaches the canary.
-const AFTERWARDS: Duration = Duration::from_secs(2);
-/// The first number of those among whom the broken client is found; no user of the load has it.
-const STRANGERS: u32 = 90_000;
-/// Buckets of the first step, 5 %: the broken client is on the canary from the start.
-const FIRST_BUCKETS: u16 = 500;
 
 /// Plays the acts; one that does not end as it should is the last.
 pub(crate) async fn play(stage: &mut Stage, screen: &mut Screen) -> Result<Ends> {
@@ -86,10 +77,8 @@ async fn broken_client(stage: &mut Stage, screen: &mut Screen, ends: &mut Ends) 
     let act = "Act 4: a broken client at v5";
     let status = ship(stage, screen, act, "v5").await?;
     let salt = Salt::new(&status.salt.context("the status names no salt")?)?;
-    let client = (STRANGERS..2 * STRANGERS)
-        .find(|number| assign(&salt, user_id(*number).as_bytes()).bucket.get() < FIRST_BUCKETS)
-        .context("no id is in the first step's buckets")?;
-    let cohort = assign(&salt, user_id(client).as_bytes()).cohort.get();
+    let (client, assignment) = stranger_on_the_canary(&salt)?;
+    let cohort = assignment.cohort.get();
     ends.cohort = Some(cohort);
     screen.note(&format!(
         "a client of the canary breaks: {} (cohort {cohort}) fails with every request",

@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 use serin_tests::artifacts;
 use serin_tests::configuration::Configuration;
 use serin_tests::controller::{Api, Controller, Options, fill_template};
-use serin_tests::demo::USERS;
 use serin_tests::demo::figures::Figures;
+use serin_tests::demo::script;
 use serin_tests::envoy::Envoy;
-use serin_tests::load::{Load, Profile};
+use serin_tests::load::Load;
 use serin_tests::ports;
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
@@ -20,14 +20,6 @@ use crate::application::Application;
 
 /// The release's key at the controller, and the rollout's name in the document.
 pub(crate) const RELEASE: &str = "demo/shop";
-/// Requests a second; half as many again as the figures ask for.
-const RATE: u32 = 300;
-/// Requests a second of the broken client: more than all others that the canary has at 5 %.
-const BROKEN_RATE: u32 = 20;
-/// Enough that Envoy's two workers both get some of them.
-const CONNECTIONS: u32 = 16;
-/// The users are there before the rollout starts.
-const LOAD_FIRST: Duration = Duration::from_secs(2);
 /// Prometheus' first scrape comes within its interval of one second, later on a busy machine.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(20);
 
@@ -63,9 +55,9 @@ impl Stage {
         let prometheus = Prometheus::start(&targets, &scratch).await?;
         prometheus.answers("envoy_cluster_membership_healthy", SCRAPE_LIMIT).await?;
 
-        let load = Load::start(&profile(envoy.port()));
+        let load = Load::start(&script::users(envoy.port()));
         let watch = Watch::start(controller_port, vec![envoy.admin()], RELEASE);
-        tokio::time::sleep(LOAD_FIRST).await;
+        tokio::time::sleep(script::LOAD_FIRST).await;
 
         let release = write_release(&scratch, &prometheus, "v2")?;
         let options = Options {
@@ -98,14 +90,7 @@ impl Stage {
 
     /// Starts one more user, of whose requests all fail at any version.
     pub(crate) fn broken_client(&self, user: u32) -> Load {
-        Load::start(&Profile {
-            users: 1,
-            first_user: user,
-            broken: true,
-            rate: BROKEN_RATE,
-            connections: 1,
-            ..profile(self.envoy.port())
-        })
+        Load::start(&script::broken_client(self.envoy.port(), user))
     }
 
     /// Says so where something has ended that should run.
@@ -137,20 +122,6 @@ impl Stage {
             "  status       target/release/serin status {RELEASE} --watch --server http://127.0.0.1:{api}"
         );
         println!("  release      {}", self.release.display());
-    }
-}
-
-/// The users of the shop.
-fn profile(port: u16) -> Profile {
-    Profile {
-        port,
-        host: "shop.example.com".to_owned(),
-        identity: "x-user-id".to_owned(),
-        users: USERS,
-        first_user: 0,
-        broken: false,
-        rate: RATE,
-        connections: CONNECTIONS,
     }
 }
 

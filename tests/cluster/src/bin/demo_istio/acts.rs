@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
-use serin_assignment::{Salt, assign};
+use serin_assignment::Salt;
 use serin_cluster::released::at;
 use serin_tests::clock::now_us;
 use serin_tests::demo::ends::{Ends, side_by_side};
+use serin_tests::demo::script::{
+    AFTERWARDS, ERROR_RATE, GOOD_AT_FIRST, NOISE, stranger_on_the_canary,
+};
 use serin_tests::demo::threshold;
 use serin_tests::load::user_id;
 use serin_tests::webapp::Behaviour;
@@ -21,18 +24,6 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Five steps of 8 s, each with its proof and its pods, a promotion, and as much again for a busy
 /// machine.
 const ACT_LIMIT: Duration = Duration::from_mins(4);
-/// How long the bad version looks good: longer than the start that the judge leaves out.
-const GOOD_AT_FIRST: Duration = Duration::from_secs(3);
-/// The share of the bad version's requests that fail.
-const ERROR_RATE: f64 = 0.3;
-/// The chance by which each request fails in act 3, at either version.
-const NOISE: f64 = 0.02;
-/// How long the load goes on after an act, to see whether anything still reaches the canary.
-const AFTERWARDS: Duration = Duration::from_secs(2);
-/// The first number of those among whom the broken client is found; no user of the load has it.
-const STRANGERS: u32 = 90_000;
-/// Buckets of the first step, 5 %: the broken client is on the canary from the start.
-const FIRST_BUCKETS: u16 = 500;
 
 /// Plays the acts; one that does not end as it should is the last.
 pub(crate) async fn play(stage: &mut Stage, view: &mut View) -> Result<Ends> {
@@ -87,10 +78,8 @@ async fn noisy_version(stage: &Stage, view: &mut View, ends: &mut Ends) -> Resul
 async fn broken_client(stage: &Stage, view: &mut View, ends: &mut Ends) -> Result<bool> {
     let object = ship(stage, view, "Act 4: a broken client at v5", "shop:5").await?;
     let salt = Salt::new(text(&object, "/status/salt")).context("the status names no salt")?;
-    let client = (STRANGERS..2 * STRANGERS)
-        .find(|number| assign(&salt, user_id(*number).as_bytes()).bucket.get() < FIRST_BUCKETS)
-        .context("no id is in the first step's buckets")?;
-    let cohort = assign(&salt, user_id(client).as_bytes()).cohort.get();
+    let (client, assignment) = stranger_on_the_canary(&salt)?;
+    let cohort = assignment.cohort.get();
     ends.cohort = Some(cohort);
     view.note(&format!(
         "a client of the canary breaks: {} (cohort {cohort}) fails with every request",

@@ -1,28 +1,16 @@
 //! All that takes part.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use serin_cluster::cluster::Cluster;
 use serin_cluster::pods::Running;
 use serin_cluster::released::{KIND, Released, at};
-use serin_cluster::shop::HOST;
-use serin_tests::demo::USERS;
 use serin_tests::demo::figures::Figures;
-use serin_tests::load::{Load, Profile};
+use serin_tests::demo::script;
+use serin_tests::load::Load;
 use serin_tests::watch::Watch;
 use serin_tests::webapp::Behaviour;
 use tokio::time::sleep;
-
-/// Requests a second; half as many again as the figures ask for.
-const RATE: u32 = 300;
-/// Requests a second of the broken client: more than all others that the canary has at 5 %.
-const BROKEN_RATE: u32 = 20;
-/// Enough that Envoy's two workers both get some of them.
-const CONNECTIONS: u32 = 16;
-/// The users are there before the rollout starts.
-const LOAD_FIRST: Duration = Duration::from_secs(2);
 
 /// Everything that runs beside the control plane. Fields end in this order: first who asks, then who
 /// answers.
@@ -58,10 +46,10 @@ impl Stage {
         });
         let released = Released::start_with(cluster, "demo", &fields).await?;
         let gateway = released.shop.gateway().proxy;
-        let load = Load::start(&profile(gateway.port()));
+        let load = Load::start(&script::users(gateway.port()));
         let rollout = released.shop.rollout();
         let watch = Watch::start(released.operator.port(), vec![gateway.admin()], &rollout);
-        sleep(LOAD_FIRST).await;
+        sleep(script::LOAD_FIRST).await;
         Ok(Self { load, watch, released })
     }
 
@@ -84,15 +72,7 @@ impl Stage {
 
     /// Starts one more user, of whose requests all fail at any version.
     pub(crate) fn broken_client(&self, user: u32) -> Load {
-        let port = self.released.shop.gateway().proxy.port();
-        Load::start(&Profile {
-            users: 1,
-            first_user: user,
-            broken: true,
-            rate: BROKEN_RATE,
-            connections: 1,
-            ..profile(port)
-        })
+        Load::start(&script::broken_client(self.released.shop.gateway().proxy.port(), user))
     }
 
     /// What the load has seen so far, judged; `bad_us` is when the bad version had its act.
@@ -104,18 +84,4 @@ impl Stage {
 /// The text at a place of the release's status; empty where nothing is.
 pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     at(object, pointer).as_str().unwrap_or_default()
-}
-
-/// The users of the shop.
-fn profile(port: u16) -> Profile {
-    Profile {
-        port,
-        host: HOST.to_owned(),
-        identity: "x-user-id".to_owned(),
-        users: USERS,
-        first_user: 0,
-        broken: false,
-        rate: RATE,
-        connections: CONNECTIONS,
-    }
 }
