@@ -97,8 +97,8 @@ fn by_itself(seen: &Observation, state: &State) -> bool {
     seen.stable_runs != StableRuns::NotApplicable && !state.gives_way()
 }
 
-/// Whether nothing reaches the side that is to be empty any more. A proxy that is behind, or a route that was not
-/// written, may still send somebody there, however quiet it is just now.
+/// Whether nothing reaches the side that is to be empty any more. A proxy that is behind, or a route
+/// that was not written, may still send somebody there, however quiet it is just now.
 pub(crate) const fn emptied(seen: &Observation) -> bool {
     matches!(seen.canary_traffic, CanaryTraffic::Still { scrapes } if scrapes >= SCRAPES_TO_PROVE_EMPTY)
         && matches!(seen.proof, Proof::Live { .. } | Proof::Unknown { .. })
