@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -263,15 +263,14 @@ impl Telemetry {
         self.decisions.get_or_create(&labels).inc();
     }
 
-    /// Writes all figures, with the revision of the document that is served; 0 where none is.
+    /// Writes all figures, with the revision of the document that is served; 0 where none is. The
+    /// page's end mark is its caller's.
     ///
     /// # Errors
     /// Where a figure cannot be written, which would be a fault of this module.
-    pub fn write(&self, document_revision: u64) -> Result<String, fmt::Error> {
+    pub fn write(&self, text: &mut String, document_revision: u64) -> fmt::Result {
         self.document.set(count(document_revision));
-        let mut text = String::new();
-        encode(&mut text, &self.registry)?;
-        Ok(text)
+        encode_registry(text, &self.registry)
     }
 }
 
@@ -288,7 +287,9 @@ mod tests {
     use super::*;
 
     fn lines(telemetry: &Telemetry) -> String {
-        telemetry.write(12).unwrap()
+        let mut text = String::new();
+        telemetry.write(&mut text, 12).unwrap();
+        text
     }
 
     #[test]

@@ -5,8 +5,10 @@
 //! {"formatVersion": "1.0", "rollouts": [], "incoming": "keep"}
 //! ```
 
+mod outcome;
 mod source;
 
+pub use outcome::Outcome;
 pub use source::{Authority, ClusterName, SourceConfig, SourcePath, WhenStale};
 
 use crate::node::{self, Fields};

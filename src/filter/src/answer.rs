@@ -1,42 +1,11 @@
 //! What an answer of the source is, judged before anything is done with it.
 
+pub use serin_document::plugin::Outcome;
 use serin_document::{MAX_DOCUMENT_BYTES, Refused, Revision, parse};
 
 use crate::host::{Answer, Host};
 use crate::shared::SourceKeys;
 use crate::shared::document::{ETag, Stored, note, store};
-
-/// What became of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It brought a newer document.
-    Applied,
-    /// It brought or confirmed the document that is there.
-    Unchanged,
-    /// It brought an older document.
-    Older,
-    /// It was JSON, but no document that this module understands.
-    Refused,
-    /// It was no JSON, or too large.
-    Unreadable,
-    /// There was none, or one with another status than 200 and 304.
-    Failed,
-}
-
-impl Outcome {
-    /// The name that the counter carries.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Unchanged => "unchanged",
-            Self::Older => "older",
-            Self::Refused => "refused",
-            Self::Unreadable => "unreadable",
-            Self::Failed => "failed",
-        }
-    }
-}
 
 /// An outcome, and what to complain of where it is not a good one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod operate;
 mod plan;
 mod replay;
 mod run;
+mod serve_assign;
 mod status;
 mod token;
 mod tones;
@@ -44,6 +45,8 @@ enum Command {
     Run(run::Args),
     /// Run the `CanaryRelease` objects of a Kubernetes cluster.
     Operate(operate::Args),
+    /// Decide for proxies that cannot run the filter: answer their sub-requests with the mark.
+    ServeAssign(serve_assign::Args),
     /// Show how releases stand.
     Status(status::Args),
     /// Say why each decision of a release was taken.
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse_from(kube::arguments(std::env::args_os())).command {
         Command::Run(args) => run::run(args),
         Command::Operate(args) => operate::run(args),
+        Command::ServeAssign(args) => serve_assign::run(args),
         Command::Status(args) => status::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Approve(args) => command::run(&args, Ask::Approve),

@@ -48,7 +48,7 @@ pub(crate) use resolve::shown_serving;
 
 use crate::engine::Stop;
 use crate::publish::Board;
-use crate::server::{Access, App, Limits, Ready, Releases, serve};
+use crate::server::{Access, App, Deciding, Limits, Ready, Releases, serve};
 use crate::store::Folder;
 use crate::telemetry::Telemetry;
 use cache::Caches;
@@ -117,6 +117,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         releases: shared.releases.clone(),
         board: Arc::clone(&shared.board),
         telemetry: Arc::clone(&shared.telemetry),
+        deciding: Deciding::default(),
         access,
         ready: Ready::Once(known),
         limits,

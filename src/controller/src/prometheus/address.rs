@@ -23,7 +23,7 @@ impl Address {
     }
 
     /// The address of an API endpoint, such as `/api/v1/query`.
-    pub(super) fn endpoint(&self, path: &str) -> String {
+    pub(crate) fn endpoint(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 }

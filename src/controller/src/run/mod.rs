@@ -17,7 +17,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::engine::{Clock, Engine, Handle, Reload, Stop};
 use crate::observe::Observer;
 use crate::publish::Board;
-use crate::server::{Access, App, Limits, Ready, Releases, serve};
+use crate::server::{Access, App, Deciding, Limits, Ready, Releases, serve};
 use crate::store::{Folder, Record, StateFile};
 use crate::telemetry::Telemetry;
 use files::Loaded;
@@ -99,7 +99,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     let releases = Releases::from_iter(releases);
     let ready = Ready::WithDocument;
-    let app = App { releases, board, telemetry, access, ready, limits, stop: stop.clone() };
+    let deciding = Deciding::default();
+    let app =
+        App { releases, board, telemetry, deciding, access, ready, limits, stop: stop.clone() };
     let mut serving = tokio::spawn(serve(listener, app));
     let ended = loop {
         tokio::select! {

@@ -44,6 +44,8 @@ pub struct Limits {
     pub connections: usize,
     /// How long a request may take to come in, its head and its body each.
     pub sending: Duration,
+    /// The longest head of a request, in bytes.
+    pub head: usize,
 }
 
 impl Limits {
@@ -53,19 +55,19 @@ impl Limits {
     pub fn for_open_files(most: Option<u64>) -> Self {
         let files = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
         let connections = (files - files / 4).clamp(1, MOST_CONNECTIONS);
-        Self { connections, sending: SENDING }
+        Self { connections, sending: SENDING, head: LONGEST_HEAD }
     }
 }
 
 /// Serves until the sign to stop is given, then lets requests under way end.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     mut listener: TcpListener,
     router: Router,
     limits: Limits,
     mut stop: Stop,
 ) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.sending).max_buf_size(LONGEST_HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.sending).max_buf_size(limits.head);
     let mut room = Room::new(limits.connections);
     let open = GracefulShutdown::new();
     loop {

@@ -6,17 +6,28 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use prometheus_client::encoding::text::encode_eof;
+
 use super::error::ApiError;
 use super::{App, Ready};
 
+/// What a page of metrics is.
+pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// `GET /metrics`, in the `OpenMetrics` text format, which Prometheus asks for.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let revision = app.board.watch().borrow().as_ref().map_or(0, |shown| shown.revision.get());
-    let text = app.telemetry.write(revision).map_err(|error| {
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot write metrics: {error}"))
-    })?;
-    let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, format)], text).into_response())
+    let shown = app.board.watch().borrow().clone();
+    let revision = shown.as_ref().map_or(0, |shown| shown.revision.get());
+    let mut text = String::new();
+    app.telemetry
+        .write(&mut text, revision)
+        .and_then(|()| app.deciding.write(&mut text, shown.as_deref()))
+        .and_then(|()| encode_eof(&mut text))
+        .map_err(|error| {
+            let why = format!("cannot write metrics: {error}");
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, why)
+        })?;
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
 
 /// `GET /healthz`: the process answers.

@@ -4,9 +4,10 @@
 mod access;
 mod assignment;
 mod body;
-mod connections;
+pub(crate) mod connections;
+mod decide;
 mod error;
-mod health;
+pub(crate) mod health;
 mod intervals;
 mod releases;
 mod running;
@@ -14,13 +15,14 @@ mod running;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 pub use access::{Access, InvalidToken, Token};
 pub use connections::Limits;
+pub use decide::Deciding;
 pub use running::Releases;
 
 use crate::engine::Stop;
@@ -40,6 +42,8 @@ pub struct App {
     pub board: Arc<Board>,
     /// Where the figures are.
     pub telemetry: Arc<Telemetry>,
+    /// What decides for proxies without the filter.
+    pub deciding: Deciding,
     /// Who may give commands.
     pub access: Access,
     /// When the process is ready.
@@ -69,6 +73,8 @@ fn router(app: App) -> Router {
     Router::new()
         .route("/", get(paths))
         .route("/v1/assignment", get(assignment::document))
+        .route("/v1/decide/forwarded", any(decide::forwarded))
+        .route("/v1/decide/original", any(decide::original))
         .route("/v1/releases", get(releases::list))
         .route("/v1/releases/{namespace}/{name}", get(releases::one))
         .route("/v1/releases/{namespace}/{name}/intervals", get(intervals::lines))
@@ -84,7 +90,9 @@ fn router(app: App) -> Router {
 
 /// `GET /`, for whoever opens the address in a browser.
 async fn paths() -> Json<Value> {
-    Json(json!({ "paths": ["/v1/assignment", "/v1/releases", "/metrics", "/healthz", "/readyz"] }))
+    Json(
+        json!({ "paths": ["/v1/assignment", "/v1/decide/forwarded", "/v1/decide/original", "/v1/releases", "/metrics", "/healthz", "/readyz"] }),
+    )
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ struct Served {
 }
 
 /// Far above what a test needs.
-const AMPLE: Limits = Limits { connections: 1000, sending: Duration::from_mins(1) };
+const AMPLE: Limits = Limits { connections: 1000, sending: Duration::from_mins(1), head: 16 << 10 };
 
 async fn serve_bench(known: bool) -> Served {
     serve_within(AMPLE, known).await
@@ -42,6 +42,7 @@ async fn serve_within(limits: Limits, known: bool) -> Served {
         ready: Ready::WithDocument,
         board: Arc::clone(&bench.board),
         telemetry: Arc::new(Telemetry::default()),
+        deciding: Deciding::default(),
         access: Access::new(Some(token_file)).unwrap(),
         limits,
         stop,

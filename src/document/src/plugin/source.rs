@@ -125,6 +125,17 @@ pub struct SourceConfig {
 }
 
 impl SourceConfig {
+    /// How long the source may hold an answer where nothing else is said.
+    pub const WAIT: Duration = Duration::from_secs(25);
+    /// The shortest time between two questions where nothing else is said.
+    pub const MIN_INTERVAL: Duration = Duration::from_secs(1);
+    /// How much longer it may be, in percent, where nothing else is said.
+    pub const JITTER_PERCENT: u8 = 20;
+    /// How long the source may be silent where nothing else is said.
+    pub const STALE_AFTER: Duration = Duration::from_mins(5);
+    /// The document's path where nothing else is said.
+    pub const PATH: &str = "/v1/assignment";
+
     /// 8 lower-case hexadecimal digits that name this source among those of one proxy: the hash of
     /// cluster, authority and path. How often it is asked makes no other source of it, so a change
     /// of that goes on with the document that is there.
@@ -140,18 +151,18 @@ pub(super) fn read(node: Node<'_>) -> Result<SourceConfig, Fault> {
     let cluster = fields.required("cluster", ClusterName::RULE, node::text)?;
     let authority = fields.optional("authority", node::text)?;
     let path = fields.optional("path", node::text)?;
-    let wait = time(&mut fields, "wait", Duration::from_secs(25), |wait| {
+    let wait = time(&mut fields, "wait", SourceConfig::WAIT, |wait| {
         if wait <= MAX_WAIT { None } else { Some("the wait is 0s to 60s") }
     })?;
-    let min_interval = time(&mut fields, "minInterval", Duration::from_secs(1), |interval| {
+    let min_interval = time(&mut fields, "minInterval", SourceConfig::MIN_INTERVAL, |interval| {
         if interval >= LEAST_INTERVAL { None } else { Some("the interval is at least 100ms") }
     })?;
     let jitter = fields.optional("jitter", node::text::<Percent>)?;
-    let jitter_percent = jitter.map_or(20, |Percent(percent)| percent);
+    let jitter_percent = jitter.map_or(SourceConfig::JITTER_PERCENT, |Percent(percent)| percent);
     // A question that is held to its end must not count as silence.
     let interval = min_interval.saturating_mul(100 + u32::from(jitter_percent)) / 100;
     let longest = wait.saturating_add(interval);
-    let stale_after = time(&mut fields, "staleAfter", Duration::from_mins(5), |stale| {
+    let stale_after = time(&mut fields, "staleAfter", SourceConfig::STALE_AFTER, |stale| {
         if stale > longest {
             None
         } else {
@@ -163,7 +174,7 @@ pub(super) fn read(node: Node<'_>) -> Result<SourceConfig, Fault> {
     Ok(SourceConfig {
         cluster,
         authority: authority.unwrap_or_else(|| Authority("serin".into())),
-        path: path.unwrap_or_else(|| SourcePath("/v1/assignment".into())),
+        path: path.unwrap_or_else(|| SourcePath(SourceConfig::PATH.into())),
         wait,
         min_interval,
         jitter_percent,

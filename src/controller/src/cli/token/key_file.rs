@@ -25,7 +25,7 @@ impl KeyFile {
 }
 
 /// Reads the keys; no error shows one.
-pub(super) fn read(path: &Path) -> anyhow::Result<TesterKeys> {
+pub(in crate::cli) fn read(path: &Path) -> anyhow::Result<TesterKeys> {
     let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     TesterKeys::read(&text, "keys").map_err(|fault| anyhow!("{}: {fault}", path.display()))
 }

@@ -7,6 +7,8 @@ mod verify;
 
 use jiff::Timestamp;
 
+pub(super) use key_file::read as read_keys;
+
 use super::{Exit, Failure};
 
 /// Make and check the signed tokens by which testers opt in.

@@ -3,7 +3,7 @@
 use super::*;
 
 fn limits(connections: usize, sending: Duration) -> Limits {
-    Limits { connections, sending }
+    Limits { connections, sending, head: AMPLE.head }
 }
 
 #[tokio::test]
