@@ -31,7 +31,7 @@ Usage: cargo xtask <step>
 
   setup       fetch Envoy, Prometheus, Valgrind, wasm-opt and the Wasm standard library; write target/setup.json
   releases    fetch the Envoy releases of the last year; write target/releases.json
-  cluster     build Kubernetes and Istio for `make test-cluster`; write target/cluster.json
+  cluster     build Kubernetes, Istio and Traefik for `make test-cluster`; write target/cluster.json
   flagger     build Flagger for `make bench-controller`; write target/flagger.json
   wasm        build the filter to target/serin.wasm, with tripwires to target/serin-tripwire.wasm
   images      write OCI images of the controller and of the filter to target/images

@@ -28,6 +28,14 @@ pub struct Parts {
     pub kwok: PathBuf,
     /// Istiod.
     pub pilot_discovery: PathBuf,
+    /// Traefik.
+    pub traefik: PathBuf,
+    /// Traefik's custom resources.
+    #[serde(rename = "traefik-crds.yaml")]
+    pub traefik_crds: PathBuf,
+    /// The custom resources of Gateway API's standard channel.
+    #[serde(rename = "gateway-api-crds.yaml")]
+    pub gateway_api_crds: PathBuf,
     /// Istio's custom resources.
     #[serde(rename = "istio-crds.yaml")]
     pub istio_crds: PathBuf,

@@ -1,4 +1,4 @@
-//! The real Kubernetes and the real Istio for `make test-cluster`, built from Go modules.
+//! The real Kubernetes, Istio and Traefik for `make test-cluster`, built from Go modules.
 //!
 //! Nobody publishes all of these programs as files for a machine without containers, but all are Go
 //! modules. `tests/cluster/go` pins them; each part is built once into the user's cache folder,
@@ -73,10 +73,23 @@ fn get(part: &Part, source: &Path, pins: &Pins, needed: &str) -> Result<PathBuf>
             list.args(["list", "-m", "-f", "{{.Dir}}", file.module]);
             let from = PathBuf::from(process::output(&mut list)?).join(file.path);
             // Read and written, not copied: files of the module cache are read-only.
-            let text = fs::read(&from)
-                .with_context(|| format!("unable to read \"{}\"", from.display()))?;
+            let text =
+                read(&from).with_context(|| format!("unable to read \"{}\"", from.display()))?;
             fs::write(folder.join(file.name), text)?;
         }
         Ok(())
     })
+}
+
+/// A file, or the YAML documents of all files of a folder by their names.
+fn read(from: &Path) -> Result<String> {
+    if !from.is_dir() {
+        return Ok(fs::read_to_string(from)?);
+    }
+    let paths = fs::read_dir(from)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let mut paths: Vec<_> =
+        paths.into_iter().filter(|path| path.extension().is_some_and(|it| it == "yaml")).collect();
+    paths.sort();
+    let texts = paths.iter().map(fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
+    Ok(texts.join("\n---\n"))
 }

@@ -20,6 +20,7 @@ pub(super) struct Part {
 /// A file that comes in a module.
 pub(super) struct File {
     pub(super) module: &'static str,
+    /// Of a folder: all of its YAML files, one after the other.
     pub(super) path: &'static str,
     /// What it is called in the cache.
     pub(super) name: &'static str,
@@ -33,7 +34,7 @@ impl Part {
 }
 
 /// The quick ones first: what is wrong shows soon.
-pub(super) const PARTS: [Part; 4] = [
+pub(super) const PARTS: [Part; 5] = [
     Part {
         folder: "etcd",
         packages: &["."],
@@ -78,6 +79,26 @@ pub(super) const PARTS: [Part; 4] = [
         files: &[],
         minutes: 6,
         version_of: Some("k8s.io/kubernetes"),
+    },
+    Part {
+        folder: "traefik",
+        packages: &["github.com/traefik/traefik/v3/cmd/traefik"],
+        programs: &["traefik"],
+        files: &[
+            File {
+                module: "github.com/traefik/traefik/v3",
+                path: "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml",
+                name: "traefik-crds.yaml",
+            },
+            // In the version that this Traefik is made for.
+            File {
+                module: "sigs.k8s.io/gateway-api",
+                path: "config/crd/standard",
+                name: "gateway-api-crds.yaml",
+            },
+        ],
+        minutes: 9,
+        version_of: None,
     },
 ];
 
