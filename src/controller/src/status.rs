@@ -10,6 +10,8 @@ use serin_assignment::{Salt, Weight};
 use serin_judge::{Alpha, Dispersion, Margin, SetAside, Share, Worse};
 use serin_rollout::{Alert, Pause, Phase, Reason, Verdict};
 
+use crate::store::Given;
+
 /// A release as it stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -244,6 +246,9 @@ pub struct Decision {
     pub step: usize,
     /// The canary's share after it.
     pub weight: Weight,
+    /// What a person asked for at the same time; it need not be what was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
     /// All that it follows from: the state before it, the observation, the time, what the evidence
     /// said.
     #[serde(default)]

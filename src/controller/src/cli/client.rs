@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
@@ -19,7 +19,7 @@ use serin_rollout::Command;
 
 use super::{Exit, Failure};
 use crate::prometheus::Address;
-use crate::server::Token;
+use crate::server::{NAME, Token};
 use crate::status::Status;
 
 /// The controller answers from memory; a command waits for one write to the disk.
@@ -127,6 +127,9 @@ impl Client {
 
     async fn exchange(&self, method: Method, path: &str) -> Result<(StatusCode, Bytes), Failure> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.server));
+        if let Some(name) = giver() {
+            request = request.header(&NAME, name);
+        }
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.secret()));
         }
@@ -141,6 +144,12 @@ impl Client {
         let what = format!("no controller answers at {}", self.server);
         Failure::new(Exit::Unreachable, error.context(what))
     }
+}
+
+/// Who runs this program, for the log, where the name can stand in a header.
+fn giver() -> Option<HeaderValue> {
+    let name = std::env::var("USER").ok().filter(|name| !name.is_empty())?;
+    HeaderValue::from_str(&name).ok()
 }
 
 fn exit(status: StatusCode) -> Exit {

@@ -19,13 +19,15 @@ mod report;
 mod seen;
 mod settle;
 mod task;
+mod trail;
 
 pub use carry::{Carry, Change};
 pub use clock::{Clock, Stop};
-pub use order::{Answer, Asked, Handle, Reload};
+pub use order::{Answer, Asked, Handle, Order, Reload};
 pub(crate) use report::recorded;
 pub use seen::{Observe, Part, Question};
 pub use task::{Engine, Inbox};
+pub use trail::{Curves, Point, Ratio, Trail};
 
 use crate::store::{Journal, Record, StateFile, StoreError};
 

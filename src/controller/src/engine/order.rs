@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serin_rollout::Command;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::trail::Trail;
 use crate::release::Release;
 use crate::status::Status;
 use crate::store::Journal;
@@ -12,10 +13,19 @@ use crate::store::Journal;
 /// A person's command on its way to the engine.
 #[derive(Debug)]
 pub struct Asked {
-    /// What is asked for.
-    pub command: Command,
+    /// What is asked for, and by whom.
+    pub order: Order,
     /// Where the answer goes, once the decision was made and stored.
     pub answer: oneshot::Sender<Answer>,
+}
+
+/// A command and its giver.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// What is asked for.
+    pub command: Command,
+    /// By whom, as far as they said, for people who read the log; nothing is decided by it.
+    pub by: String,
 }
 
 /// What became of a command.
@@ -51,6 +61,8 @@ pub struct Handle {
     pub name: String,
     /// How it stands.
     pub status: watch::Receiver<Arc<Status>>,
+    /// How its rollout went so far.
+    pub trail: Trail,
     /// The intervals that its evidence is made from.
     pub journal: Arc<Journal>,
     pub(super) commands: mpsc::Sender<Asked>,
@@ -59,9 +71,10 @@ pub struct Handle {
 impl Handle {
     /// Gives a command and waits until it was decided and stored; `None` where the engine has
     /// ended.
-    pub async fn command(&self, command: Command) -> Option<Answer> {
+    pub async fn command(&self, command: Command, by: &str) -> Option<Answer> {
         let (answer, answered) = oneshot::channel();
-        self.commands.send(Asked { command, answer }).await.ok()?;
+        let order = Order { command, by: by.to_owned() };
+        self.commands.send(Asked { order, answer }).await.ok()?;
         answered.await.ok()
     }
 }

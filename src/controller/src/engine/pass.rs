@@ -2,14 +2,14 @@
 
 use core::time::Duration;
 
-use serin_rollout::{Command, Now, Reason};
+use serin_rollout::{Now, Reason};
 use tokio::time::Instant;
 
 use super::judged::{self, Counts, Standing, Terms};
 use super::pending::Pending;
 use super::seen::{Observe, Question, Seen};
 use super::task::Running;
-use super::{Keep, bounds};
+use super::{Keep, Order, bounds};
 use crate::store::StoreError;
 
 /// A scrape is there a moment after its time stamp: a tenth of the interval, and never longer.
@@ -20,7 +20,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
     pub(super) async fn pass(
         &mut self,
         seen: &Seen,
-        command: Option<Command>,
+        order: Option<Order>,
     ) -> Result<Reason, StoreError> {
         let at = Instant::now();
         let since_last_pass = self.last_pass.replace(at).map_or(Duration::ZERO, |last| at - last);
@@ -32,7 +32,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
                 panel.forget(&self.rules, gate);
             }
         }
-        let mut observation = seen.observation(self.engine.release.version.clone(), command);
+        let mut observation = seen.observation(
+            self.engine.release.version.clone(),
+            order.as_ref().map(|order| order.command),
+        );
         if self.engine.route.is_some() {
             seen.surround(&mut observation, self.pending());
         }
@@ -42,7 +45,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let reason = judged.outcome.decision.reason;
         self.last = Some(judged.outcome.decision.clone());
         self.findings.clone_from(&judged.findings);
-        let settled = self.settle(judged, bounds, now).await;
+        let settled = self.settle(judged, bounds, now, order).await;
         self.status(seen);
         settled.map(|()| reason)
     }

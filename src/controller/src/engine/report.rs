@@ -207,6 +207,7 @@ fn decision(logged: &Logged) -> Decision {
         message: logged.decision.message.clone(),
         step: logged.step + 1,
         weight: logged.weight,
+        given: logged.given.clone(),
         inputs: logged.inputs.clone(),
     }
 }

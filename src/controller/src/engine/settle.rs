@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout};
 use super::judged::{Judged, Terms};
 use super::seen::Observe;
 use super::task::Running;
-use super::{Change, Keep};
-use crate::store::{Bounds, Live, Record, StoreError};
+use super::{Change, Keep, Order};
+use crate::store::{Bounds, Given, Live, Record, StoreError};
 
 /// How often the record is stored where only its counters have moved. A crash forgets no more
 /// time under observation than this, which makes a step longer and never shorter.
@@ -54,6 +54,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         judged: Judged,
         bounds: Bounds,
         now: Now,
+        order: Option<Order>,
     ) -> Result<(), StoreError> {
         let now_ms = now.wall_ms;
         let Judged { outcome, panel, absorbed, findings, observation } = judged;
@@ -82,6 +83,9 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let inputs = Inputs { state: before, observation, now, findings, terms };
         let news =
             next.log(outcome.decision.clone(), now_ms, || serde_json::to_value(&inputs).ok());
+        if let Some(order) = order.filter(|_| news) {
+            next.sign(Given { command: order.command.word().to_owned(), by: order.by });
+        }
         let mut alerts = Vec::new();
         for action in outcome.actions {
             match action {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::gathering::{Gathering, Heard, News};
 use super::seen::{Observe, Seen, Subject};
+use super::trail::Trail;
 use super::{Answer, Asked, Carry, Clock, Handle, Keep, Reload, Stop, report};
 use crate::publish::Board;
 use crate::release::Release;
@@ -62,6 +63,7 @@ pub struct Inbox<O> {
     pub(super) commands: mpsc::Receiver<Asked>,
     pub(super) reloads: mpsc::Receiver<Reload<O>>,
     status: watch::Sender<Arc<Status>>,
+    trail: Trail,
 }
 
 /// An engine under way.
@@ -102,8 +104,10 @@ impl<O: Observe, K: Keep> Engine<O, K> {
         let (status, seen) = watch::channel(Arc::new(report::unknown(&self.release, "starting")));
         let (namespace, name) = (self.release.namespace.clone(), self.release.name.clone());
         let journal = Arc::clone(self.keep.journal());
-        let handle = Handle { namespace, name, status: seen, journal, commands: ask };
-        (Inbox { commands, reloads, status }, handle, reload)
+        let trail = Trail::default();
+        let handle =
+            Handle { namespace, name, status: seen, trail: trail.clone(), journal, commands: ask };
+        (Inbox { commands, reloads, status, trail }, handle, reload)
     }
 
     /// Runs the release from what was stored of it until the sign to stop is given.
@@ -259,9 +263,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
     }
 
     async fn command(&mut self, asked: Asked, seen: &Seen) {
-        let Asked { command, answer } = asked;
-        tracing::info!(release = %self.engine.release.key(), ?command, "command");
-        let told = match self.pass(seen, Some(command)).await {
+        let Asked { order, answer } = asked;
+        let (command, by) = (order.command, &order.by);
+        tracing::info!(release = %self.engine.release.key(), ?command, by, "command");
+        let told = match self.pass(seen, Some(order)).await {
             Ok(Reason::Refused) => Answer::Refused(self.message()),
             Ok(_) => Answer::Done(self.status(seen)),
             Err(error) => Answer::NotStored(error.to_string()),
@@ -304,6 +309,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
     /// Shows how things stand.
     pub(super) fn status(&self, seen: &Seen) -> Arc<Status> {
         let status = self.inbox.show(report::known(self, seen));
+        self.inbox.trail.note(&status, self.engine.clock.wall_ms());
         self.engine.telemetry.show(&status);
         status
     }

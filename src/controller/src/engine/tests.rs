@@ -42,7 +42,7 @@ async fn a_command_is_done_and_stored_at_once_while_all_metrics_hang() {
     bench.set(|metrics| (metrics.gate_hangs, metrics.rest_hangs) = (true, true));
     sleep(Duration::from_secs(1)).await;
     let asked = Instant::now();
-    let answer = bench.handle.command(Command::Abort).await;
+    let answer = bench.handle.command(Command::Abort, "somebody").await;
     assert!(asked.elapsed() < Duration::from_millis(10), "{:?}", asked.elapsed());
     assert!(matches!(&answer, Some(Answer::Done(status)) if status.weight.is_zero()), "{answer:?}");
     assert!(bench.entry().unwrap().weight.is_zero());
@@ -55,7 +55,7 @@ async fn what_was_seen_of_former_traffic_proves_nothing_about_the_present_one() 
     let mut bench = Bench::start(&folder, &clock(), HEALTHY);
     let risen = bench.until_weight("5%").await;
     // At the same moment: the newest observation is the one that let the weight rise.
-    let answer = bench.handle.command(Command::Pause).await;
+    let answer = bench.handle.command(Command::Pause, "somebody").await;
     let Some(Answer::Done(status)) = answer else { panic!("{answer:?}") };
     assert_eq!((status.revision, status.step_clock), (risen.revision, None));
     bench.until(|status| status.step_clock.is_some()).await;
@@ -95,7 +95,7 @@ async fn commands_that_do_not_fit_are_refused_with_the_reason_and_change_nothing
     bench.until_weight("5%").await;
     let before = bench.entry().unwrap().revision;
     for command in [Command::Retry, Command::Resume, Command::Approve] {
-        let answer = bench.handle.command(command).await;
+        let answer = bench.handle.command(command, "somebody").await;
         assert!(matches!(answer, Some(Answer::Refused(_))), "{command:?}: {answer:?}");
     }
     assert_eq!(bench.entry().unwrap().revision, before);
@@ -107,7 +107,10 @@ async fn a_pause_outlives_a_restart() {
     let clock = clock();
     let mut bench = Bench::start(&folder, &clock, HEALTHY);
     bench.until_weight("5%").await;
-    assert!(matches!(bench.handle.command(Command::Pause).await, Some(Answer::Done(_))));
+    assert!(matches!(
+        bench.handle.command(Command::Pause, "somebody").await,
+        Some(Answer::Done(_))
+    ));
     let before = bench.entry().unwrap();
     bench.stop.send_replace(true);
     (&mut bench.task).await.unwrap();
@@ -115,7 +118,10 @@ async fn a_pause_outlives_a_restart() {
     let mut bench = Bench::start(&folder, &clock, HEALTHY);
     sleep(WHOLE_ROLLOUT).await;
     assert_eq!(bench.entry().unwrap().revision, before.revision);
-    assert!(matches!(bench.handle.command(Command::Resume).await, Some(Answer::Done(_))));
+    assert!(matches!(
+        bench.handle.command(Command::Resume, "somebody").await,
+        Some(Answer::Done(_))
+    ));
     bench.until_phase(Phase::Succeeded).await;
 }
 
@@ -188,7 +194,7 @@ async fn nothing_is_published_while_nobody_can_say_what_is_in_force() {
     let mut bench = Bench::start(&folder, &clock(), metrics);
     sleep(WHOLE_ROLLOUT).await;
     assert!(bench.entry().is_none() && bench.stored().is_none());
-    let answer = bench.handle.command(Command::Abort).await;
+    let answer = bench.handle.command(Command::Abort, "somebody").await;
     assert!(matches!(answer, Some(Answer::NotReady(_))), "{answer:?}");
     let status = Arc::clone(&bench.handle.status.borrow());
     assert_eq!(status.phase, None);

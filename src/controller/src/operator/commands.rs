@@ -127,7 +127,7 @@ async fn carry_out(
                 by = given.by,
                 "command on the object"
             );
-            match handle.command(command).await {
+            match handle.command(command, &given.by).await {
                 Some(Answer::Done(status)) => (Outcome::Done, status.message.clone()),
                 Some(Answer::Refused(why) | Answer::NotStored(why) | Answer::NotReady(why)) => {
                     (Outcome::Refused, why)

@@ -79,7 +79,8 @@ pub(super) async fn go_on(shared: &Shared, object: &DynamicObject, handle: &Hand
         None | Some(Phase::RollingBack) => return,
         Some(_) if waits => return,
         Some(phase) if !is_last(phase) => {
-            if let Some(answer) = handle.command(Command::Abort).await {
+            if let Some(answer) = handle.command(Command::Abort, "the deletion of its object").await
+            {
                 let release = Key::of(object);
                 tracing::info!(%release, ?answer, "it is to be deleted: stable first");
             }

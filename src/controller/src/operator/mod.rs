@@ -21,6 +21,7 @@ mod refused;
 mod resolve;
 mod route;
 mod running;
+mod shown;
 mod status;
 mod stored;
 mod supervise;
@@ -94,11 +95,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let mut background = JoinSet::new();
     let (give_term, term) = Term::new();
+    let caches = Caches::start(&client, &settings.scope, &mut background);
+    let releases = Releases::beside(Arc::new(shown::FromObjects(caches.releases.clone())));
     let shared = Shared {
-        caches: Caches::start(&client, &settings.scope, &mut background),
+        caches,
         term,
         board: Arc::new(Board::new([])),
-        releases: Releases::default(),
+        releases,
         plugins: plugin::Plugins::default(),
         telemetry: Arc::new(Telemetry::default()),
         clients: Arc::default(),

@@ -5,13 +5,18 @@
 //! none: neither document nor status nor metrics hold a secret.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use axum::Json;
+use axum::extract::{ConnectInfo, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use serde::Serialize;
 use subtle::ConstantTimeEq as _;
 
+use super::App;
 use super::error::ApiError;
 
 /// The shortest token: 16 characters of 64 make 96 bits, beyond any guessing.
@@ -109,6 +114,51 @@ impl Access {
     }
 }
 
+/// What whoever asks may do.
+#[derive(Debug, Serialize)]
+pub(super) struct May {
+    /// Whether commands are taken from them.
+    commands: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    /// Whether there is a token that would help.
+    token: bool,
+    /// Whether the releases are objects of a cluster, to which `kubectl serin` gives commands too.
+    objects: bool,
+}
+
+/// `GET /v1/access`: whether a command with these headers would be taken.
+pub(super) async fn may(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Json<May> {
+    let denied = app.access.permit(peer.ip(), &headers).err();
+    Json(May {
+        commands: denied.is_none(),
+        why: denied.map(ApiError::into_message),
+        token: app.access.token_file.is_some(),
+        objects: app.releases.are_objects(),
+    })
+}
+
+/// The longest name of a giver, in characters.
+const LONGEST_NAME: usize = 64;
+
+/// Who gives a command: the name that they give themselves, and where the request came from.
+pub(super) fn giver(peer: IpAddr, headers: &HeaderMap) -> String {
+    let peer = peer.to_canonical();
+    let named = only(headers, &NAME).map(str::trim).filter(|name| {
+        let written = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+        !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(written)
+    });
+    named.map_or_else(|| peer.to_string(), |name| format!("{name} ({peer})"))
+}
+
+/// The header in which a command's giver may give a name, for the log.
+pub(crate) static NAME: HeaderName = HeaderName::from_static("serin-by");
+
 /// Why a command is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Denied {
@@ -138,6 +188,10 @@ impl Denied {
 }
 
 fn permit(token: Option<&Token>, peer: IpAddr, headers: &HeaderMap) -> Result<(), Denied> {
+    // A token that a page has, it was given; another site's page has none, and is not let try.
+    if !fetched_by_us(headers) {
+        return Err(Denied::CrossSite);
+    }
     if headers.contains_key(header::AUTHORIZATION) {
         let token = token.ok_or(Denied::NoTokenSet)?;
         let given = only(headers, &header::AUTHORIZATION).and_then(bearer);
@@ -160,17 +214,21 @@ fn permit(token: Option<&Token>, peer: IpAddr, headers: &HeaderMap) -> Result<()
     host.filter(|host| is_loopback(host)).map(|_| ()).ok_or(Denied::StrangeHost)
 }
 
-/// Whether no browser says that another site's page is behind the request.
-fn from_this_site(host: Option<&str>, headers: &HeaderMap) -> Result<(), Denied> {
-    let fetched_by_us = match headers.get("sec-fetch-site") {
+/// Whether no browser says that the request comes from another site.
+fn fetched_by_us(headers: &HeaderMap) -> bool {
+    match headers.get("sec-fetch-site") {
         None => true,
         Some(site) => site == "same-origin" || site == "none",
-    };
+    }
+}
+
+/// Whether no browser says that another site's page is behind the request.
+fn from_this_site(host: Option<&str>, headers: &HeaderMap) -> Result<(), Denied> {
     let origin_is_us = match headers.get(header::ORIGIN) {
         None => true,
         Some(origin) => host.is_some_and(|host| *origin == *format!("http://{host}")),
     };
-    if fetched_by_us && origin_is_us { Ok(()) } else { Err(Denied::CrossSite) }
+    if origin_is_us { Ok(()) } else { Err(Denied::CrossSite) }
 }
 
 /// The header's value, where there is exactly one.

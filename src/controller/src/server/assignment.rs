@@ -66,7 +66,7 @@ fn wait(text: &str) -> Result<Duration, ApiError> {
 }
 
 /// Whether the client has this content already (`If-None-Match`, compared weakly as RFC 9110 asks).
-fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     let tags = headers.get_all(header::IF_NONE_MATCH);
     tags.iter().filter_map(|tags| tags.to_str().ok()).flat_map(|tags| tags.split(',')).any(|tag| {
         let tag = tag.trim();

@@ -29,6 +29,10 @@ impl ApiError {
     pub(super) const fn unavailable(message: String) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
+
+    pub(super) fn into_message(self) -> String {
+        self.message
+    }
 }
 
 impl From<QueryRejection> for ApiError {

@@ -1,5 +1,5 @@
 //! What the controller serves, on one port: the assignment document for filters, status and
-//! commands for people, metrics and health for machines.
+//! commands for people, the page from which they look and give them, metrics and health for machines.
 
 mod access;
 mod assignment;
@@ -7,23 +7,26 @@ mod body;
 pub(crate) mod connections;
 mod decide;
 mod error;
+mod events;
 pub(crate) mod health;
 mod intervals;
+mod page;
 mod releases;
 mod running;
+mod summary;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
-use axum::{Json, Router};
-use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+pub(crate) use access::NAME;
 pub use access::{Access, InvalidToken, Token};
 pub use connections::Limits;
 pub use decide::Deciding;
-pub use running::Releases;
+pub use running::{Entry, Releases, Stored};
 
 use crate::engine::Stop;
 use crate::publish::Board;
@@ -71,10 +74,13 @@ pub async fn serve(listener: TcpListener, app: App) {
 
 fn router(app: App) -> Router {
     Router::new()
-        .route("/", get(paths))
+        .route("/", get(page::root))
+        .route("/page/{file}", get(page::file))
+        .route("/v1/access", get(access::may))
         .route("/v1/assignment", get(assignment::document))
         .route("/v1/decide/forwarded", any(decide::forwarded))
         .route("/v1/decide/original", any(decide::original))
+        .route("/v1/events", get(events::events))
         .route("/v1/releases", get(releases::list))
         .route("/v1/releases/{namespace}/{name}", get(releases::one))
         .route("/v1/releases/{namespace}/{name}/intervals", get(intervals::lines))
@@ -86,13 +92,6 @@ fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || ApiError::method())
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .with_state(Arc::new(app))
-}
-
-/// `GET /`, for whoever opens the address in a browser.
-async fn paths() -> Json<Value> {
-    Json(
-        json!({ "paths": ["/v1/assignment", "/v1/decide/forwarded", "/v1/decide/original", "/v1/releases", "/metrics", "/healthz", "/readyz"] }),
-    )
 }
 
 #[cfg(test)]

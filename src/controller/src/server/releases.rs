@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serin_rollout::Command;
 
 use super::App;
+use super::access::giver;
 use super::body::Unused;
 use super::error::ApiError;
 use crate::engine::{Answer, Handle};
@@ -17,9 +18,9 @@ use crate::status::Status;
 
 /// `GET /v1/releases`, without what the decisions follow from: that is a hundred times the rest.
 pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Vec<Status>> {
-    Json(
-        app.releases.all().iter().map(|release| release.status.borrow().without_inputs()).collect(),
-    )
+    let shown = app.releases.shown();
+    let statuses = shown.iter().filter_map(|(name, shown)| app.releases.status(name, shown));
+    Json(statuses.map(|status| status.without_inputs()).collect())
 }
 
 /// `GET /v1/releases/{namespace}/{name}`
@@ -28,8 +29,11 @@ pub(super) async fn one(
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<Status>, ApiError> {
     let Path((namespace, name)) = path?;
-    let release = find(&app, &namespace, &name)?;
-    Ok(Json(Status::clone(&release.status.borrow())))
+    let name = (namespace, name);
+    let shown = app.releases.shown_one(&name);
+    let status = shown.and_then(|shown| app.releases.status(&name, &shown));
+    let status = status.ok_or_else(|| not_found(&name.0, &name.1))?;
+    Ok(Json(Arc::unwrap_or_clone(status)))
 }
 
 /// `POST /v1/releases/{namespace}/{name}/{command}`; whatever the body holds is ignored.
@@ -47,7 +51,7 @@ pub(super) async fn command(
         let known = Command::ALL.map(Command::word).join(", ");
         ApiError::not_found(format!("there is no command `{command}`, only {known}"))
     })?;
-    match release.command(command).await {
+    match release.command(command, &giver(peer.ip(), &headers)).await {
         Some(Answer::Done(status)) => Ok(Json(Arc::unwrap_or_clone(status))),
         Some(Answer::Refused(why)) => Err(ApiError::new(StatusCode::CONFLICT, why)),
         Some(Answer::NotStored(why)) => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, why)),
@@ -57,7 +61,9 @@ pub(super) async fn command(
 }
 
 pub(super) fn find(app: &App, namespace: &str, name: &str) -> Result<Handle, ApiError> {
-    app.releases.get(namespace, name).ok_or_else(|| {
-        ApiError::not_found(format!("no release {namespace}/{name} is run by this controller"))
-    })
+    app.releases.get(namespace, name).ok_or_else(|| not_found(namespace, name))
+}
+
+fn not_found(namespace: &str, name: &str) -> ApiError {
+    ApiError::not_found(format!("no release {namespace}/{name} is run by this controller"))
 }

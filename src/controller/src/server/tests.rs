@@ -274,3 +274,4 @@ async fn metrics_are_in_the_format_that_prometheus_reads() {
 }
 
 mod connections;
+mod page;

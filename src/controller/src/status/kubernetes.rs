@@ -2,6 +2,7 @@
 //! wait` and other controllers know, and bounded, since it is kept with the object.
 
 mod conditions;
+mod shown;
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -12,6 +13,7 @@ pub use conditions::Condition;
 use conditions::{CONFLICT, EVIDENCE_CAPPED, INVALID, Problem, Seen};
 
 use super::{ConditionKind, Gate, Status};
+use crate::store::Given;
 
 /// The most decisions that are kept: those of a rollout with many steps.
 const DECISIONS: usize = 20;
@@ -152,6 +154,9 @@ pub struct ObjectDecision {
     pub step: u32,
     /// The canary's share after it.
     pub weight: String,
+    /// What a person asked for at the same time; it need not be what was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
 }
 
 /// A command that somebody gave on the object.
@@ -318,6 +323,7 @@ fn decisions(status: &Status) -> Vec<ObjectDecision> {
         message: clipped(&decision.message),
         step: narrow(decision.step),
         weight: decision.weight.to_string(),
+        given: decision.given.clone(),
     };
     let older = status.decisions.len().saturating_sub(DECISIONS);
     status.decisions.iter().skip(older).map(decision).collect()

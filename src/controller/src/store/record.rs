@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serin_assignment::{Salt, Weight};
@@ -78,10 +79,23 @@ pub struct Logged {
     /// All that it follows from; `None` of a record by a version that did not keep it.
     #[serde(default)]
     pub inputs: Option<Value>,
+    /// What a person asked for at the same time; it need not be what was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
     /// The step after it, counted from 0.
     pub step: usize,
     /// The canary's share after it.
     pub weight: Weight,
+}
+
+/// A person's command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Given {
+    /// Its word, such as `abort`.
+    pub command: String,
+    /// Who gave it, as far as they said.
+    pub by: String,
 }
 
 /// Traffic that is in the assignment document.
@@ -139,12 +153,19 @@ impl Record {
         if same {
             return false;
         }
-        let entry = Logged { at_ms, decision, inputs: inputs(), step, weight };
+        let entry = Logged { at_ms, decision, inputs: inputs(), given: None, step, weight };
         if self.decisions.len() == DECISIONS {
             self.decisions.pop_front();
         }
         self.decisions.push_back(entry);
         true
+    }
+
+    /// Notes which command was given when the newest decision was taken.
+    pub fn sign(&mut self, given: Given) {
+        if let Some(last) = self.decisions.back_mut() {
+            last.given = Some(given);
+        }
     }
 
     /// Notes an alert and says whether it is a new one.

@@ -7,7 +7,8 @@ use serin_rollout::{Phase, Verdict};
 
 use crate::cli::tones::{BAD, BOLD, DIM, GOOD, WAIT};
 use crate::gates::numbers::number;
-use crate::status::{GateEvidence, Measured, Status};
+use crate::status::{Decision, GateEvidence, Measured, Status};
+use crate::store::Given;
 
 /// Width of the weight's bar, in characters: one for each 2.5 %.
 const BAR: u16 = 40;
@@ -64,11 +65,20 @@ fn write_whole(text: &mut String, status: &Status) -> core::fmt::Result {
     for decision in status.decisions.iter().skip(hidden) {
         writeln!(
             text,
-            "{DIM}{:.0}{DIM:#}  {:>6}  {}",
-            decision.at, decision.weight, decision.message
+            "{DIM}{:.0}{DIM:#}  {:>6}  {}{}",
+            decision.at,
+            decision.weight,
+            decision.message,
+            asked(decision)
         )?;
     }
     Ok(())
+}
+
+/// Who asked for what, where a person did.
+fn asked(decision: &Decision) -> String {
+    let asked = |given: &Given| format!(" ({} asked for by {})", given.command, given.by);
+    decision.given.as_ref().map(asked).unwrap_or_default()
 }
 
 /// One line, for a log.

@@ -49,7 +49,7 @@ async fn bounds_stay_within_a_rollout_and_are_chosen_again_for_the_next() {
     let (clock, release) = (clock(), release_with("v2", HOST, &[SLOW]));
     let mut bench = Bench::start_with(Arc::clone(&release), &folder, &clock, HEALTHY);
     bench.until_weight("5%").await;
-    bench.handle.command(Command::Pause).await.unwrap();
+    bench.handle.command(Command::Pause, "somebody").await.unwrap();
     bench.stop.send_replace(true);
     (&mut bench.task).await.unwrap();
     drop(bench);
@@ -57,10 +57,13 @@ async fn bounds_stay_within_a_rollout_and_are_chosen_again_for_the_next() {
     let mut bench = Bench::start_with(release, &folder, &clock, UNKNOWN);
     bench.until(|status| requests(status, "slow") > 100.0).await;
     assert_eq!(bench.entry().unwrap().latency_bounds, ["250ms", "1s"]);
-    bench.handle.command(Command::Abort).await.unwrap();
+    bench.handle.command(Command::Abort, "somebody").await.unwrap();
     bench.until_phase(Phase::RolledBack).await;
-    assert!(matches!(bench.handle.command(Command::Retry).await, Some(Answer::Done(_))));
-    bench.handle.command(Command::Resume).await.unwrap();
+    assert!(matches!(
+        bench.handle.command(Command::Retry, "somebody").await,
+        Some(Answer::Done(_))
+    ));
+    bench.handle.command(Command::Resume, "somebody").await.unwrap();
     bench.until(|status| status.reason == Some(Reason::Preparing)).await;
     bench.set(|metrics| metrics.stable_is_known = true);
     bench.until_weight("5%").await;
@@ -72,7 +75,7 @@ async fn other_bounds_in_the_file_begin_with_no_evidence_and_leave_that_of_other
     let release = release_with("v2", HOST, &["{name: slow, kind: latency, bounds: [100ms]}"]);
     let mut bench = Bench::start_with(release, &folder, &clock(), HEALTHY);
     bench.until_weight("5%").await;
-    bench.handle.command(Command::Pause).await.unwrap();
+    bench.handle.command(Command::Pause, "somebody").await.unwrap();
     let before = bench.until(|status| requests(status, "slow") >= 500.0).await;
     let other = release_with("v2", HOST, &["{name: slow, kind: latency, bounds: [200ms]}"]);
     bench.reload.send(Reload::Release(other, Arc::clone(&bench.world))).await.unwrap();

@@ -80,7 +80,7 @@ async fn the_journal_of_a_controller_that_is_killed_has_every_interval_once() {
     let (_scratch, folder) = scratch();
     let mut bench = Bench::start(&folder, &clock(), HEALTHY);
     bench.until_weight("5%").await;
-    bench.handle.command(Command::Pause).await.unwrap();
+    bench.handle.command(Command::Pause, "somebody").await.unwrap();
     for gap in [3_700, 12_300] {
         sleep(Duration::from_millis(gap)).await;
         bench.task.abort();
@@ -129,7 +129,7 @@ async fn counts_that_are_told_again_and_again_count_once() {
     let mut bench = Bench::start(&folder, &clock(), HEALTHY);
     let first = bench.until_weight("5%").await;
     let began = first.published_at.unwrap();
-    bench.handle.command(Command::Pause).await.unwrap();
+    bench.handle.command(Command::Pause, "somebody").await.unwrap();
     sleep(Duration::from_secs(20)).await;
     let status = bench.handle.status.borrow().clone();
     let (canary, stable) = (evidence(&status).canary, evidence(&status).stable);
@@ -145,7 +145,7 @@ async fn a_restart_in_the_middle_changes_no_evidence() {
     let clock = clock();
     let mut bench = Bench::start(&folder, &clock, HEALTHY);
     bench.until_weight("5%").await;
-    bench.handle.command(Command::Pause).await.unwrap();
+    bench.handle.command(Command::Pause, "somebody").await.unwrap();
     for gap in [3_700, 12_300, 900] {
         sleep(Duration::from_millis(gap)).await;
         // Killed: what was absorbed since the last store is absorbed again.
@@ -159,7 +159,7 @@ async fn a_restart_in_the_middle_changes_no_evidence() {
     let (_scratch, folder) = scratch();
     let mut bench = Bench::start(&folder, &crate::engine::scripted::clock(), HEALTHY);
     bench.until_weight("5%").await;
-    bench.handle.command(Command::Pause).await.unwrap();
+    bench.handle.command(Command::Pause, "somebody").await.unwrap();
     let intervals = killed.evidence.unwrap().intervals;
     let whole =
         bench.until(|status| status.evidence.is_some_and(|all| all.intervals >= intervals)).await;
@@ -175,7 +175,7 @@ async fn a_clock_that_is_set_back_counts_nothing_twice_and_holds() {
     let clock = Clock::from_fn(move || ahead.wall_ms() - back.load(Ordering::Relaxed));
     let mut bench = Bench::start(&folder, &clock, HEALTHY);
     bench.until_weight("5%").await;
-    bench.handle.command(Command::Pause).await.unwrap();
+    bench.handle.command(Command::Pause, "somebody").await.unwrap();
     let before = bench.until(|status| status.evidence.is_some_and(|all| all.intervals >= 5)).await;
     back_ms.store(3_600_000, Ordering::Relaxed);
     let behind = |status: &Status| {
@@ -209,7 +209,10 @@ async fn a_new_rollout_starts_without_the_evidence_of_the_one_before() {
     bench.until_phase(Phase::RolledBack).await;
     assert!(bench.stored().unwrap().panel.is_some());
     bench.set(|metrics| metrics.failing = 0.005);
-    assert!(matches!(bench.handle.command(Command::Retry).await, Some(Answer::Done(_))));
+    assert!(matches!(
+        bench.handle.command(Command::Retry, "somebody").await,
+        Some(Answer::Done(_))
+    ));
     assert!(bench.stored().unwrap().panel.is_none());
     bench.until_phase(Phase::Succeeded).await;
 }

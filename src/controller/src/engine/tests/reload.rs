@@ -118,9 +118,15 @@ async fn another_salt_waits_until_nobody_is_on_the_canary() {
     sleep(Duration::from_secs(2)).await;
     let now = bench.entry().unwrap();
     assert_eq!((now.revision, &now.salt), (old.revision, &old.salt));
-    assert!(matches!(bench.handle.command(Command::Abort).await, Some(Answer::Done(_))));
+    assert!(matches!(
+        bench.handle.command(Command::Abort, "somebody").await,
+        Some(Answer::Done(_))
+    ));
     bench.until_phase(Phase::RolledBack).await;
-    assert!(matches!(bench.handle.command(Command::Retry).await, Some(Answer::Done(_))));
+    assert!(matches!(
+        bench.handle.command(Command::Retry, "somebody").await,
+        Some(Answer::Done(_))
+    ));
     bench.until_weight("5%").await;
     assert_eq!(bench.entry().unwrap().salt, "another");
 }

@@ -167,7 +167,7 @@ async fn a_weight_lowered_by_hand_goes_into_the_document_and_stays_until_a_perso
     bench.set(|metrics| metrics.by_hand = None);
     sleep(WHOLE_ROLLOUT).await;
     assert_eq!((router.weight(), bench.entry().unwrap().weight), (by_hand, by_hand));
-    let answer = bench.handle.command(Command::Resume).await;
+    let answer = bench.handle.command(Command::Resume, "somebody").await;
     assert!(matches!(answer, Some(Answer::Done(_))), "{answer:?}");
     bench.until_phase(Phase::Succeeded).await;
     assert_eq!(router.weight(), weight("100%"));

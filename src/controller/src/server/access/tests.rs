@@ -129,3 +129,23 @@ fn a_token_file_is_read_anew_for_each_command() {
     // Without a readable token nobody gets in, not even from this machine.
     assert!(access.permit(LOOPBACK, &headers(&[("host", "localhost")])).is_err());
 }
+
+#[test]
+fn another_sites_page_is_refused_whatever_it_has() {
+    let right = format!("Bearer {TOKEN}");
+    for site in ["cross-site", "same-site"] {
+        let pairs = [("authorization", right.as_str()), ("sec-fetch-site", site)];
+        assert_eq!(told(true, OUTSIDE, &pairs), Err(Denied::CrossSite), "{site}");
+    }
+    let own = [("authorization", right.as_str()), ("sec-fetch-site", "same-origin")];
+    assert_eq!(told(true, OUTSIDE, &own), Ok(()));
+}
+
+#[test]
+fn a_giver_is_named_where_the_name_can_be_written() {
+    let by = |name: &str| giver(OUTSIDE, &headers(&[("serin-by", name)]));
+    assert_eq!(by("Ada Lovelace"), "Ada Lovelace (192.0.2.7)");
+    for none in ["", "  ", &"x".repeat(65), "tab\there"] {
+        assert_eq!(by(none), "192.0.2.7", "{none}");
+    }
+}

@@ -1,0 +1,36 @@
+//! What is stored in the objects, for people who look at a replica that does not run them.
+
+use std::sync::Arc;
+
+use kube::api::DynamicObject;
+
+use super::cache::Objects;
+use super::kinds::Key;
+use crate::server::{Entry, Stored};
+use crate::status::Status;
+use crate::status::kubernetes::ObjectStatus;
+
+/// The objects of the cluster, as the API server last told of them.
+#[derive(Debug)]
+pub(super) struct FromObjects(pub(super) Objects);
+
+impl Stored for FromObjects {
+    fn all(&self) -> Vec<Entry> {
+        self.0.all().iter().map(|object| entry(object)).collect()
+    }
+
+    fn status(&self, namespace: &str, name: &str) -> Option<Status> {
+        let key = Key { namespace: namespace.to_owned(), name: name.to_owned() };
+        let object: Arc<DynamicObject> = self.0.get(&key)?;
+        // A new object has none, and one of another version may be of another shape.
+        let status = object.data.get("status").cloned().unwrap_or_default();
+        let status: ObjectStatus = serde_json::from_value(status).unwrap_or_default();
+        Some(status.shown(namespace, name))
+    }
+}
+
+fn entry(object: &DynamicObject) -> Entry {
+    let Key { namespace, name } = Key::of(object);
+    let version = object.metadata.resource_version.clone().unwrap_or_default();
+    Entry { namespace, name, version }
+}
