@@ -25,6 +25,8 @@ pub struct Options {
     pub port: u16,
     /// The folder of the stored state.
     pub state: PathBuf,
+    /// The file of those who are told of decisions.
+    pub receivers: Option<PathBuf>,
 }
 
 /// A running controller.
@@ -65,6 +67,9 @@ impl Controller {
             "--state-dir".to_owned(),
             options.state.to_string_lossy().into_owned(),
         ]);
+        if let Some(file) = &options.receivers {
+            args.extend(["--receivers".to_owned(), file.to_string_lossy().into_owned()]);
+        }
         let process = Process::start(name, &artifacts::serin()?, args, scratch.path())?;
         Ok(Self { process, port: options.port })
     }

@@ -24,6 +24,7 @@ pub mod ports;
 pub mod process;
 pub mod prometheus;
 pub mod raw;
+pub mod receiver;
 pub mod rights;
 pub mod rules;
 pub mod scratch;

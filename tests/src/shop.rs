@@ -102,8 +102,8 @@ impl Shop {
         });
         let watch = Watch::start(port, vec![envoy.admin()], RELEASE);
         let release = scratch.path().join("release.yaml");
-        let options =
-            Options { releases: vec![release.clone()], port, state: scratch.folder("state")? };
+        let state = scratch.folder("state")?;
+        let options = Options { releases: vec![release.clone()], port, state, receivers: None };
         let (steps, metrics) = (steps.to_owned(), prometheus.address());
         let shop = Self {
             load,
@@ -141,6 +141,11 @@ impl Shop {
     pub fn ask_metrics_at(&mut self, address: &str) -> Result<()> {
         address.clone_into(&mut self.metrics);
         self.release(FIRST)
+    }
+
+    /// Has those in this file told of decisions, by controllers that start from now on.
+    pub fn tell(&mut self, receivers: PathBuf) {
+        self.options.receivers = Some(receivers);
     }
 
     /// Lets this share of the canary's requests fail from now on.

@@ -50,9 +50,13 @@ fn a_kustomization_names_every_file_beside_it() -> Result<()> {
             continue;
         }
         let folder = file.parent().context("no folder")?;
-        let listed = documents[0]["resources"].as_array().context("no resources")?;
-        let listed: BTreeSet<PathBuf> =
-            listed.iter().filter_map(Value::as_str).map(|name| folder.join(name)).collect();
+        let listed = documents[0]["resources"].as_array();
+        let listed: BTreeSet<PathBuf> = listed
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(|name| folder.join(name))
+            .collect();
         let beside = all.keys().filter(|other| other.parent() == Some(folder) && *other != file);
         let beside: BTreeSet<PathBuf> = beside
             .filter(|other| !FOR_THE_MESH.iter().any(|name| other.as_path() == Path::new(name)))
@@ -61,7 +65,7 @@ fn a_kustomization_names_every_file_beside_it() -> Result<()> {
         ensure!(listed == beside, "{}: {listed:?}, not {beside:?}", file.display());
         folders += 1;
     }
-    ensure!(folders == 4, "{folders} folders");
+    ensure!(folders == 5, "{folders} folders");
     Ok(())
 }
 
@@ -130,6 +134,30 @@ fn whatever_selects_the_controller_selects_its_pods() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn who_is_told_is_read_from_a_secret_that_the_component_mounts() -> Result<()> {
+    let component = &manifests::documents("components/notifications/kustomization.yaml")?[0];
+    let patch = component["patches"][0]["patch"].as_str().context("no patch")?;
+    let patch: Vec<Value> = serde_saphyr::from_str(patch)?;
+    let mut deployment = deployment()?;
+    for operation in &patch {
+        let at = operation["path"].as_str().context("no path")?;
+        let list = at.strip_suffix("/-").context("only lists are added to")?;
+        let list = deployment.pointer_mut(list).and_then(Value::as_array_mut);
+        list.with_context(|| format!("no list at {at}"))?.push(operation["value"].clone());
+    }
+    let container = container(&deployment);
+    let args = texts(&container["args"])?;
+    let file = args.iter().skip_while(|arg| *arg != "--receivers").nth(1).context("no file")?;
+    let last = |list: &Value| list.as_array().and_then(|list| list.last()).cloned();
+    let mount = last(&container["volumeMounts"]).context("no mount")?;
+    let volume = last(&deployment["spec"]["template"]["spec"]["volumes"]).context("no volume")?;
+    ensure!(mount["name"] == volume["name"], "{mount} of {volume}");
+    ensure!(Path::new(file).parent() == mount["mountPath"].as_str().map(Path::new), "{file}");
+    ensure!(volume["secret"]["secretName"] == "serin-receivers", "{volume}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_paths_of_the_probes_and_of_the_monitor_are_served() -> Result<()> {
     let scratch = Scratch::new()?;
@@ -140,7 +168,12 @@ async fn the_paths_of_the_probes_and_of_the_monitor_are_served() -> Result<()> {
         .replace("{{prometheus}}", "http://127.0.0.1:1")
         .replace("{{steps}}", "[{weight: 5%, bake: 1m}]");
     let releases = vec![scratch.write("release.yaml", text)?];
-    let options = Options { releases, port: ports::free()?, state: scratch.folder("state")? };
+    let options = Options {
+        releases,
+        port: ports::free()?,
+        state: scratch.folder("state")?,
+        receivers: None,
+    };
     let _controller = Controller::start(&options, &scratch).await?;
     let deployment = deployment()?;
     let file = "components/service-monitor/service-monitor.yaml";

@@ -88,6 +88,20 @@ fn the_releases_of_the_examples_are_accepted() -> Result<()> {
 
 /// Each stands in the place of the release's own.
 #[test]
+fn the_receivers_of_the_example_are_accepted() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let text = readme()?;
+    let example = blocks(&text, "yaml").find(|block| block.starts_with("receivers:"));
+    let file = scratch.path().join("receivers.yaml");
+    std::fs::write(&file, example.context("no receivers")?)?;
+    let told = serin(&["notify", &file.to_string_lossy(), "--receiver", "nobody"])?;
+    let said = String::from_utf8(told.stderr)?;
+    // All but the name is accepted.
+    ensure!(said.contains("there is no receiver \"nobody\""), "{said}");
+    Ok(())
+}
+
+#[test]
 fn every_other_assignment_is_accepted_in_the_release() -> Result<()> {
     let (text, scratch) = (readme()?, Scratch::new()?);
     let release = blocks(&text, "yaml").find(|block| block.contains("kind: CanaryRelease"));

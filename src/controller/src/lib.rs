@@ -15,6 +15,7 @@ pub mod engine;
 pub mod gates;
 mod input;
 pub mod metrics;
+pub mod notify;
 pub mod observe;
 pub mod operator;
 pub mod prometheus;

@@ -12,6 +12,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use serin_rollout::{Alert, Phase, Reason, Verdict};
 
+use crate::notify::Outcome;
 use crate::release::Release;
 use crate::status::Status;
 
@@ -59,6 +60,7 @@ pub struct Telemetry {
     detectable: Family<EvidenceLabels, Gauge<f64, AtomicU64>>,
     alert: Family<AlertLabels, Gauge>,
     decisions: Family<DecisionLabels, Counter>,
+    notifications: Family<NotificationLabels, Counter>,
     document: Gauge,
 }
 
@@ -104,6 +106,12 @@ struct DecisionLabels {
     reason: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NotificationLabels {
+    receiver: String,
+    outcome: &'static str,
+}
+
 impl GateLabels {
     fn new((namespace, name): (&str, &str), gate: &str, verdict: Verdict) -> Self {
         Self {
@@ -135,6 +143,7 @@ impl Default for Telemetry {
             detectable: Family::default(),
             alert: Family::default(),
             decisions: Family::default(),
+            notifications: Family::default(),
             document: Gauge::default(),
             registry: Registry::default(),
         };
@@ -164,6 +173,11 @@ impl Default for Telemetry {
             "release_decisions",
             "Decisions that differed from the one before, by reason",
             this.decisions.clone(),
+        );
+        registry.register(
+            "notifications",
+            "Tries to tell a receiver, by outcome: delivered, failed, refused or expired",
+            this.notifications.clone(),
         );
         registry.register(
             "document_published_revision",
@@ -261,6 +275,12 @@ impl Telemetry {
             reason: format!("{reason:?}"),
         };
         self.decisions.get_or_create(&labels).inc();
+    }
+
+    /// Counts what came of a try to tell a receiver.
+    pub(crate) fn notified(&self, receiver: &str, outcome: Outcome) {
+        let labels = NotificationLabels { receiver: receiver.to_owned(), outcome: outcome.word() };
+        self.notifications.get_or_create(&labels).inc();
     }
 
     /// Writes all figures, with the revision of the document that is served; 0 where none is. The

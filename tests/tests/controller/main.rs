@@ -5,6 +5,7 @@ mod kills;
 mod people;
 mod state;
 mod targets;
+mod told;
 
 use std::time::Duration;
 

@@ -153,7 +153,12 @@ impl Site {
             first_user: 0,
             broken: false,
         });
-        let options = Options { releases: vec![release], port, state: scratch.folder("state")? };
+        let options = Options {
+            releases: vec![release],
+            port,
+            state: scratch.folder("state")?,
+            receivers: None,
+        };
         let controller = Controller::start(&options, &scratch).await?;
         Ok(Self {
             controller,

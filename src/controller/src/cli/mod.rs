@@ -14,6 +14,7 @@ mod ids;
 pub mod judge;
 mod kube;
 mod log;
+mod notify;
 mod operate;
 mod plan;
 mod replay;
@@ -79,6 +80,8 @@ enum Command {
     Replay(replay::Args),
     /// Write a `CanaryRelease` from a Canary of Flagger's or a Rollout of Argo's.
     Convert(convert::Args),
+    /// Send a test message to everyone who would be told of decisions.
+    Notify(notify::Args),
     /// Make and check the signed tokens by which testers opt in.
     Token(token::Args),
     /// Print the definition of `CanaryRelease` for `kubectl apply --filename -`.
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Notify(args) => notify::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Crd => crd::run(),
         Command::Completion(args) => completion::run(&args),

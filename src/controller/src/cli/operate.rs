@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::log::{LogFormat, log};
-use super::run::interval;
+use super::run::{interval, receivers};
 use super::{Exit, Failure};
 use crate::operator::{self, Scope, Settings};
 
@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// File with the token that commands from other machines need.
     #[arg(long, env = "SERIN_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// File that says who is told of decisions: chat rooms and webhooks (see `serin notify`).
+    #[arg(long, value_name = "FILE")]
+    receivers: Option<PathBuf>,
     /// Time between two passes [default: the release's scrape interval, at most 5s]
     #[arg(long, value_parser = interval, value_name = "DURATION")]
     interval: Option<Duration>,
@@ -47,6 +50,7 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
         identity: args.identity,
         work_dir: args.work_dir,
         token_file: args.token_file,
+        receivers: receivers(args.receivers.as_deref())?,
         interval: args.interval,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

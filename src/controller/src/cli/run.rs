@@ -2,12 +2,13 @@
 
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
 use super::log::{LogFormat, log};
 use super::{Exit, Failure};
+use crate::notify::Receivers;
 use crate::run::{self, Settings};
 use crate::store::StoreError;
 
@@ -29,6 +30,9 @@ pub(super) struct Args {
     /// File with the token that commands from other machines need.
     #[arg(long, env = "SERIN_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// File that says who is told of decisions: chat rooms and webhooks (see `serin notify`).
+    #[arg(long, value_name = "FILE")]
+    receivers: Option<PathBuf>,
     /// Time between two passes [default: the release's scrape interval, at most 5s]
     #[arg(long, value_parser = interval, value_name = "DURATION")]
     interval: Option<Duration>,
@@ -46,6 +50,12 @@ pub(super) fn interval(text: &str) -> Result<Duration, String> {
     Ok(interval)
 }
 
+/// Those whom a file names; nobody, where there is no file.
+pub(super) fn receivers(file: Option<&Path>) -> Result<Receivers, Failure> {
+    let Some(file) = file else { return Ok(Receivers::default()) };
+    Receivers::load(file).map_err(|error| Failure::new(Exit::Failed, anyhow::Error::from(error)))
+}
+
 pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     log(args.log_format);
     let settings = Settings {
@@ -56,6 +66,7 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
             None => default_state_dir()?,
         },
         token_file: args.token_file,
+        receivers: receivers(args.receivers.as_deref())?,
         interval: args.interval,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

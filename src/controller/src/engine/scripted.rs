@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use super::bounds::Chosen;
 use super::judged::Counts;
 use super::{Carry, Clock, Engine, Handle, Keep, Observe, Part, Question, Reload, Stop};
+use crate::notify::Receivers;
 use crate::publish::{Board, Published};
 use crate::release::Release;
 use crate::status::Status;
@@ -357,6 +358,7 @@ impl Bench {
             route,
             board: Arc::clone(&board),
             telemetry: Arc::new(Telemetry::default()),
+            receivers: Receivers::default(),
             clock: clock.clone(),
             interval: None,
         };

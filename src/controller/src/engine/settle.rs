@@ -11,6 +11,7 @@ use super::judged::{Judged, Terms};
 use super::seen::Observe;
 use super::task::Running;
 use super::{Change, Keep, Order};
+use crate::notify::Notice;
 use crate::store::{Bounds, Given, Live, Record, StoreError};
 
 /// How often the record is stored where only its counters have moved. A crash forgets no more
@@ -112,6 +113,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         applied?;
         if news {
             self.tell(outcome.decision.reason, &outcome.decision.message);
+            self.give_notices();
         }
         Ok(())
     }
@@ -130,6 +132,14 @@ impl<O: Observe, K: Keep> Running<O, K> {
         record.state.no_data_ms = seen.no_data_ms;
         record.state.not_ready_ms = seen.not_ready_ms;
         record.state.unproved_ms = seen.unproved_ms;
+    }
+
+    /// Has others told of the decisions that they do not know yet.
+    pub(super) fn give_notices(&self) {
+        let Some(known) = self.record.told.values().min() else { return };
+        let (namespace, name) = (&self.record.namespace, &self.record.name);
+        let unknown = self.record.decisions.iter().filter(|logged| logged.number > *known);
+        self.couriers.give(unknown.map(|logged| Notice::of(namespace, name, logged)).collect());
     }
 
     fn tell(&self, reason: Reason, message: &str) {

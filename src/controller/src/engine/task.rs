@@ -14,6 +14,7 @@ use super::gathering::{Gathering, Heard, News};
 use super::seen::{Observe, Seen, Subject};
 use super::trail::Trail;
 use super::{Answer, Asked, Carry, Clock, Handle, Keep, Reload, Stop, report};
+use crate::notify::{Couriers, Receivers};
 use crate::publish::Board;
 use crate::release::Release;
 use crate::status::Status;
@@ -51,6 +52,8 @@ pub struct Engine<O, K> {
     pub board: Arc<Board>,
     /// Where the figures go.
     pub telemetry: Arc<Telemetry>,
+    /// Who is told of decisions.
+    pub receivers: Receivers,
     /// The time of day.
     pub clock: Clock,
     /// The time between two passes; by the release's scrape interval where not given.
@@ -71,6 +74,8 @@ pub(super) struct Running<O, K> {
     pub(super) engine: Engine<O, K>,
     pub(super) inbox: Inbox<O>,
     pub(super) record: Record,
+    /// Those who tell others of its decisions.
+    pub(super) couriers: Couriers,
     /// The number of the newest record that was tried to be stored.
     pub(super) serial: u64,
     /// When the record was last stored.
@@ -129,6 +134,9 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             // Nothing that was counted under the clock before is on its way any more.
             panel.forget_the_future(self.clock.wall_ms());
         }
+        record.begin_telling(&self.receivers.names(&self.release));
+        let couriers =
+            Couriers::start(&self.receivers, &self.release, &record.told, &self.telemetry);
         let rules = self.release.rules();
         let findings = record.panel.as_ref().map(|panel| panel.findings(&rules));
         let mut running = Running {
@@ -136,6 +144,7 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             engine: self,
             inbox,
             record,
+            couriers,
             stored_at: Instant::now(),
             not_stored: None,
             not_carried: None,
@@ -178,6 +187,7 @@ impl<O> Inbox<O> {
 
 impl<O: Observe, K: Keep> Running<O, K> {
     async fn run(&mut self, stop: &mut Stop) {
+        self.give_notices();
         self.announce().await;
         let mut next = Instant::now();
         let mut gathering: Option<Gathering> = None;
@@ -219,6 +229,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
                         }
                     }
                 },
+                told = self.couriers.told() => {
+                    // Stored with what comes next: who is told twice has lost nothing.
+                    self.record.told.insert(told.receiver, told.number);
+                }
                 () = sleep_until(next), if gathering.is_none() && self.knows_roles() => {
                     next = Instant::now() + self.pause();
                     let question = self.question();

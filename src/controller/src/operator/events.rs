@@ -5,10 +5,10 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::DynamicObject;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use serin_rollout::Reason;
 use tokio::sync::watch;
 
 use super::supervise::Shared;
+use crate::notify::is_trouble;
 use crate::store::{Logged, Record};
 
 /// The longest note that the API server takes, in bytes.
@@ -79,18 +79,6 @@ fn event(logged: &Logged) -> Event {
         action: "Rollout".to_owned(),
         secondary: None,
     }
-}
-
-/// Whether a person should look.
-const fn is_trouble(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::RollingBack
-            | Reason::Frozen
-            | Reason::LoweredByHand
-            | Reason::RouteUnusable
-            | Reason::PromotionStuck
-    )
 }
 
 fn cut(message: &str) -> String {

@@ -48,6 +48,7 @@ pub(crate) use kinds::{annotation, canary_release};
 pub(crate) use resolve::shown_serving;
 
 use crate::engine::Stop;
+use crate::notify::Receivers;
 use crate::publish::Board;
 use crate::server::{Access, App, Deciding, Limits, Ready, Releases, serve};
 use crate::store::Folder;
@@ -71,6 +72,8 @@ pub struct Settings {
     pub work_dir: PathBuf,
     /// The file with the token that commands from other machines need.
     pub token_file: Option<PathBuf>,
+    /// Who is told of decisions.
+    pub receivers: Receivers,
     /// The time between two passes; by each release's scrape interval where not given.
     pub interval: Option<Duration>,
 }
@@ -104,6 +107,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         releases,
         plugins: plugin::Plugins::default(),
         telemetry: Arc::new(Telemetry::default()),
+        receivers: settings.receivers.clone(),
         clients: Arc::default(),
         folder,
         identity: settings.identity.clone(),

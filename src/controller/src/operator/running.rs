@@ -91,6 +91,7 @@ pub(super) async fn start(
         route: Some(route),
         board: Arc::clone(&shared.board),
         telemetry: Arc::clone(&shared.telemetry),
+        receivers: shared.receivers.clone(),
         clock: Clock::system(),
         interval: shared.interval,
     };

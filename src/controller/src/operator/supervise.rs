@@ -21,6 +21,7 @@ use super::resolve::{self, Sources};
 use super::running::{self, Running};
 use super::stored;
 use crate::engine::{Clock, Stop};
+use crate::notify::Receivers;
 use crate::prometheus::Clients;
 use crate::publish::Board;
 use crate::release::PluginRef;
@@ -52,6 +53,7 @@ pub(super) struct Shared {
     pub(super) releases: Releases,
     pub(super) plugins: Plugins,
     pub(super) telemetry: Arc<Telemetry>,
+    pub(super) receivers: Receivers,
     pub(super) clients: Arc<Clients>,
     pub(super) folder: Folder,
     pub(super) identity: String,

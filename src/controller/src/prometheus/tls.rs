@@ -34,6 +34,11 @@ pub(crate) fn system_config(https: bool) -> Result<ClientConfig, SetupError> {
     Ok(trusting_the_system(https)?.with_no_client_auth())
 }
 
+/// The configuration that trusts the authorities of this file and shows nothing.
+pub(crate) fn trusting(ca_file: &Path) -> Result<ClientConfig, SetupError> {
+    Ok(versions()?.with_root_certificates(authorities(ca_file)?).with_no_client_auth())
+}
+
 /// A machine without a certificate store can still speak plain HTTP.
 fn trusting_the_system(
     https: bool,

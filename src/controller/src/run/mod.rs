@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::engine::{Clock, Engine, Handle, Reload, Stop};
+use crate::notify::Receivers;
 use crate::observe::Observer;
 use crate::publish::Board;
 use crate::server::{Access, App, Deciding, Limits, Ready, Releases, serve};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// The file with the token that commands from other machines need.
     pub token_file: Option<PathBuf>,
+    /// Who is told of decisions.
+    pub receivers: Receivers,
     /// The time between two passes; by each release's scrape interval where not given.
     pub interval: Option<Duration>,
 }
@@ -176,6 +179,7 @@ fn start(
         route: None,
         board: Arc::clone(board),
         telemetry: Arc::clone(telemetry),
+        receivers: settings.receivers.clone(),
         clock: Clock::system(),
         interval: settings.interval,
     };

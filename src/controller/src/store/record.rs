@@ -1,6 +1,6 @@
 //! What is stored of a release, and its strict reading.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,9 @@ pub struct Record {
     pub alerts: Vec<ActiveAlert>,
     /// The newest decisions, oldest first.
     pub decisions: VecDeque<Logged>,
+    /// The number of the last decision that each receiver of notifications has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told: BTreeMap<String, u64>,
     /// Since when the state's traffic is in the assignment document.
     pub live: Option<Live>,
     /// The revision of the newest assignment document that this release's change made, so that the
@@ -72,6 +75,10 @@ pub struct ActiveAlert {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Logged {
+    /// Which of the release's decisions it is, counted from 1; 0 of a record by a version that did
+    /// not count.
+    #[serde(default)]
+    pub number: u64,
     /// When, in milliseconds since 1970.
     pub at_ms: u64,
     /// What was decided, and why.
@@ -124,6 +131,7 @@ impl Record {
             buckets: Buckets::ALL,
             alerts: Vec::new(),
             decisions: VecDeque::new(),
+            told: BTreeMap::new(),
             live: None,
             document_revision: None,
             published: None,
@@ -153,7 +161,9 @@ impl Record {
         if same {
             return false;
         }
-        let entry = Logged { at_ms, decision, inputs: inputs(), given: None, step, weight };
+        let number = self.decisions.back().map_or(0, |last| last.number) + 1;
+        let given = None;
+        let entry = Logged { number, at_ms, decision, inputs: inputs(), given, step, weight };
         if self.decisions.len() == DECISIONS {
             self.decisions.pop_front();
         }
@@ -165,6 +175,16 @@ impl Record {
     pub fn sign(&mut self, given: Given) {
         if let Some(last) = self.decisions.back_mut() {
             last.given = Some(given);
+        }
+    }
+
+    /// Notes who is told from now on. Who is new begins with what comes next; who is told no more is
+    /// forgotten, so that a later one of the same name is not told of the past.
+    pub fn begin_telling(&mut self, receivers: &[&str]) {
+        let last = self.decisions.back().map_or(0, |last| last.number);
+        self.told.retain(|known, _| receivers.contains(&known.as_str()));
+        for receiver in receivers {
+            self.told.entry((*receiver).to_owned()).or_insert(last);
         }
     }
 

@@ -64,6 +64,7 @@ impl Stage {
             releases: vec![release.clone()],
             port: controller_port,
             state: scratch.folder("state")?,
+            receivers: None,
         };
         let controller = Controller::start(&options, &scratch).await?;
         Ok(Self { load, watch, controller, prometheus, envoy, stable, canary, release, scratch })

@@ -1,0 +1,181 @@
+//! The file of receivers.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use hyper::Uri;
+use serde::Deserialize;
+
+use super::receivers::{About, Address, Format, Pattern, Receiver};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    receivers: Vec<Spec>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Spec {
+    name: String,
+    format: String,
+    url: Option<String>,
+    url_file: Option<PathBuf>,
+    signing_key_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    releases: Vec<String>,
+    about: Option<String>,
+}
+
+/// Reads the receivers; relative paths start from `folder`.
+///
+/// # Errors
+/// Every fault, one a line, with field, value and rule.
+pub(super) fn read(text: &str, folder: &Path) -> Result<Vec<Receiver>, String> {
+    let file: File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+    let mut faults = Vec::new();
+    let mut names = BTreeSet::new();
+    let mut read = Vec::new();
+    for (index, spec) in file.receivers.into_iter().enumerate() {
+        let mut place = Place { at: format!("receivers[{index}]"), faults: &mut faults };
+        if spec.name.is_empty() || !names.insert(spec.name.clone()) {
+            place.note("name", &spec.name, "each receiver has a name of its own");
+        }
+        read.extend(receiver(spec, folder, &mut place));
+    }
+    if faults.is_empty() { Ok(read) } else { Err(faults.join("\n")) }
+}
+
+fn receiver(spec: Spec, folder: &Path, place: &mut Place<'_>) -> Option<Receiver> {
+    let format = match spec.format.as_str() {
+        "slack" => Some(Format::Slack),
+        "teams" => Some(Format::Teams),
+        "webhook" => Some(Format::Webhook),
+        other => place.fault("format", other, "`slack`, `teams` or `webhook`"),
+    };
+    let address = match (&spec.url, spec.url_file) {
+        (Some(url), None) => address(url, place).map(Address::Plain),
+        (None, Some(file)) => Some(Address::File(folder.join(file))),
+        _ => place.fault("url", "…", "exactly one of `url` and `urlFile`"),
+    };
+    if spec.signing_key_file.is_some() && format.is_some_and(|it| it != Format::Webhook) {
+        place.note("signingKeyFile", "…", "only receivers of format `webhook` check signatures");
+    }
+    let about = match spec.about.as_deref() {
+        None | Some("milestones") => Some(About::Milestones),
+        Some("trouble") => Some(About::Trouble),
+        Some("all") => Some(About::All),
+        Some(other) => place.fault("about", other, "`trouble`, `milestones` or `all`"),
+    };
+    let mut releases = Vec::new();
+    for text in &spec.releases {
+        match pattern(text) {
+            Some(pattern) => releases.push(pattern),
+            None => place.note("releases", text, "NAMESPACE/NAME, where either may be `*`"),
+        }
+    }
+    Some(Receiver {
+        name: spec.name,
+        format: format?,
+        address: address?,
+        signing_key_file: spec.signing_key_file.map(|file| folder.join(file)),
+        ca_file: spec.ca_file.map(|file| folder.join(file)),
+        releases,
+        about: about?,
+    })
+}
+
+fn address(url: &str, place: &mut Place<'_>) -> Option<Uri> {
+    // The value is not repeated: of a chat room it is a secret.
+    uri(url).or_else(|| place.fault("url", "…", "an `https://` or `http://` address"))
+}
+
+/// An address that can be posted to.
+pub(super) fn uri(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let fits = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    fits.then_some(uri)
+}
+
+fn pattern(text: &str) -> Option<Pattern> {
+    let (namespace, name) = text.split_once('/')?;
+    let part = |text: &str| (text != "*").then(|| text.to_owned());
+    let well = |text: &str| !text.is_empty() && (text == "*" || !text.contains(['*', '/']));
+    (well(namespace) && well(name))
+        .then(|| Pattern { namespace: part(namespace), name: part(name) })
+}
+
+struct Place<'a> {
+    at: String,
+    faults: &'a mut Vec<String>,
+}
+
+impl Place<'_> {
+    fn note(&mut self, field: &str, value: &str, rule: &str) {
+        self.faults.push(format!("{}.{field}: {value:?}: {rule}", self.at));
+    }
+
+    /// Notes a fault; the answer stands where a value would.
+    fn fault<T>(&mut self, field: &str, value: &str, rule: &str) -> Option<T> {
+        self.note(field, value, rule);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_one(fields: &str) -> Result<Receiver, String> {
+        let text = format!("receivers:\n- {{name: team, {fields}}}\n");
+        read(&text, Path::new("/etc/serin")).map(|mut read| read.remove(0))
+    }
+
+    #[test]
+    fn a_receiver_is_read_with_its_defaults() {
+        let read = read_one("format: slack, url: 'https://hooks.example.com/x'").unwrap();
+        assert_eq!(read.about, About::Milestones);
+        assert_eq!(read.format, Format::Slack);
+        assert!(read.releases.is_empty());
+    }
+
+    #[test]
+    fn files_are_found_beside_the_file() {
+        let read = read_one("format: webhook, urlFile: url, signingKeyFile: /run/key").unwrap();
+        assert_eq!(read.address, Address::File(PathBuf::from("/etc/serin/url")));
+        assert_eq!(read.signing_key_file, Some(PathBuf::from("/run/key")));
+    }
+
+    #[test]
+    fn every_fault_is_told_and_no_secret_is() {
+        let why = read_one(
+            "format: irc, url: 'ftp://secret', about: noise, releases: [shop, '*/a*', 'a/b']",
+        )
+        .unwrap_err();
+        let lines: Vec<&str> = why.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "receivers[0].format: \"irc\": `slack`, `teams` or `webhook`",
+                "receivers[0].url: \"…\": an `https://` or `http://` address",
+                "receivers[0].about: \"noise\": `trouble`, `milestones` or `all`",
+                "receivers[0].releases: \"shop\": NAMESPACE/NAME, where either may be `*`",
+                "receivers[0].releases: \"*/a*\": NAMESPACE/NAME, where either may be `*`",
+            ]
+        );
+    }
+
+    #[test]
+    fn one_address_and_one_name_each() {
+        let rule = "exactly one of `url` and `urlFile`";
+        assert!(read_one("format: slack").unwrap_err().contains(rule));
+        let both = read_one("format: slack, url: 'https://a', urlFile: b").unwrap_err();
+        assert!(both.contains(rule), "{both}");
+        let one = "{name: a, format: slack, url: 'https://a'}";
+        let twice = read(&format!("receivers: [{one}, {one}]"), Path::new("")).unwrap_err();
+        assert_eq!(twice, "receivers[1].name: \"a\": each receiver has a name of its own");
+        let signed = read_one("format: slack, url: 'https://a', signingKeyFile: k").unwrap_err();
+        assert!(signed.contains("check signatures"), "{signed}");
+    }
+}
