@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cluster releases build wasm images decisions test test-cluster test-releases fuzz soak demo demo-keep demo-istio lint advisories bench bench-filter bench-judge bench-detect bench-tripwire bench-controller clean
+.PHONY: help setup cluster browser releases build wasm images decisions test test-cluster test-releases fuzz soak demo demo-keep demo-istio lint advisories bench bench-filter bench-judge bench-detect bench-tripwire bench-controller bench-page page-picture clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -20,6 +20,9 @@ setup: ## Fetch Envoy, Prometheus, Valgrind, wasm-opt and the Wasm standard libr
 cluster: ## Build Kubernetes and Istio from Go modules (once; into the user's cache; needs Go)
 	@cargo xtask cluster
 
+browser: ## Fetch Chromium and axe-core for the tests of the page (once; into the user's cache)
+	@cargo xtask browser
+
 releases: ## Fetch the Envoy releases of the last year (once; into the user's cache)
 	@cargo xtask releases
 
@@ -37,7 +40,7 @@ images: setup ## Write OCI images of the controller and of the filter: target/im
 decisions:
 	@cargo build --quiet --release --package serin-filter --example decisions
 
-test: setup releases build wasm images decisions ## Run all tests, those on the real Envoy and Prometheus among them
+test: setup releases browser build wasm images decisions ## Run all tests, those on the real Envoy and Prometheus among them
 	$(call first-time,target/debug/deps/serin_tests-*,the tests)
 	@cargo test --quiet --workspace --exclude serin-cluster
 	@cargo xtask fuzz --seconds 6 --fixed
@@ -103,6 +106,13 @@ bench-detect: setup build wasm ## Measure how long it takes from a fault to the 
 bench-tripwire: setup build wasm ## Measure how fast a tripwire trips, and simulate how rarely it does for nothing
 	$(call first-time,target/release/bench_tripwire,the benchmark)
 	@cargo run --quiet --release --package serin-tests --bin bench_tripwire
+
+bench-page: browser build ## Measure how soon a browser shows a list of 1,000 releases
+	$(call first-time,target/release/bench_page,the benchmark)
+	@cargo run --quiet --release --package serin-tests --bin bench_page
+
+page-picture: setup browser build wasm ## Take README's picture of the page, by the test that watches a rollout
+	@SERIN_PICTURE=$(CURDIR)/docs/page.png cargo test --quiet --package serin-tests --test page -- rollout
 
 # The cluster's own program for each pod lies beside the benchmark.
 bench-controller: setup cluster build wasm ## Measure the controller beside Flagger, and with 1,000 releases (half an hour; needs Go the first time)

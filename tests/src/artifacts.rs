@@ -128,6 +128,14 @@ pub fn image(name: &str) -> Result<PathBuf> {
     made(&format!("target/images/{name}"), "make images")
 }
 
+/// Where the browser for the tests of the page is written down.
+///
+/// # Errors
+/// Where it was not fetched.
+pub fn browser() -> Result<PathBuf> {
+    made("target/browser.json", "cargo xtask browser")
+}
+
 /// One of the example configurations, by its name in `envoy/`.
 ///
 /// # Errors

@@ -13,8 +13,10 @@ use crate::http::{self, Answer};
 use crate::process::Process;
 use crate::scratch::Scratch;
 
-/// It binds its port before anything else.
+/// It binds its port before anything else but the reading of its files.
 const START_LIMIT: Duration = Duration::from_secs(15);
+/// A build without optimisations on a busy machine takes a third of it for each.
+const EACH_RELEASE: Duration = Duration::from_millis(50);
 
 /// How a controller is started.
 #[derive(Clone, Debug)]
@@ -43,11 +45,21 @@ impl Controller {
     /// # Errors
     /// Where it refuses to start; with the end of its log.
     pub async fn start(options: &Options, scratch: &Scratch) -> Result<Self> {
-        let mut controller = Self::launch("serin", options, scratch)?;
+        Self::start_with(options, &[], scratch).await
+    }
+
+    /// The same with more arguments.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(options: &Options, more: &[&str], scratch: &Scratch) -> Result<Self> {
+        let mut controller = Self::launch_with("serin", options, more, scratch)?;
         let port = options.port;
+        let releases = u32::try_from(options.releases.len())?;
+        let limit = START_LIMIT + EACH_RELEASE * releases;
         controller
             .process
-            .ready(START_LIMIT, || async move {
+            .ready(limit, || async move {
                 http::get(port, "/healthz").await.is_ok_and(|answer| answer.status == 200)
             })
             .await?;
@@ -59,6 +71,15 @@ impl Controller {
     /// # Errors
     /// Where there is no such program.
     pub fn launch(name: &str, options: &Options, scratch: &Scratch) -> Result<Self> {
+        Self::launch_with(name, options, &[], scratch)
+    }
+
+    fn launch_with(
+        name: &str,
+        options: &Options,
+        more: &[&str],
+        scratch: &Scratch,
+    ) -> Result<Self> {
         let mut args = vec!["run".to_owned()];
         args.extend(options.releases.iter().map(|file| file.to_string_lossy().into_owned()));
         args.extend([
@@ -70,6 +91,7 @@ impl Controller {
         if let Some(file) = &options.receivers {
             args.extend(["--receivers".to_owned(), file.to_string_lossy().into_owned()]);
         }
+        args.extend(more.iter().map(|argument| (*argument).to_owned()));
         let process = Process::start(name, &artifacts::serin()?, args, scratch.path())?;
         Ok(Self { process, port: options.port })
     }

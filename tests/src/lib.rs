@@ -8,6 +8,7 @@
 pub mod answering;
 pub mod artifacts;
 pub mod backfill;
+pub mod browser;
 pub mod chance;
 pub mod clock;
 pub mod configuration;
@@ -20,6 +21,7 @@ pub mod flaky;
 pub mod http;
 pub mod load;
 pub mod manifests;
+pub mod many;
 pub mod ports;
 pub mod process;
 pub mod prometheus;

@@ -161,6 +161,14 @@ impl Shop {
         Controller::start(&self.options, &self.scratch).await
     }
 
+    /// The same with more arguments.
+    ///
+    /// # Errors
+    /// Where it refuses to start; with the end of its log.
+    pub async fn control_with(&self, more: &[&str]) -> Result<Controller> {
+        Controller::start_with(&self.options, more, &self.scratch).await
+    }
+
     /// Starts the controller and waits for nothing.
     ///
     /// # Errors

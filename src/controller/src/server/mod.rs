@@ -17,9 +17,9 @@ mod summary;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 
 pub(crate) use access::NAME;
@@ -73,6 +73,7 @@ pub async fn serve(listener: TcpListener, app: App) {
 }
 
 fn router(app: App) -> Router {
+    let watchers = events::Watchers::within(app.limits);
     Router::new()
         .route("/", get(page::root))
         .route("/page/{file}", get(page::file))
@@ -80,7 +81,7 @@ fn router(app: App) -> Router {
         .route("/v1/assignment", get(assignment::document))
         .route("/v1/decide/forwarded", any(decide::forwarded))
         .route("/v1/decide/original", any(decide::original))
-        .route("/v1/events", get(events::events))
+        .route("/v1/events", get(events::events).layer(Extension(watchers)))
         .route("/v1/releases", get(releases::list))
         .route("/v1/releases/{namespace}/{name}", get(releases::one))
         .route("/v1/releases/{namespace}/{name}/intervals", get(intervals::lines))

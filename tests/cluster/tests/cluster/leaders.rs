@@ -42,6 +42,9 @@ async fn another_replica_goes_on_where_one_was_killed() -> Result<()> {
     released.set_image("shop:1.1").await?;
     released.until_weight("10%").await?;
     ensure!(other.document().await?.is_some(), "the replica that does not lead has no document");
+    let shown = other.releases().await?;
+    let stands = |release: &Value| (at(release, "/phase").clone(), at(release, "/weight").clone());
+    ensure!(shown.iter().map(stands).eq([("Progressing".into(), "10%".into())]), "{shown:?}");
     released.operator.process().kill()?;
     let start = Instant::now();
     takes_over(released.namespace()).await?;

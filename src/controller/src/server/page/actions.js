@@ -40,8 +40,10 @@ export function actions(release) {
   const fit = fitting(release);
   if (!fit.length) return null;
   if (may().commands && !release.stored) {
+    // All of them, so that a button never becomes another one under somebody's finger.
     return el("div", { class: "actions", role: "group", "aria-label": "Commands" },
-      fit.map(({ word, label }) => el("button", { type: "button", "data-command": word, class: word }, label)));
+      ACTIONS.map((action) => el("button",
+        { type: "button", "data-command": action.word, class: action.word, hidden: !fit.includes(action) }, action.label)));
   }
   if (!may().objects) return null;
   const why = release.stored ? "The replica that shows this page does not run the release." : "This page is read-only.";
@@ -64,6 +66,8 @@ export function start(place, release, done) {
       const status = await command(key, action.word);
       say(`${action.label}: ${status.message}`);
       done(status);
+      // The button that had the focus may fit no more.
+      if (document.activeElement === document.body) place.querySelector("h2")?.focus();
     } catch (error) {
       say(`${action.label}: ${error.message}`, true);
     }

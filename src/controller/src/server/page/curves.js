@@ -4,7 +4,7 @@ import { band, ending, events, figure, frame, limit, line, stairs } from "./char
 import { harm, number, percent, share, weight } from "./words.js";
 
 /** The least time that a picture covers: else the first seconds would fill it. */
-const SHORTEST_MS = 30_000;
+const SHORTEST_MS = 20_000;
 
 /** Decisions that a person wants to find again, with their signs. */
 const MARKS = {
@@ -99,5 +99,5 @@ export function ratio(release, gate, width, now) {
 /** The ratio and its band in words. */
 export function ratioText(found) {
   const band = `between ${number(found.ratioLow)} and ${number(found.ratioHigh ?? Infinity)} times`;
-  return found.ratio === null ? `no events yet, ${band} stable's` : `${number(found.ratio)} times stable's, ${band}`;
+  return found.ratio === null ? "no events yet" : `${number(found.ratio)} times stable's, ${band}`;
 }

@@ -7,6 +7,9 @@ import { phase, rank, share, spaced, weight } from "./words.js";
 const known = new Map();
 let chosen = null;
 
+/** From where on the evidence of harm is told in the list, and is strong, in percent. */
+const [TOLD, STRONG] = [25, 75];
+
 const keyOf = (release) => `${release.namespace}/${release.name}`;
 
 /** Takes over what is new. */
@@ -63,7 +66,7 @@ function row(key, release) {
       el("span", { class: `phase ${tone}` }, word),
       el("span", { class: "weight" }, weight(release.weight), bar),
       troubles.length > 0 && el("span", { class: "troubles" }, `! ${troubles.join(", ")}`),
-      release.harm > 1 && el("span", { class: "harm" }, `evidence of harm ${release.harm} %`),
+      release.harm >= TOLD && el("span", { class: `harm ${release.harm >= STRONG ? "bad" : "wait"}` }, `evidence of harm, ${release.harm} % of the way to a rollback`),
       el("span", { class: "message" }, release.message)));
 }
 

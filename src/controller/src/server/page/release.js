@@ -22,6 +22,7 @@ export function draw(place, key, release, known) {
     actions(release) ?? el("div", { class: "actions" }),
     troubles(release, at),
     ...pictures(release, width, at),
+    warnings(release),
     gates(release),
     log(release),
   ].filter(Boolean));
@@ -40,23 +41,36 @@ function head(key, release) {
 
 function facts(release) {
   if (!release.phase) return [];
-  const { seen, behind } = release.proxies;
   const clock = release.stepClock;
   return [
     `step ${release.step} of ${release.steps}`,
     release.observedShare !== null && `${percent(release.observedShare)} seen`,
     clock && `baked ${clock.baked} of ${clock.bake}`,
     release.canaryRequests !== null && `${count(release.canaryRequests)} requests to the canary`,
-    seen === 0 ? "no proxy seen" : behind ? `${behind} of ${seen} proxies behind` : `live at all ${seen} proxies`,
+    proof(release.proxies),
     release.paused && pause(release.paused),
   ].filter(Boolean);
+}
+
+function proof({ seen, behind }) {
+  if (seen === 0) return "no proxy seen";
+  if (behind) return `${behind} of ${seen} proxies behind`;
+  return seen === 1 ? "live at the one proxy" : `live at all ${seen} proxies`;
 }
 
 function troubles(release, at) {
   const alerts = release.alerts.map((alert) => el("li", { class: "bad" },
     el("strong", {}, "! ", spaced(alert.name)), ` for ${ago(at - Date.parse(alert.since))}`));
-  const notes = release.conditions.map((one) => el("li", { class: "wait" }, el("strong", {}, spaced(one.kind)), `: ${one.message}`));
-  return el("ul", { class: "troubles", "aria-label": "What to look at" }, alerts, notes);
+  const problems = release.conditions.filter((one) => one.kind !== "Warning").map(told);
+  return el("ul", { class: "troubles", "aria-label": "What to look at" }, alerts, problems);
+}
+
+const told = (one) => el("li", { class: "wait" }, el("strong", {}, spaced(one.kind)), `: ${one.message}`);
+
+/** What the owner of the release should know; nothing that cannot wait. */
+function warnings(release) {
+  const all = release.conditions.filter((one) => one.kind === "Warning");
+  return all.length > 0 && el("ul", { class: "troubles", "aria-label": "Warnings" }, all.map(told));
 }
 
 function pictures(release, width, at) {
@@ -93,11 +107,15 @@ function gates(release) {
       el("th", { scope: "row" }, heading(gate)),
       el("td", {}, found ? rate(found.canary) : ""),
       el("td", {}, found ? rate(found.stable) : ""),
-      el("td", {}, found ? `${found.ratio === null ? "–" : number(found.ratio)} (${number(found.ratioLow)} to ${number(found.ratioHigh ?? Infinity)})` : ""),
+      el("td", {}, found ? band(found) : ""),
       el("td", {}, found ? limits(found.test) : ""),
       el("td", { class: "wide" }, gate.detail));
   };
   return table("Gates", ["Gate", "Canary", "Stable", "Ratio", "Limit", "In words"], release.gates.map(row));
+}
+
+function band({ ratio, ratioLow, ratioHigh }) {
+  return ratio === null ? "–" : `${number(ratio)} (${number(ratioLow)} to ${number(ratioHigh ?? Infinity)})`;
 }
 
 function limits(test) {

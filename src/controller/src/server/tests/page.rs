@@ -17,6 +17,13 @@ impl Events {
         Self(BufReader::new(connection))
     }
 
+    /// The first line of the answer.
+    fn begins(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        line
+    }
+
     /// The next piece of news; `None` once the server has ended the answer.
     fn next(&mut self) -> Option<Value> {
         loop {
@@ -97,6 +104,31 @@ async fn whoever_watches_hears_of_each_change_until_the_controller_ends() {
     served.stop.send_replace(true);
     watching.await.unwrap();
     served.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn people_who_watch_leave_places_for_proxies() {
+    let served = serve_within(Limits { connections: 7, ..AMPLE }, true).await;
+    let address = served.address;
+    let first = spawn_blocking(move || {
+        let mut events = Events::open(address, "/v1/events");
+        assert!(events.next().is_some());
+        events
+    });
+    let first = first.await.unwrap();
+    let second = served.ask("GET /v1/events", "").await;
+    assert_eq!(second.status, 503, "{second:?}");
+    assert_eq!(served.ask("GET /v1/assignment", "").await.status, 200);
+    drop(first);
+    // It is noticed with the next event.
+    let waiting = spawn_blocking(move || {
+        let start = Instant::now();
+        while !Events::open(address, "/v1/events").begins().contains(" 200 ") {
+            assert!(start.elapsed() < Duration::from_secs(20), "the place is never free again");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    waiting.await.unwrap();
 }
 
 #[tokio::test]

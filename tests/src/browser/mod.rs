@@ -1,0 +1,94 @@
+//! A real browser: Chromium without a window, driven by its own protocol.
+
+mod page;
+mod protocol;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::artifacts;
+use crate::process::Process;
+use crate::scratch::Scratch;
+pub use page::{Page, Screen};
+use protocol::Protocol;
+
+/// A cold start on a busy machine.
+const START_LIMIT: Duration = Duration::from_mins(1);
+
+/// Where the browser notes its port and the path of its protocol, in the folder of its profile.
+const ADDRESS_FILE: &str = "DevToolsActivePort";
+
+/// Without a window, a sandbox (which needs rights that a container lacks) or a graphics card, and
+/// without asking anybody but the page's own server.
+const FLAGS: [&str; 12] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--remote-debugging-port=0",
+];
+
+/// What `cargo xtask browser` found.
+#[derive(Debug, Deserialize)]
+struct Found {
+    chromium: PathBuf,
+    libraries: Vec<PathBuf>,
+    axe: PathBuf,
+}
+
+/// A running browser with a profile of its own, which is gone with it.
+#[derive(Debug)]
+pub struct Browser {
+    address: String,
+    axe: String,
+    _process: Process,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// Where `cargo xtask browser` was not run, or it does not start.
+    pub async fn start(scratch: &Scratch) -> Result<Self> {
+        let found: Found = serde_json::from_slice(&std::fs::read(artifacts::browser()?)?)?;
+        let axe = std::fs::read_to_string(&found.axe)
+            .with_context(|| format!("reading {}", found.axe.display()))?;
+        let profile = TempDir::with_prefix("serin-browser-")?;
+        let mut args: Vec<String> = FLAGS.map(str::to_owned).to_vec();
+        args.push(format!("--user-data-dir={}", profile.path().display()));
+        let libraries = std::env::join_paths(&found.libraries)?;
+        let libraries = libraries.to_string_lossy();
+        let variables = [("LD_LIBRARY_PATH", &*libraries)];
+        let variables = if libraries.is_empty() { &[] } else { &variables[..] };
+        let mut process =
+            Process::start_with("chromium", &found.chromium, args, variables, scratch.path())?;
+        let file = profile.path().join(ADDRESS_FILE);
+        // It is written in one go, with both lines.
+        let address = || std::fs::read_to_string(&file).ok().filter(|text| text.contains('\n'));
+        process.ready(START_LIMIT, || async { address().is_some() }).await?;
+        let address = address().context("the browser took its address back")?;
+        let (port, path) = address.trim().split_once('\n').context("no port and path")?;
+        let address = format!("ws://127.0.0.1:{port}{path}");
+        Ok(Self { address, axe, _process: process, _profile: profile })
+    }
+
+    /// A new, empty page.
+    ///
+    /// # Errors
+    /// Where the browser refuses.
+    pub async fn page(&self) -> Result<Page> {
+        Page::new(Protocol::connect(&self.address).await?, self.axe.clone()).await
+    }
+}
