@@ -14,7 +14,7 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
     if state.can_go_back() {
         return restart(pass, state);
     }
-    if !is_new(named, state) {
+    if !state.is_new(named) {
         return None;
     }
     match state.phase {
@@ -87,13 +87,6 @@ fn outdated(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
     })
 }
 
-/// Whether it is another version than the one on trial, and, after a swap of the roles, than the one
-/// that gave way.
-fn is_new(named: &Version, state: &State) -> bool {
-    let gave_way = state.idle.as_ref().is_some_and(|idle| named.names(idle));
-    *named != state.version && !gave_way
-}
-
 /// That the canary's side is told to run something else than the version on trial, where that is
 /// known.
 fn replaced(pass: Pass<'_>, state: &State) -> Option<String> {
@@ -105,4 +98,14 @@ fn replaced(pass: Pass<'_>, state: &State) -> Option<String> {
 
 fn renamed(named: &Version, state: &State) -> String {
     format!("the release names {named} instead of {}", state.version)
+}
+
+impl State {
+    /// Whether a release that names this version asks for another rollout: it is neither the one of
+    /// this state nor, after a swap of the roles, the one that gave way.
+    #[must_use]
+    pub fn is_new(&self, named: &Version) -> bool {
+        let gave_way = self.idle.as_ref().is_some_and(|idle| named.names(idle));
+        *named != self.version && !gave_way
+    }
 }

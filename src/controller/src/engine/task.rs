@@ -123,7 +123,7 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             tokio::select! {
                 biased;
                 () = stop.given() => return,
-                record = self.recover(&mut inbox) => record,
+                record = Box::pin(self.recover(&mut inbox)) => record,
             }
         };
         if let Some(revision) = record.document_revision {
@@ -186,10 +186,14 @@ impl<O> Inbox<O> {
 }
 
 impl<O: Observe, K: Keep> Running<O, K> {
+    /// What takes up much and is hardly ever under way is on the heap: a release that rests is as
+    /// large as the largest of its turns.
     async fn run(&mut self, stop: &mut Stop) {
         self.give_notices();
-        self.announce().await;
-        let mut next = Instant::now();
+        Box::pin(self.announce()).await;
+        // What rests need not be looked at by a thousand at once.
+        let turn = if self.is_over() { self.engine.interval() } else { Duration::ZERO };
+        let mut next = Instant::now() + turn.mul_f64(own_share(self.engine.release.key()));
         let mut gathering: Option<Gathering> = None;
         loop {
             let subject = Subject::of(&self.record.state);
@@ -198,7 +202,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
                 () = stop.given() => break,
                 asked = receive(&mut self.inbox.commands) => {
                     let seen = self.known(gathering.as_ref());
-                    self.command(asked, &seen).await;
+                    Box::pin(self.command(asked, &seen)).await;
                 }
                 reload = receive(&mut self.inbox.reloads) => {
                     self.reload(reload);
@@ -216,12 +220,12 @@ impl<O: Observe, K: Keep> Running<O, K> {
                         if !harm {
                             continue;
                         }
-                        let passed = self.pass(&seen, None).await;
+                        let passed = Box::pin(self.pass(&seen, None)).await;
                         self.note(passed);
                     }
                     Heard::End => {
                         let seen = gathering.take().map(|done| done.seen.clone()).unwrap_or_default();
-                        let passed = self.pass(&seen, None).await;
+                        let passed = Box::pin(self.pass(&seen, None)).await;
                         self.newest = seen;
                         self.note(passed);
                         if let Some(wait) = self.until_next_scrape().filter(|_| !self.rests()) {
@@ -246,7 +250,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
                 next = Instant::now();
             }
         }
-        self.farewell().await;
+        Box::pin(self.farewell()).await;
     }
 
     /// The pause until the next pass: short while a router lacks its weights, long at rest.
@@ -261,12 +265,17 @@ impl<O: Observe, K: Keep> Running<O, K> {
         }
     }
 
-    /// Whether the rollout is over, with everyone on stable, and all that is stored and told.
-    fn rests(&self) -> bool {
+    /// Whether the rollout is over, with everyone on stable, and no other is asked for.
+    fn is_over(&self) -> bool {
         let state = &self.record.state;
         matches!(state.phase, Phase::Succeeded | Phase::RolledBack)
             && !state.traffic.canary_serves
-            && state.version == self.engine.release.version
+            && !state.is_new(&self.engine.release.version)
+    }
+
+    /// The same, and all that is stored and told.
+    fn rests(&self) -> bool {
+        self.is_over()
             && self.last.as_ref().is_some_and(|last| is_rest(last.reason))
             && self.not_stored.is_none()
     }

@@ -1,6 +1,7 @@
 //! A router beside the document: it goes first on the way up, and nobody waits for it on the way down.
 
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 use futures_util::future::BoxFuture;
 use serin_assignment::Weight;
@@ -206,6 +207,12 @@ async fn after_a_swap_nobody_looks_until_the_release_is_read_by_the_new_roles() 
     bench.reload.send(news).await.unwrap();
     let end = bench.until_phase(Phase::Succeeded).await;
     assert_eq!((end.version.as_str(), end.revision), ("v2", swapped.revision));
+    // The release names what gave way from now on, which is nothing new.
+    sleep(WHOLE_ROLLOUT).await;
+    let looks = || bench.world.looks.load(Ordering::Relaxed);
+    let before = looks();
+    sleep(Duration::from_mins(4)).await;
+    assert!(looks() - before <= 1, "{} looks in four minutes", looks() - before);
 }
 
 /// What a pass goes by where the release runs on a cluster, before anything was told.
