@@ -15,7 +15,7 @@ pub const EVERYWHERE: [Right; 10] = [
     ("apps", "deployments/scale", &["patch"]),
     ("autoscaling", "horizontalpodautoscalers", &["list"]),
     ("", "namespaces", &["get"]),
-    ("events.k8s.io", "events", &["create", "patch"]),
+    ("events.k8s.io", "events", &["create"]),
 ];
 
 /// In its own as well.

@@ -12,6 +12,7 @@ pub mod counts;
 pub mod crd;
 pub mod decide;
 pub mod engine;
+pub mod folded;
 pub mod gates;
 mod input;
 pub mod metrics;

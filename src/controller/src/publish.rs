@@ -3,7 +3,9 @@
 //! One document holds every release that this process runs. It is shown once the state of all of
 //! them is known: a document without a release would have filters forget it. A revision is reserved
 //! first, so that it can be stored before anybody sees it, and none is given twice. Nobody waits for
-//! anybody: a release that is rolled back must not stand behind one whose disk hangs.
+//! anybody: a release that is rolled back must not stand behind one whose disk hangs. What comes
+//! while a document is being compiled goes into the next one together, since each is compiled as a
+//! whole by the module's own parser.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +22,8 @@ const UNSTORED: u64 = 20_000;
 #[derive(Debug)]
 pub struct Board {
     ledger: Mutex<Ledger>,
+    /// Held by who compiles a document and shows it.
+    turn: tokio::sync::Mutex<()>,
     shown: watch::Sender<Option<Arc<Published>>>,
 }
 
@@ -33,7 +37,7 @@ pub struct Published {
     /// The wire form.
     pub json: String,
     /// What it holds.
-    pub rollouts: Vec<Rollout>,
+    pub rollouts: Vec<Arc<Rollout>>,
     /// What the module's own parser does not accept, which the document therefore lacks.
     pub left_out: Vec<LeftOut>,
 }
@@ -41,15 +45,18 @@ pub struct Published {
 #[derive(Debug)]
 struct Ledger {
     /// Every release's part; `None` while its state is unknown.
-    parts: BTreeMap<String, Option<Rollout>>,
+    parts: BTreeMap<String, Option<Arc<Rollout>>>,
     /// Since when there is each release, in milliseconds since 1970, where that is known.
     made: BTreeMap<String, i64>,
     /// The newest revision that was given, by this process or one before it.
     last: Option<Revision>,
     /// The revision of the document that was shown last.
     shown: Option<Revision>,
-    /// The revision of one that is not shown yet, since a rollout in it is not known.
-    withheld: Option<Revision>,
+    /// Whether that was made of these parts, and not by another process or in an earlier term.
+    ours: bool,
+    /// The revision that the next one has at least; none while nothing has changed. It waits for its
+    /// turn, or for a rollout that is not known.
+    due: Option<Revision>,
 }
 
 impl Board {
@@ -57,9 +64,19 @@ impl Board {
     #[must_use]
     pub fn new(rollouts: impl IntoIterator<Item = String>) -> Self {
         let parts = rollouts.into_iter().map(|name| (name, None)).collect();
-        let ledger =
-            Ledger { parts, made: BTreeMap::new(), last: None, shown: None, withheld: None };
-        Self { ledger: Mutex::new(ledger), shown: watch::Sender::new(None) }
+        let ledger = Ledger {
+            parts,
+            made: BTreeMap::new(),
+            last: None,
+            shown: None,
+            ours: false,
+            due: None,
+        };
+        Self {
+            ledger: Mutex::new(ledger),
+            turn: tokio::sync::Mutex::default(),
+            shown: watch::Sender::new(None),
+        }
     }
 
     /// Takes note of a revision that a process before this one stored: every later one is above all
@@ -86,10 +103,20 @@ impl Board {
     /// # Errors
     /// [`Refused`] where the module's own parser takes no document at all from what would be
     /// shown; the one before stays.
-    pub fn publish(&self, rollout: Rollout, reserved: Revision) -> Result<(), Refused> {
-        let mut ledger = self.ledger();
-        ledger.parts.insert(rollout.name.as_str().to_owned(), Some(rollout));
-        self.show(&mut ledger, reserved)
+    pub async fn publish(&self, rollout: Rollout, reserved: Revision) -> Result<(), Refused> {
+        self.ledger().add(rollout, reserved);
+        self.show().await
+    }
+
+    /// Whether this very rollout is in the document that this process has shown last.
+    #[must_use]
+    pub fn shows(&self, rollout: &Rollout) -> bool {
+        if !self.ledger().ours {
+            return false;
+        }
+        let shown = self.shown.borrow();
+        let mut rollouts = shown.iter().flat_map(|shown| &shown.rollouts);
+        rollouts.any(|shown| shown.name == rollout.name && **shown == *rollout)
     }
 
     /// Takes note since when there is each release (`namespace/name`; milliseconds since 1970): of
@@ -105,34 +132,33 @@ impl Board {
 
     /// Takes over a rollout as a process before this one published it, without showing anything.
     pub fn adopt(&self, rollout: Rollout) {
-        self.ledger().parts.insert(rollout.name.as_str().to_owned(), Some(rollout));
+        self.ledger().parts.insert(rollout.name.as_str().to_owned(), Some(Arc::new(rollout)));
     }
 
     /// Does not wait for a rollout any longer that was expected, and shows what was held back for it.
     ///
     /// # Errors
     /// [`Refused`], as by [`Board::publish`].
-    pub fn give_up(&self, rollout: &str) -> Result<(), Refused> {
-        let mut ledger = self.ledger();
-        ledger.parts.retain(|name, part| part.is_some() || name != rollout);
-        self.show_withheld(&mut ledger)
+    pub async fn give_up(&self, rollout: &str) -> Result<(), Refused> {
+        self.ledger().parts.retain(|name, part| part.is_some() || name != rollout);
+        self.show().await
     }
 
     /// Does not wait for any rollout any longer, as by [`Board::give_up`].
     ///
     /// # Errors
     /// [`Refused`], as by [`Board::publish`].
-    pub fn give_up_all(&self) -> Result<(), Refused> {
-        let mut ledger = self.ledger();
-        ledger.parts.retain(|_, part| part.is_some());
-        self.show_withheld(&mut ledger)
+    pub async fn give_up_all(&self) -> Result<(), Refused> {
+        self.ledger().parts.retain(|_, part| part.is_some());
+        self.show().await
     }
 
     /// Forgets all rollouts: another process publishes from now on. What is shown stays.
     pub fn resign(&self) {
         let mut ledger = self.ledger();
         ledger.parts.clear();
-        ledger.withheld = None;
+        ledger.ours = false;
+        ledger.due = None;
     }
 
     /// Shows what another process has published, unless something as new is shown.
@@ -141,6 +167,7 @@ impl Board {
         if ledger.shown < Some(published.revision) {
             ledger.last = ledger.last.max(Some(published.revision));
             ledger.shown = Some(published.revision);
+            ledger.ours = false;
             self.shown.send_replace(Some(Arc::new(published)));
         }
     }
@@ -149,29 +176,22 @@ impl Board {
     ///
     /// # Errors
     /// [`Refused`], as by [`Board::publish`].
-    pub fn withdraw(&self, rollout: &str, now_ms: u64) -> Result<(), Refused> {
-        self.retain(|name| name != rollout, now_ms)
+    pub async fn withdraw(&self, rollout: &str, now_ms: u64) -> Result<(), Refused> {
+        self.retain(|name| name != rollout, now_ms).await
     }
 
     /// Takes out, or does not wait for, every rollout (`namespace/name`) but these.
     ///
     /// # Errors
     /// [`Refused`], as by [`Board::publish`].
-    pub fn keep_only(&self, present: &BTreeSet<String>, now_ms: u64) -> Result<(), Refused> {
-        self.retain(|name| present.contains(name), now_ms)
+    pub async fn keep_only(&self, present: &BTreeSet<String>, now_ms: u64) -> Result<(), Refused> {
+        self.retain(|name| present.contains(name), now_ms).await
     }
 
     /// Keeps these rollouts alone, and shows the document where that takes one out.
-    fn retain(&self, keep: impl Fn(&String) -> bool, now_ms: u64) -> Result<(), Refused> {
-        let mut ledger = self.ledger();
-        let before = ledger.parts.len();
-        ledger.parts.retain(|name, _| keep(name));
-        if ledger.parts.len() == before {
-            return Ok(());
-        }
-        let revision = Revision::next(ledger.last, now_ms);
-        ledger.last = Some(revision);
-        self.show(&mut ledger, revision)
+    async fn retain(&self, keep: impl Fn(&String) -> bool, now_ms: u64) -> Result<(), Refused> {
+        let taken = self.ledger().retain(keep, now_ms);
+        if taken { self.show().await } else { Ok(()) }
     }
 
     /// The document as it is shown, and its changes; `None` until every release's state is known.
@@ -193,29 +213,54 @@ impl Board {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn show_withheld(&self, ledger: &mut Ledger) -> Result<(), Refused> {
-        ledger.withheld.map_or(Ok(()), |reserved| self.show(ledger, reserved))
+    /// Shows what has changed, unless a rollout is not known or somebody else has shown it meanwhile.
+    async fn show(&self) -> Result<(), Refused> {
+        let _turn = self.turn.lock().await;
+        let Some((revision, rollouts)) = self.ledger().next() else { return Ok(()) };
+        let published = Published::compile(revision, rollouts)?;
+        let mut ledger = self.ledger();
+        // Unless another process publishes by now.
+        if ledger.shown < Some(revision) {
+            ledger.shown = Some(revision);
+            ledger.ours = true;
+            self.shown.send_replace(Some(Arc::new(published)));
+        }
+        Ok(())
+    }
+}
+
+impl Ledger {
+    fn add(&mut self, rollout: Rollout, reserved: Revision) {
+        self.parts.insert(rollout.name.as_str().to_owned(), Some(Arc::new(rollout)));
+        self.due = self.due.max(Some(reserved));
     }
 
-    fn show(&self, ledger: &mut Ledger, reserved: Revision) -> Result<(), Refused> {
-        let known: Option<Vec<Rollout>> = ledger.parts.values().cloned().collect();
-        let Some(mut rollouts) = known else {
-            ledger.withheld = ledger.withheld.max(Some(reserved));
-            return Ok(());
-        };
-        ledger.withheld = None;
-        rollouts.sort_by_key(|rollout| ledger.made.get(rollout.name.as_str()).copied());
-        let revision = if Some(reserved) > ledger.shown {
-            reserved
-        } else {
-            let later = Revision::next(ledger.last, reserved.get());
-            ledger.last = Some(later);
-            later
-        };
-        let published = Published::compile(revision, rollouts)?;
-        ledger.shown = Some(revision);
-        self.shown.send_replace(Some(Arc::new(published)));
-        Ok(())
+    /// Keeps these rollouts alone, and says whether that takes one out.
+    fn retain(&mut self, keep: impl Fn(&String) -> bool, now_ms: u64) -> bool {
+        let before = self.parts.len();
+        self.parts.retain(|name, _| keep(name));
+        let taken = self.parts.len() < before;
+        if taken {
+            let revision = Revision::next(self.last, now_ms);
+            self.last = Some(revision);
+            self.due = self.due.max(Some(revision));
+        }
+        taken
+    }
+
+    /// The next document's revision and rollouts, where there is to be one and all are known.
+    fn next(&mut self) -> Option<(Revision, Vec<Arc<Rollout>>)> {
+        let reserved = self.due?;
+        let mut rollouts: Vec<Arc<Rollout>> =
+            self.parts.values().cloned().collect::<Option<_>>()?;
+        self.due = None;
+        rollouts.sort_by_key(|rollout| self.made.get(rollout.name.as_str()).copied());
+        if Some(reserved) > self.shown {
+            return Some((reserved, rollouts));
+        }
+        let later = Revision::next(self.last, reserved.get());
+        self.last = Some(later);
+        Some((later, rollouts))
     }
 }
 
@@ -225,12 +270,13 @@ impl Published {
     ///
     /// # Errors
     /// [`Refused`] where the parser takes no document at all from it.
-    pub fn compile(revision: Revision, mut rollouts: Vec<Rollout>) -> Result<Self, Refused> {
+    pub fn compile(revision: Revision, mut rollouts: Vec<Arc<Rollout>>) -> Result<Self, Refused> {
         let mut left_out = Vec::new();
         loop {
-            let json = Document::new(revision, rollouts.clone()).to_json();
+            let copies = rollouts.iter().map(|rollout| Rollout::clone(rollout)).collect();
+            let json = Document::new(revision, copies).to_json();
             let refused = refused(&json)?;
-            let accepted = |rollout: &Rollout| {
+            let accepted = |rollout: &Arc<Rollout>| {
                 refused.iter().all(|left: &LeftOut| left.rollout != rollout.name.as_str())
             };
             let before = rollouts.len();

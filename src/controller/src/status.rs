@@ -10,6 +10,7 @@ use serin_assignment::{Salt, Weight};
 use serin_judge::{Alpha, Dispersion, Margin, SetAside, Share, Worse};
 use serin_rollout::{Alert, Pause, Phase, Reason, Verdict};
 
+use crate::folded::Folded;
 use crate::store::Given;
 
 /// A release as it stands.
@@ -252,7 +253,7 @@ pub struct Decision {
     /// All that it follows from: the state before it, the observation, the time, what the evidence
     /// said.
     #[serde(default)]
-    pub inputs: Option<serde_json::Value>,
+    pub inputs: Option<Folded>,
 }
 
 impl Status {

@@ -9,6 +9,7 @@ use serin_rollout::Reason;
 use super::client::{Client, Target, choose};
 use super::tones::{BAD, BOLD, DIM};
 use super::{Exit, Failure, Output, block_on, print};
+use crate::folded::Folded;
 use crate::status::{Decision, GateTest, Status};
 
 /// Say why each decision of a release was taken.
@@ -107,9 +108,8 @@ fn options(test: &GateTest) -> String {
 
 /// `5% -> 25%`, or one of them where it stayed.
 fn weights(decision: &Decision) -> String {
-    let before = decision.inputs.as_ref().and_then(|inputs| {
-        inputs.pointer("/state/traffic/weight").and_then(serde_json::Value::as_str)
-    });
+    let inputs = decision.inputs.as_ref().map(Folded::unfold).unwrap_or_default();
+    let before = inputs.pointer("/state/traffic/weight").and_then(serde_json::Value::as_str);
     let after = decision.weight.to_string();
     match before {
         Some(before) if before != after => format!("{before} -> {after}"),
@@ -135,7 +135,7 @@ mod tests {
     fn each_decision_is_a_sentence_with_its_numbers() {
         let mut status = example();
         status.decisions[0].inputs =
-            Some(serde_json::json!({"state": {"traffic": {"weight": "5%"}}}));
+            Folded::of(&serde_json::json!({"state": {"traffic": {"weight": "5%"}}}));
         let shown = strip_str(&text(&status).unwrap()).to_string();
         assert_eq!(
             shown,

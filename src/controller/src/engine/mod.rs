@@ -29,10 +29,13 @@ pub use seen::{Observe, Part, Question};
 pub use task::{Engine, Inbox};
 pub use trail::{Curves, Point, Ratio, Trail};
 
-use crate::store::{Journal, Record, StateFile, StoreError};
+use crate::store::{Journal, Memory, Record, StateFile, StoreError};
 
 /// Where an engine keeps its record.
 pub trait Keep: Send + Sync + 'static {
+    /// How much there is room for.
+    const MEMORY: Memory = Memory::WHOLE;
+
     /// Returns once the record would survive a crash.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use super::pending::Pending;
 use super::seen::{Observe, Question, Seen};
 use super::task::Running;
 use super::{Keep, Order, bounds};
+use crate::folded::Folded;
 use crate::store::StoreError;
 
 /// A scrape is there a moment after its time stamp: a tenth of the interval, and never longer.
@@ -92,11 +93,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
 
     /// The weights that the route does not have yet, where there are such.
     fn pending(&self) -> Option<Pending<'_>> {
-        let published = self.record.published.as_ref();
-        let in_document = published
-            .and_then(|rollout| rollout.get("weight")?.as_str())
-            .and_then(|weight| weight.parse().ok());
-        Some(Pending { why: self.not_carried.as_deref()?, in_document })
+        let why = self.not_carried.as_deref()?;
+        let published = self.record.published.as_ref().map(Folded::unfold);
+        let in_document = published.and_then(|it| it.get("weight")?.as_str()?.parse().ok());
+        Some(Pending { why, in_document })
     }
 
     fn standing(&self) -> Standing {

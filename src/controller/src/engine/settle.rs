@@ -11,6 +11,7 @@ use super::judged::{Judged, Terms};
 use super::seen::Observe;
 use super::task::Running;
 use super::{Change, Keep, Order};
+use crate::folded::Folded;
 use crate::notify::Notice;
 use crate::store::{Bounds, Given, Live, Record, StoreError};
 
@@ -82,8 +83,8 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let (observation, findings) = (&observation, findings.as_ref());
         let terms = self.terms();
         let inputs = Inputs { state: before, observation, now, findings, terms };
-        let news =
-            next.log(outcome.decision.clone(), now_ms, || serde_json::to_value(&inputs).ok());
+        let news = next.log(outcome.decision.clone(), now_ms, || Folded::of(&inputs));
+        next.remember_only(K::MEMORY);
         if let Some(order) = order.filter(|_| news) {
             next.sign(Given { command: order.command.word().to_owned(), by: order.by });
         }
@@ -155,9 +156,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
     /// once.
     async fn apply(&mut self, mut next: Record, act: Act) -> Result<(), StoreError> {
         let rollout = self.wire(&mut next);
-        let json = serde_json::to_value(&rollout).ok();
+        let json = Folded::of(&rollout);
         let published = json == next.published;
-        if published && self.announced {
+        if published && self.is_announced(&next, &rollout) {
+            self.announced = true;
             let remembered = self.remember(next, act).await;
             self.carry(Change::None).await;
             return remembered;
@@ -184,7 +186,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         // Taken before anybody can see the document.
         let since_ms = self.engine.clock.wall_ms();
         let revision = next.state.traffic.revision;
-        if let Err(error) = self.engine.board.publish(rollout, reserved) {
+        if let Err(error) = self.engine.board.publish(rollout, reserved).await {
             let release = self.engine.release.key();
             tracing::error!(%release, %error, "the document as a whole is not accepted; the one before stays");
         }
@@ -199,6 +201,13 @@ impl<O: Observe, K: Keep> Running<O, K> {
         let outcome = self.store(self.record.clone(), DISK).await;
         self.complain(outcome);
         Ok(())
+    }
+
+    /// Whether this process shows the release's part of the document. A thousand releases are in the
+    /// one that the first of them announces, and need not have it compiled once more each.
+    fn is_announced(&self, next: &Record, rollout: &Rollout) -> bool {
+        let live = next.live.is_some_and(|live| live.revision == rollout.revision.get());
+        self.announced || (live && self.engine.board.shows(rollout))
     }
 
     /// Brings the record's traffic into the router, where there is one, and says whether it is there.
@@ -276,7 +285,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         };
         let rollout = compose(next);
         let same_revision = next.live.is_some_and(|live| live.revision == rollout.revision.get());
-        if !same_revision || serde_json::to_value(&rollout).ok() == next.published {
+        if !same_revision || Folded::of(&rollout) == next.published {
             return rollout;
         }
         let now_ms = self.engine.clock.wall_ms();

@@ -250,7 +250,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
                 next = Instant::now();
             }
         }
-        Box::pin(self.farewell()).await;
+        // At rest nothing is counted that would have to be stored.
+        if !self.rests() {
+            Box::pin(self.farewell()).await;
+        }
     }
 
     /// The pause until the next pass: short while a router lacks its weights, long at rest.

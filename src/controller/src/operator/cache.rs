@@ -1,18 +1,19 @@
 //! Objects as the API server last told of them.
 
 use core::time::Duration;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::StreamExt as _;
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::utils::Backoff;
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::kept::Kept;
 use super::kinds::{self, Key, Scope};
 
 /// How soon a watch that was broken off begins again. The usual waits grow to half a minute, and a
@@ -35,21 +36,26 @@ impl Backoff for Steadily {
     fn reset(&mut self) {}
 }
 
-/// All objects of one kind.
-#[derive(Clone, Debug)]
-pub(super) struct Objects {
-    store: Store<DynamicObject>,
-    resource: ApiResource,
-}
+/// All objects of one kind. Copies share what they hold.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Objects(Arc<RwLock<BTreeMap<Key, Arc<Kept>>>>);
 
 impl Objects {
-    pub(super) fn get(&self, key: &Key) -> Option<Arc<DynamicObject>> {
-        let object = ObjectRef::new_with(&key.name, self.resource.clone()).within(&key.namespace);
-        self.store.get(&object)
+    /// The object as text, of which only the head can be told without reading it.
+    pub(super) fn kept(&self, key: &Key) -> Option<Arc<Kept>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    pub(super) fn all(&self) -> Vec<Arc<DynamicObject>> {
-        self.store.state()
+    pub(super) fn get(&self, key: &Key) -> Option<DynamicObject> {
+        self.kept(key)?.read()
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Kept>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<Key, Arc<Kept>>)) {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -61,28 +67,31 @@ pub(super) struct Caches {
     pub(super) deployments: Objects,
     /// Changes with every object that is told of.
     pub(super) news: watch::Receiver<u64>,
+    /// Of each kind, whether it was listed once.
+    listed: [watch::Receiver<bool>; 3],
 }
 
 impl Caches {
     /// Starts to watch. The tasks end with the set.
     pub(super) fn start(client: &Client, scope: &Scope, tasks: &mut JoinSet<()>) -> Self {
         let (tell, news) = watch::channel(0);
-        let tell = Arc::new(tell);
         let mut keep = |resource: ApiResource| {
-            follow(scope.api(client, &resource), resource, Arc::clone(&tell), tasks)
+            let objects = Objects::default();
+            let (list, listed) = watch::channel(false);
+            let watched = Watched { objects: objects.clone(), list, tell: tell.clone() };
+            tasks.spawn(watched.follow(scope.api(client, &resource), resource.kind.clone()));
+            (objects, listed)
         };
-        Self {
-            releases: keep(kinds::canary_release()),
-            virtual_services: keep(kinds::virtual_service()),
-            deployments: keep(kinds::deployment()),
-            news,
-        }
+        let (releases, one) = keep(kinds::canary_release());
+        let (virtual_services, two) = keep(kinds::virtual_service());
+        let (deployments, three) = keep(kinds::deployment());
+        Self { releases, virtual_services, deployments, news, listed: [one, two, three] }
     }
 
     /// Waits until every kind was listed once.
     pub(super) async fn ready(&self) {
-        for objects in [&self.releases, &self.virtual_services, &self.deployments] {
-            if objects.store.wait_until_ready().await.is_err() {
+        for mut listed in self.listed.clone() {
+            if listed.wait_for(|listed| *listed).await.is_err() {
                 // Its task has ended, so that nothing will come any more.
                 core::future::pending::<()>().await;
             }
@@ -90,30 +99,51 @@ impl Caches {
     }
 }
 
-fn follow(
-    api: Api<DynamicObject>,
-    resource: ApiResource,
-    tell: Arc<watch::Sender<u64>>,
-    tasks: &mut JoinSet<()>,
-) -> Objects {
-    let writer = reflector::store::Writer::new(resource.clone());
-    let store = writer.as_reader();
-    let kind = resource.kind.clone();
-    tasks.spawn(async move {
-        let events = watcher(api, watcher::Config::default())
-            // An expired watch, or a server that is away, is waited for and begun again.
-            .backoff(Steadily)
-            .modify(|object: &mut DynamicObject| object.metadata.managed_fields = None)
-            .reflect(writer);
+/// Keeps the objects of one kind up to date.
+struct Watched {
+    objects: Objects,
+    list: watch::Sender<bool>,
+    tell: watch::Sender<u64>,
+}
+
+impl Watched {
+    async fn follow(self, api: Api<DynamicObject>, kind: String) {
+        // An expired watch, or a server that is away, is waited for and begun again.
+        let events = watcher(api, watcher::Config::default()).backoff(Steadily);
         let mut events = core::pin::pin!(events);
+        let mut listing = BTreeMap::new();
         while let Some(event) = events.next().await {
             match event {
-                Ok(_) => tell.send_modify(|count| *count = count.wrapping_add(1)),
+                Ok(event) => self.take(event, &mut listing),
                 Err(error) => {
                     tracing::warn!(%kind, %error, "the watch was broken off and begins again");
                 }
             }
         }
-    });
-    Objects { store, resource }
+    }
+
+    /// What a list holds takes the place of what was there once the list is whole.
+    fn take(&self, event: Event<DynamicObject>, listing: &mut BTreeMap<Key, Arc<Kept>>) {
+        match event {
+            Event::Init => listing.clear(),
+            Event::InitApply(object) => {
+                listing.extend(entry(object));
+                return;
+            }
+            Event::InitDone => {
+                self.objects.change(|objects| *objects = core::mem::take(listing));
+                self.list.send_replace(true);
+            }
+            Event::Apply(object) => self.objects.change(|objects| objects.extend(entry(object))),
+            Event::Delete(object) => self.objects.change(|objects| {
+                objects.remove(&Key::of(&object));
+            }),
+        }
+        self.tell.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+fn entry(object: DynamicObject) -> Option<(Key, Arc<Kept>)> {
+    let kept = Kept::of(object)?;
+    Some((kept.key().clone(), Arc::new(kept)))
 }

@@ -5,7 +5,6 @@ use serde_json::json;
 use serin_assignment::Weight;
 use serin_rollout::{Command, Phase, Side, Traffic};
 
-use super::events;
 use super::keep::stored_text;
 use super::kinds::{self, Key};
 use super::refused::NotRun;
@@ -104,13 +103,13 @@ pub(super) async fn end_unrun(shared: &Shared, object: &DynamicObject, is_others
             Ok(()) => {
                 let note = "deleted, though it could not be run: its route sends everyone to \
                             stable, and nobody has proved that proxies have it";
-                events::warn(shared, object, "StableWithoutProof", note).await;
+                shared.events.warn(object, "StableWithoutProof", note).await;
             }
             Err(NotBack::Impossible(why)) => {
                 let note =
                     format!("deleted with users on its canary, whom nobody can send back: {why}");
                 tracing::error!(release = %Key::of(object), "{note}");
-                events::warn(shared, object, "LetGo", &note).await;
+                shared.events.warn(object, "LetGo", &note).await;
             }
             Err(NotBack::NotYet(why)) => {
                 tracing::warn!(release = %Key::of(object), "it is to be deleted, stable first: {why}");
@@ -160,7 +159,7 @@ const NOBODY: Traffic = Traffic::new(Weight::ZERO, false, 0);
 /// Takes the release out of the document and the finalizer from its object.
 async fn let_go(shared: &Shared, object: &DynamicObject) {
     let key = Key::of(object);
-    shared.withdraw(&key);
+    shared.withdraw(&key).await;
     let others = object.metadata.finalizers.iter().flatten().filter(|name| *name != FINALIZER);
     let others: Vec<String> = others.cloned().collect();
     if let Err(why) = set(shared, object, &others).await {

@@ -1,84 +1,175 @@
 //! Events on the objects: every decision, and what happens without one.
+//!
+//! An Event is named after what it tells of, so that it is there once, whoever writes it. Who begins
+//! to lead tells again of what was decided a moment ago: the leader before may have stored that and
+//! have had no time to tell.
 
+use core::time::Duration;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::api::DynamicObject;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{DynamicObject, ObjectMeta, PostParams};
+use kube::{Api, Client};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
-use super::supervise::Shared;
+use super::kinds::Key;
+use super::leader::{Term, WriteError};
+use crate::engine::Clock;
 use crate::notify::is_trouble;
 use crate::store::{Logged, Record};
 
 /// The longest note that the API server takes, in bytes.
 const LONGEST_NOTE: usize = 1024;
 
-/// Tells of each decision once it is stored, until nothing is stored any more.
-pub(super) async fn tell(
-    recorder: Recorder,
-    object: ObjectReference,
-    mut records: watch::Receiver<Option<Arc<Record>>>,
-) {
-    let newest = |record: &Option<Arc<Record>>| {
-        record.as_ref().and_then(|record| record.decisions.back()).map_or(0, |last| last.at_ms)
-    };
-    let mut told_until = newest(&records.borrow_and_update());
-    while records.changed().await.is_ok() {
-        let Some(record) = records.borrow_and_update().clone() else { continue };
-        for decision in record.decisions.iter().filter(|decision| decision.at_ms > told_until) {
-            if let Err(error) = recorder.publish(&event(decision), &object).await {
-                tracing::warn!(object = object.name.as_deref(), %error, "an Event was not taken");
-            }
-        }
-        told_until = newest(&Some(record)).max(told_until);
-    }
-}
+/// What was decided longer ago was told by who decided it: a lease passes on within seconds, and
+/// clocks are minutes apart at most.
+const A_MOMENT: Duration = Duration::from_mins(5);
 
-/// Tells of something that is no decision of a rollout and calls for a look.
-pub(super) async fn warn(shared: &Shared, object: &DynamicObject, reason: &str, note: &str) {
-    let event = Event {
-        type_: EventType::Warning,
-        reason: reason.to_owned(),
-        note: Some(cut(note)),
-        action: "Rollout".to_owned(),
-        secondary: None,
-    };
-    if let Err(error) = recorder(shared).publish(&event, &reference(object)).await {
-        tracing::warn!(object = object.metadata.name.as_deref(), %error, "an Event was not taken");
-    }
-}
+/// How soon an Event that was not taken is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Who tells.
-pub(super) fn recorder(shared: &Shared) -> Recorder {
-    let reporter = Reporter {
-        controller: "serin.dev/serin".to_owned(),
-        instance: Some(shared.identity.clone()),
-    };
-    Recorder::new(shared.client.clone(), reporter)
+pub(super) struct Teller {
+    client: Client,
+    term: Term,
+    identity: String,
+}
+
+/// What is told.
+struct Told<'a> {
+    at_ms: u64,
+    reason: &'a str,
+    note: &'a str,
+    trouble: bool,
+}
+
+impl Teller {
+    pub(super) const fn new(client: Client, term: Term, identity: String) -> Self {
+        Self { client, term, identity }
+    }
+
+    /// Tells of each decision once it is stored, until nothing is stored any more.
+    pub(super) async fn follow(
+        self: Arc<Self>,
+        object: ObjectReference,
+        mut records: watch::Receiver<Option<Arc<Record>>>,
+    ) {
+        let moment = u64::try_from(A_MOMENT.as_millis()).unwrap_or(u64::MAX);
+        let mut told_until = Clock::system().wall_ms().saturating_sub(moment);
+        loop {
+            let record = records.borrow_and_update().clone();
+            let mut all = true;
+            if let Some(record) = record {
+                // On the heap, since a request takes up much and is hardly ever under way.
+                (told_until, all) = Box::pin(self.tell(&object, &record, told_until)).await;
+            }
+            let news = records.changed();
+            let goes_on =
+                if all { news.await } else { timeout(AGAIN, news).await.unwrap_or(Ok(())) };
+            if goes_on.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Tells of the decisions from then on. Gives until when all are told, and whether that is all.
+    async fn tell(&self, object: &ObjectReference, record: &Record, until: u64) -> (u64, bool) {
+        let mut until = until;
+        let news: Vec<&Logged> =
+            record.decisions.iter().filter(|decision| decision.at_ms > until).collect();
+        for decision in news {
+            let reason = decision.decision.reason;
+            let told = Told {
+                at_ms: decision.at_ms,
+                reason: &format!("{reason:?}"),
+                note: &decision.decision.message,
+                trouble: is_trouble(reason),
+            };
+            if !self.post(object, &told).await {
+                return (until, false);
+            }
+            until = decision.at_ms;
+        }
+        (until, true)
+    }
+
+    /// Tells of something that is no decision of a rollout and calls for a look.
+    pub(super) async fn warn(&self, object: &DynamicObject, reason: &str, note: &str) {
+        let at_ms = Clock::system().wall_ms();
+        self.post(&reference(object), &Told { at_ms, reason, note, trouble: true }).await;
+    }
+
+    /// Writes an Event, and says whether there is nothing left to do for it.
+    async fn post(&self, object: &ObjectReference, told: &Told<'_>) -> bool {
+        let event = event(object, told, &self.identity);
+        let namespace = object.namespace.as_deref().unwrap_or_default();
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        let options = PostParams::default();
+        match self.term.write(api.create(&options, &event)).await {
+            Ok(_) => true,
+            // It was told before.
+            Err(error) if error.is_conflict() => true,
+            Err(error) => {
+                tracing::warn!(object = object.name.as_deref(), %error, "an Event was not taken");
+                is_for_good(&error)
+            }
+        }
+    }
+}
+
+/// Whether an Event that was refused will be refused again.
+fn is_for_good(error: &WriteError) -> bool {
+    match error {
+        WriteError::Refused(kube::Error::Api(refused)) => {
+            (400..500).contains(&refused.code) && refused.code != 429
+        }
+        WriteError::Refused(_) | WriteError::NotLeading(_) => false,
+    }
 }
 
 /// Names an object in Events.
 pub(super) fn reference(object: &DynamicObject) -> ObjectReference {
+    let Key { namespace, name } = Key::of(object);
     ObjectReference {
         api_version: Some("serin.dev/v1alpha1".to_owned()),
         kind: Some("CanaryRelease".to_owned()),
-        name: object.metadata.name.clone(),
-        namespace: object.metadata.namespace.clone(),
+        name: Some(name),
+        namespace: Some(namespace),
         uid: object.metadata.uid.clone(),
         ..ObjectReference::default()
     }
 }
 
-fn event(logged: &Logged) -> Event {
-    let reason = logged.decision.reason;
+fn event(object: &ObjectReference, told: &Told<'_>, identity: &str) -> Event {
+    let millis = i64::try_from(told.at_ms).unwrap_or(i64::MAX);
     Event {
-        type_: if is_trouble(reason) { EventType::Warning } else { EventType::Normal },
-        reason: format!("{reason:?}"),
-        note: Some(cut(&logged.decision.message)),
-        action: "Rollout".to_owned(),
-        secondary: None,
+        metadata: ObjectMeta {
+            name: Some(name(object, told)),
+            namespace: object.namespace.clone(),
+            ..ObjectMeta::default()
+        },
+        type_: Some(if told.trouble { "Warning" } else { "Normal" }.to_owned()),
+        reason: Some(told.reason.to_owned()),
+        note: Some(cut(told.note)),
+        action: Some("Rollout".to_owned()),
+        event_time: Some(MicroTime(Timestamp::from_millisecond(millis).unwrap_or_default())),
+        regarding: Some(object.clone()),
+        reporting_controller: Some("serin.dev/serin".to_owned()),
+        reporting_instance: Some(identity.to_owned()),
+        ..Event::default()
     }
+}
+
+/// The release's name, when, and what: another Event has another name, the same one has the same.
+fn name(object: &ObjectReference, told: &Told<'_>) -> String {
+    let uid = object.uid.as_deref().unwrap_or_default();
+    let text = format!("{uid} {} {}", told.reason, told.note);
+    let what = murmur3::murmur3_32(&mut text.as_bytes(), 0).unwrap_or_default();
+    format!("{}.{:x}.{what:08x}", object.name.as_deref().unwrap_or_default(), told.at_ms)
 }
 
 fn cut(message: &str) -> String {
@@ -92,6 +183,29 @@ fn cut(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_is_told_once_whoever_tells_it_and_anything_else_beside_it() {
+        let object = |uid: &str| ObjectReference {
+            name: Some("web".to_owned()),
+            uid: Some(uid.to_owned()),
+            ..ObjectReference::default()
+        };
+        let told = |at_ms, reason, note| Told { at_ms, reason, note, trouble: false };
+        let named = |object: &ObjectReference, told: &Told<'_>, identity| {
+            event(object, told, identity).metadata.name.unwrap()
+        };
+        let first = named(&object("1"), &told(7, "Advanced", "to 5%"), "serin-0");
+        assert_eq!(first, named(&object("1"), &told(7, "Advanced", "to 5%"), "serin-1"));
+        for other in [
+            named(&object("2"), &told(7, "Advanced", "to 5%"), "serin-0"),
+            named(&object("1"), &told(8, "Advanced", "to 5%"), "serin-0"),
+            named(&object("1"), &told(7, "Harm", "to 5%"), "serin-0"),
+            named(&object("1"), &told(7, "Advanced", "to 25%"), "serin-0"),
+        ] {
+            assert_ne!(first, other);
+        }
+    }
 
     #[test]
     fn a_note_is_cut_between_characters() {

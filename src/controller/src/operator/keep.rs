@@ -3,7 +3,7 @@
 
 use core::hash::{Hash as _, Hasher as _};
 use core::time::Duration;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::DefaultHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
@@ -21,7 +21,8 @@ use super::leader::Term;
 use crate::engine::Keep;
 use crate::release::Release;
 use crate::status::Status;
-use crate::store::{Journal, Record, StoreError};
+use crate::status::kubernetes::Condition;
+use crate::store::{Journal, Memory, Record, StoreError};
 
 /// Where one release keeps its record.
 #[derive(Debug)]
@@ -53,10 +54,12 @@ const COMMANDS: usize = 10;
 struct Last {
     version: Option<String>,
     generation: u64,
-    /// The record's text in the object.
-    record: Option<String>,
-    /// The whole status, to leave a write out that changes nothing.
-    status: Option<Value>,
+    /// Names the record in the object.
+    record: Option<u64>,
+    /// Names what its status says, to leave a write out that changes nothing.
+    essence: Option<u64>,
+    /// The conditions there, which say since when each is so.
+    conditions: Vec<Condition>,
     /// Names the records that were sent since, of which nobody knows yet whether they have arrived.
     sent: HashSet<u64>,
 }
@@ -132,10 +135,10 @@ impl ObjectKeep {
 
     async fn put(&self, record: &Record) -> Result<(), Refusal> {
         let mut last = self.last.lock().await;
-        let text = text(record).map_err(|error| Refusal(error.to_string()))?;
+        let text = serde_json::to_string(record).map_err(|error| Refusal(error.to_string()))?;
         for _ in 0..CONFLICTS {
             let status = self.render(record, &text, &last);
-            if unchanged(last.status.as_ref(), &status) {
+            if last.essence == Some(essence(&status)) {
                 return Ok(());
             }
             let body = json!({
@@ -177,31 +180,14 @@ impl ObjectKeep {
     fn render(&self, record: &Record, text: &str, last: &Last) -> Value {
         let release = Arc::clone(&self.about.borrow());
         let shown = self.status.get().map(|status| Arc::clone(&status.borrow()));
-        let (shown, previous) = (shown.as_deref(), last.status.as_ref());
-        let mut status = super::status::render(record, &release, shown, last.generation, previous);
+        let (shown, before) = (shown.as_deref(), last.conditions.clone());
+        let mut status = super::status::render(record, &release, shown, last.generation, before);
         if let Some(fields) = status.as_object_mut() {
             fields.insert("record".to_owned(), json!(text));
             fields.insert("commands".to_owned(), json!(*self.commands()));
         }
         status
     }
-}
-
-/// How many decisions an object remembers, and of how many of them what they follow from: an object
-/// is rewritten as a whole, is limited to 1.5 MB, and what a decision follows from is some 5 KB.
-const DECISIONS: usize = 30;
-const WITH_INPUTS: usize = 5;
-
-/// A record as an object holds it.
-fn text(record: &Record) -> serde_json::Result<String> {
-    let mut record = record.clone();
-    let excess = record.decisions.len().saturating_sub(DECISIONS);
-    record.decisions.drain(..excess);
-    let bare = record.decisions.len().saturating_sub(WITH_INPUTS);
-    for decision in record.decisions.iter_mut().take(bare) {
-        decision.inputs = None;
-    }
-    serde_json::to_string(&record)
 }
 
 /// Why the API server does not have it.
@@ -213,8 +199,9 @@ impl Last {
         Self {
             version: object.metadata.resource_version.clone(),
             generation: generation(object),
-            record: stored_text(object).map(str::to_owned),
-            status: status.cloned(),
+            record: stored_text(object).map(name),
+            essence: status.map(essence),
+            conditions: super::status::conditions(status),
             sent: HashSet::new(),
         }
     }
@@ -223,7 +210,7 @@ impl Last {
     /// arrived though nobody heard so.
     fn leads_to(&self, found: &Self) -> bool {
         found.record == self.record
-            || found.record.as_deref().is_some_and(|text| self.sent.contains(&name(text)))
+            || found.record.is_some_and(|record| self.sent.contains(&record))
     }
 }
 
@@ -248,39 +235,36 @@ fn commands(object: &DynamicObject) -> Vec<Answered> {
 /// What is counted on though nothing goes on; none of it is worth a write then.
 const COUNTERS: [&str; 5] = ["gates", "noDataMs", "notReadyMs", "unprovedMs", "clock"];
 
-/// Whether a status says what the object says already. The serial number of a record is no news, and
+/// Names what a status says that is news once it changes. The serial number of a record is none, and
 /// neither is what is counted while nothing goes on.
-fn unchanged(before: Option<&Value>, after: &Value) -> bool {
-    fn essence(status: &Value) -> (Value, Option<Value>) {
-        let record = status.get("record").and_then(Value::as_str);
-        let mut record: Option<Value> = record.and_then(|text| serde_json::from_str(text).ok());
-        let mut status = status.clone();
-        let phase = status.get("phase").and_then(Value::as_str);
-        let rests = matches!(phase, Some("Pending" | "Succeeded" | "RolledBack"));
-        if let Some(status) = status.as_object_mut() {
-            status.remove("record");
-            if rests {
-                status.remove("gates");
+fn essence(status: &Value) -> u64 {
+    let record = status.get("record").and_then(Value::as_str);
+    let mut record: Option<Value> = record.and_then(|text| serde_json::from_str(text).ok());
+    let phase = status.get("phase").and_then(Value::as_str);
+    let rests = matches!(phase, Some("Pending" | "Succeeded" | "RolledBack"));
+    let told = |name: &str| name != "record" && !(rests && name == "gates");
+    let fields = status.as_object().into_iter().flatten();
+    let status: BTreeMap<&String, &Value> = fields.filter(|(name, _)| told(name)).collect();
+    if let Some(record) = record.as_mut().and_then(Value::as_object_mut) {
+        record.remove("serial");
+        if rests {
+            record.remove("panel");
+        }
+        let state = record.get_mut("state").and_then(Value::as_object_mut);
+        if let Some(state) = state.filter(|_| rests) {
+            for counter in COUNTERS {
+                state.remove(counter);
             }
         }
-        if let Some(record) = record.as_mut().and_then(Value::as_object_mut) {
-            record.remove("serial");
-            if rests {
-                record.remove("panel");
-            }
-            let state = record.get_mut("state").and_then(Value::as_object_mut);
-            if let Some(state) = state.filter(|_| rests) {
-                for counter in COUNTERS {
-                    state.remove(counter);
-                }
-            }
-        }
-        (status, record)
     }
-    before.is_some_and(|before| essence(before) == essence(after))
+    name(&json!([status, record]).to_string())
 }
 
 impl Keep for Arc<ObjectKeep> {
+    /// An object is rewritten as a whole, is limited to 1.5 MB, and what a decision follows from is
+    /// some 5 KB.
+    const MEMORY: Memory = Memory { decisions: 30, with_inputs: 5 };
+
     async fn keep(&self, record: Record) -> Result<(), StoreError> {
         let object = self.key.to_string();
         match self.put(&record).await {

@@ -118,11 +118,6 @@ pub(crate) fn annotation<'a>(object: &'a DynamicObject, name: &str) -> Option<&'
     object.metadata.annotations.as_ref()?.get(name).map(String::as_str)
 }
 
-/// When the object was made, in milliseconds since 1970.
-pub(super) fn made_ms(object: &DynamicObject) -> i64 {
-    object.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_millisecond())
-}
-
 /// The object's generation: it rises with every change of what is asked for.
 pub(super) fn generation(object: &DynamicObject) -> u64 {
     object.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0)

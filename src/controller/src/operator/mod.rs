@@ -12,6 +12,7 @@ mod deletion;
 mod events;
 mod inspect;
 mod keep;
+mod kept;
 mod kinds;
 mod leader;
 mod lease;
@@ -54,6 +55,7 @@ use crate::server::{Access, App, Deciding, Limits, Ready, Releases, serve};
 use crate::store::Folder;
 use crate::telemetry::Telemetry;
 use cache::Caches;
+use events::Teller;
 use leader::{Candidate, Term};
 use supervise::Shared;
 
@@ -100,6 +102,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (give_term, term) = Term::new();
     let caches = Caches::start(&client, &settings.scope, &mut background);
     let releases = Releases::beside(Arc::new(shown::FromObjects(caches.releases.clone())));
+    let events = Teller::new(client.clone(), term.clone(), settings.identity.clone());
     let shared = Shared {
         caches,
         term,
@@ -110,7 +113,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         receivers: settings.receivers.clone(),
         clients: Arc::default(),
         folder,
-        identity: settings.identity.clone(),
+        events: Arc::new(events),
         interval: settings.interval,
         client: client.clone(),
     };

@@ -99,7 +99,7 @@ async fn bring(
     let names: BTreeSet<String> = allowed.iter().map(ToString::to_string).collect();
     let ours = published.rollouts.iter().filter(|rollout| names.contains(rollout.name.as_str()));
     let rollouts: Vec<Value> =
-        ours.map(|it| serde_json::to_value(it).unwrap_or_default()).collect();
+        ours.map(|it| serde_json::to_value(&**it).unwrap_or_default()).collect();
     let api = kinds::within(&shared.client, &plugin.namespace, &kinds::wasm_plugin());
     for _ in 0..CONFLICTS {
         let object = answer(api.get_opt(&plugin.name)).await?;

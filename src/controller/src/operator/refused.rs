@@ -3,10 +3,11 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::kinds::{self, Key, generation};
+use super::kept::Kept;
+use super::kinds::{self, Key};
 use super::supervise::Shared;
 
 /// Why a release is not run.
@@ -45,21 +46,23 @@ impl Refusals {
     }
 
     /// Writes why a release is not run, where that is news.
-    pub(super) async fn tell(&mut self, shared: &Shared, object: &DynamicObject, why: &NotRun) {
-        let key = Key::of(object);
-        let told = (why.clone(), generation(object));
-        if *why == NotRun::Changed || self.0.get(&key) == Some(&told) {
+    pub(super) async fn tell(&mut self, shared: &Shared, object: &Kept, why: &NotRun) {
+        let key = object.key();
+        let (_, generation) = object.identity();
+        let told = (why.clone(), generation);
+        if *why == NotRun::Changed || self.0.get(key) == Some(&told) {
             return;
         }
+        let Some(object) = object.read() else { return };
         tracing::error!(release = %key, "not run: {why}");
-        let status = super::status::refused(object, why);
+        let status = super::status::refused(&object, why);
         let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
         let patch = Patch::Merge(json!({"status": status}));
         let options = PatchParams::default();
         let write = api.patch_status(&key.name, &options, &patch);
         match shared.term.write(write).await {
             Ok(_) => {
-                self.0.insert(key, told);
+                self.0.insert(key.clone(), told);
             }
             Err(error) => tracing::warn!(release = %key, %error, "its status is not written"),
         }

@@ -10,7 +10,8 @@ use serin_rollout::{Side, Version};
 use serin_routes::virtual_service;
 
 use super::cache::{Caches, Objects};
-use super::kinds::{Key, at, generation};
+use super::kept::Kept;
+use super::kinds::{Key, at};
 use super::refused::NotRun;
 use super::template;
 use crate::release::{self, Release};
@@ -18,73 +19,106 @@ use crate::release::{self, Release};
 /// What a release is read from, beside its own object.
 #[derive(Debug)]
 pub(super) struct Sources {
-    route: Arc<DynamicObject>,
+    route: Arc<Kept>,
     /// The Deployment of the side that is not stable's.
-    canary: Arc<DynamicObject>,
+    canary: Arc<Kept>,
+    /// Stable's, from which nothing is read: a release at rest is to look when somebody changes it.
+    stable: Option<Arc<Kept>>,
     serving: Side,
 }
 
-/// Changes with everything that a release is read from: the generations of its object, its route and
-/// its canary's Deployment, who they are, and the roles of its sides.
+/// Changes with everything that a release is read from, or is to look at once it changes: the
+/// generations of its object, its route and its Deployments, who they are, and the roles of its sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint([(Option<String>, u64); 3], Side);
+pub(super) struct Fingerprint([Option<(Option<String>, u64)>; 4], Side);
+
+/// The objects of the cluster that a release names.
+#[derive(Debug)]
+pub(super) struct Names {
+    route: Option<Box<str>>,
+    stable: Option<Box<str>>,
+    canary: Option<Box<str>>,
+}
+
+impl Names {
+    pub(super) fn of(object: &DynamicObject) -> Self {
+        let named = |path: &[&str]| at(object, path).and_then(Value::as_str).map(Box::from);
+        Self {
+            route: named(&["spec", "traffic", "virtualService"]),
+            stable: named(&["spec", "target", "stable"]),
+            canary: named(&["spec", "target", "canary"]),
+        }
+    }
+}
 
 /// The sources of each object, in their order, or what is missing. `serving` tells which side of a
 /// release is stable's.
 pub(super) fn all(
-    objects: &[Arc<DynamicObject>],
+    objects: &[Arc<Kept>],
     caches: &Caches,
-    serving: impl Fn(&DynamicObject) -> Side,
+    serving: impl Fn(&Key) -> Side,
 ) -> Vec<Result<Sources, NotRun>> {
     let owners = owners(objects);
-    objects.iter().map(|object| one(object, &owners, caches, serving(object))).collect()
+    objects.iter().map(|object| one(object, &owners, caches, serving(object.key()))).collect()
 }
 
 fn one(
-    object: &DynamicObject,
+    object: &Kept,
     owners: &BTreeMap<(Kind, Key), Key>,
     caches: &Caches,
     serving: Side,
 ) -> Result<Sources, NotRun> {
-    let key = Key::of(object);
-    let of = |name: &str| Key { namespace: key.namespace.clone(), name: name.to_owned() };
     for (kind, named) in claims(object) {
-        if let Some(owner) = owners.get(&(kind, named.clone())).filter(|owner| **owner != key) {
+        if let Some(owner) = owners.get(&(kind, named.clone())).filter(|it| *it != object.key()) {
             let name = &named.name;
             let why = format!("{kind:?} {name} is the older release {owner}'s");
             return Err(NotRun::Conflict(why));
         }
     }
-    let named = |path: &[&str], objects: &Objects, kind: &str| {
-        let name = at(object, path).and_then(Value::as_str).ok_or_else(|| {
-            format!("{} is missing: the release names no objects of the cluster", path.join("."))
+    let found = |name: &Option<Box<str>>, field: &str, objects: &Objects, kind: &str| {
+        let name = name.as_deref().ok_or_else(|| {
+            format!("{field} is missing: the release names no objects of the cluster")
         })?;
-        objects.get(&of(name)).ok_or_else(|| format!("there is no {kind} {}", of(name)))
+        let key = beside(object, name);
+        objects.kept(&key).ok_or_else(|| format!("there is no {kind} {key}"))
     };
-    let route = ["spec", "traffic", "virtualService"];
-    let canary = match serving {
-        Side::First => "canary",
-        Side::Second => "stable",
+    let Names { route, stable, canary } = object.names();
+    let (first, second) = ((stable, "spec.target.stable"), (canary, "spec.target.canary"));
+    let (stable, canary) = match serving {
+        Side::First => (first, second),
+        Side::Second => (second, first),
     };
+    let deployment = |(name, field)| found(name, field, &caches.deployments, "Deployment");
+    let routes = &caches.virtual_services;
     Ok(Sources {
-        route: named(&route, &caches.virtual_services, "VirtualService")?,
-        canary: named(&["spec", "target", canary], &caches.deployments, "Deployment")?,
+        route: found(route, "spec.traffic.virtualService", routes, "VirtualService")?,
+        canary: deployment(canary)?,
+        stable: deployment(stable).ok(),
         serving,
     })
 }
 
+/// The name of an object in the release's namespace.
+fn beside(release: &Kept, name: &str) -> Key {
+    Key { namespace: release.key().namespace.clone(), name: name.to_owned() }
+}
+
 impl Sources {
-    pub(super) fn fingerprint(&self, object: &DynamicObject) -> Fingerprint {
-        let of = |object: &DynamicObject| (object.metadata.uid.clone(), generation(object));
-        Fingerprint([of(object), of(&self.route), of(&self.canary)], self.serving)
+    pub(super) fn fingerprint(&self, object: &Kept) -> Fingerprint {
+        let own = object.identity();
+        let others = [Some(&self.route), Some(&self.canary), self.stable.as_ref()];
+        let [route, canary, stable] = others.map(|kept| kept.map(|kept| kept.identity()));
+        Fingerprint([Some(own), route, canary, stable], self.serving)
     }
 
     /// Reads the release.
     ///
     /// # Errors
     /// Why it cannot be run.
-    pub(super) fn release(&self, object: &DynamicObject) -> Result<Release, String> {
-        read(object, &self.route, &self.canary, self.serving)
+    pub(super) fn release(&self, object: &Kept) -> Result<Release, String> {
+        let whole = |kept: &Kept| kept.read().ok_or("an object of the release cannot be read");
+        let object = object.head().ok_or("the release's object cannot be read")?;
+        read(&object, &whole(&self.route)?, &whole(&self.canary)?, self.serving)
     }
 }
 
@@ -124,34 +158,25 @@ enum Kind {
 }
 
 /// The objects that a release has for itself.
-fn claims(object: &DynamicObject) -> Vec<(Kind, Key)> {
-    let namespace = Key::of(object).namespace;
-    let named = |kind, path: &[&str]| {
-        let name = at(object, path).and_then(Value::as_str)?.to_owned();
-        Some((kind, Key { namespace: namespace.clone(), name }))
-    };
-    let claims = [
-        named(Kind::VirtualService, &["spec", "traffic", "virtualService"]),
-        named(Kind::Deployment, &["spec", "target", "stable"]),
-        named(Kind::Deployment, &["spec", "target", "canary"]),
-    ];
-    claims.into_iter().flatten().collect()
+fn claims(release: &Kept) -> impl Iterator<Item = (Kind, Key)> {
+    let Names { route, stable, canary } = release.names();
+    let named =
+        [(Kind::VirtualService, route), (Kind::Deployment, stable), (Kind::Deployment, canary)];
+    let named = named.into_iter().filter_map(|(kind, name)| Some((kind, name.as_deref()?)));
+    named.map(|(kind, name)| (kind, beside(release, name)))
 }
 
 /// Which release has each object: the oldest of those that name it.
-fn owners(objects: &[Arc<DynamicObject>]) -> BTreeMap<(Kind, Key), Key> {
-    let mut oldest: BTreeMap<(Kind, Key), (Option<jiff::Timestamp>, Key)> = BTreeMap::new();
+fn owners(objects: &[Arc<Kept>]) -> BTreeMap<(Kind, Key), Key> {
+    let mut oldest: BTreeMap<(Kind, Key), (Option<jiff::Timestamp>, &Key)> = BTreeMap::new();
     for object in objects {
-        let made = object.metadata.creation_timestamp.as_ref().map(|time| time.0);
-        let claim = (made, Key::of(object));
+        let claim = (object.made(), object.key());
         for named in claims(object) {
-            let owner = oldest.entry(named).or_insert_with(|| claim.clone());
-            if claim < *owner {
-                owner.clone_from(&claim);
-            }
+            let owner = oldest.entry(named).or_insert(claim);
+            *owner = claim.min(*owner);
         }
     }
-    oldest.into_iter().map(|(named, (_, release))| (named, release)).collect()
+    oldest.into_iter().map(|(named, (_, release))| (named, release.clone())).collect()
 }
 
 #[cfg(test)]
@@ -168,7 +193,7 @@ mod tests {
                 "spec": {"traffic": {"virtualService": route},
                     "target": {"stable": format!("{route}-stable"), "canary": canary}},
             });
-            Arc::new(serde_json::from_value::<DynamicObject>(object).unwrap())
+            Arc::new(Kept::of(serde_json::from_value(object).unwrap()).unwrap())
         };
         let objects = [
             object("newer", "2026-11-26T01:00:02Z", "web", "x"),

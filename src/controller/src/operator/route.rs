@@ -1,6 +1,6 @@
 //! The weights in a `VirtualService`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -89,13 +89,11 @@ impl Route {
     }
 
     /// The cached object, unless this process has written a later one: then the server's.
-    async fn newest(&self) -> Result<Option<Arc<DynamicObject>>, String> {
+    async fn newest(&self) -> Result<Option<DynamicObject>, String> {
         let cached = self.cached.get(&self.key);
         let known = self.written().generation;
         match cached {
-            Some(object) if generation(&object) < known => {
-                self.fetch().await.map(|it| it.map(Arc::new))
-            }
+            Some(object) if generation(&object) < known => self.fetch().await,
             cached => Ok(cached),
         }
     }

@@ -8,7 +8,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
+use super::client::answer;
 use super::keep::{ObjectKeep, stored_text};
+use super::kept::Kept;
 use super::kinds::{self, Key};
 use super::look::Look;
 use super::refused::NotRun;
@@ -40,7 +42,9 @@ pub(super) struct Running {
     pub(super) stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     pub(super) keep: Arc<ObjectKeep>,
-    pub(super) commands: commands::Inbox,
+    commands: commands::Inbox,
+    /// The object's version when its command was looked at.
+    version: Option<String>,
 }
 
 /// What a new version of a release keeps of the one before.
@@ -51,27 +55,27 @@ struct Parts {
     workloads: Arc<Workloads>,
 }
 
-/// Begins to run a release that `object` asks for; `newest` is the object as the API server has it.
+/// Begins to run a release that `object` asks for. It goes on from the object as the API server has it
+/// now: what the leader before has stored last may not be in the cache, and whoever goes on from less
+/// undoes it.
 ///
 /// # Errors
 /// Why it is not run.
 pub(super) async fn start(
     shared: &Shared,
-    object: &DynamicObject,
+    object: &Kept,
     sources: &Sources,
-    newest: Option<Result<DynamicObject, String>>,
 ) -> Result<Running, NotRun> {
-    let key = Key::of(object);
+    let key = object.key().clone();
     let release = Arc::new(sources.release(object)?);
     let fingerprint = sources.fingerprint(object);
-    // Only what was run a moment ago was not asked for.
-    let object = &newest.ok_or(NotRun::Changed)??;
+    let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
+    let object = &answer(api.get(&key.name)).await?;
     deletion::claim(shared, object).await?;
     let stored = record(object)?;
     let (about, told) = watch::channel(Arc::clone(&release));
     let journal =
         shared.folder.journal(&key.namespace, &key.name).map_err(|error| error.to_string())?;
-    let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
     let keep = Arc::new(ObjectKeep::new(
         api,
         object,
@@ -106,7 +110,7 @@ pub(super) async fn start(
     tasks.spawn(engine.run(stored, inbox, stopped));
     tasks.spawn(follow_workloads(Arc::clone(&parts.workloads), records.clone(), key.clone()));
     let kept = records.clone();
-    tasks.spawn(events::tell(events::recorder(shared), events::reference(object), records));
+    tasks.spawn(Arc::clone(&shared.events).follow(events::reference(object), records));
     shared.releases.insert(handle.clone());
     tracing::info!(release = %key, version = %release.version, "running release");
     let commands = commands::Inbox::new(Arc::clone(&keep), object);
@@ -124,6 +128,7 @@ pub(super) async fn start(
         tasks,
         keep,
         commands,
+        version: None,
     })
 }
 
@@ -179,24 +184,32 @@ async fn follow_workloads(
     key: Key,
 ) {
     let mut told = String::new();
+    // As they were when nothing was to be done.
+    let (mut settled, mut news) = (None, true);
     loop {
         let record = records.borrow_and_update().clone();
-        if let Some(record) = record {
-            let failed = workloads.follow(&record.state).await.err().unwrap_or_default();
+        let versions = workloads.versions();
+        if let Some(record) = record.filter(|_| news || settled.as_ref() != Some(&versions)) {
+            // On the heap, since it takes up much and is hardly ever under way.
+            let followed = Box::pin(workloads.follow(&record.state)).await;
+            settled = matches!(followed, Ok(true)).then_some(versions);
+            let failed = followed.err().unwrap_or_default();
             if !failed.is_empty() && failed != told {
                 tracing::warn!(release = %key, "{failed}");
             }
             told = failed;
         }
-        if let Ok(Err(_)) = timeout(WORKLOADS, records.changed()).await {
-            return;
-        }
+        news = match timeout(WORKLOADS, records.changed()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(_)) => return,
+            Err(_) => false,
+        };
     }
 }
 
 impl Running {
     /// Takes over what the release says now, where that is something new.
-    pub(super) async fn renew(&mut self, object: &DynamicObject, sources: &Sources) {
+    pub(super) async fn renew(&mut self, object: &Kept, sources: &Sources) {
         let seen = sources.fingerprint(object);
         if self.seen.as_ref() == Some(&seen) {
             return;
@@ -226,6 +239,17 @@ impl Running {
             self.about.send_replace(Arc::clone(&release));
             self.release = release;
         }
+    }
+
+    /// Takes up the command that stands on the object, where it is a new one.
+    pub(super) fn take_command(&mut self, object: &Kept) {
+        if self.version.as_deref() == object.version() {
+            return;
+        }
+        if let Some(object) = object.head() {
+            self.commands.take(&object, &self.handle);
+        }
+        self.version = object.version().map(str::to_owned);
     }
 
     /// Tells the engine that something which the release names is gone. It is looked at again once

@@ -1,10 +1,7 @@
 //! What is stored in the objects, for people who look at a replica that does not run them.
 
-use std::sync::Arc;
-
-use kube::api::DynamicObject;
-
 use super::cache::Objects;
+use super::kept::Kept;
 use super::kinds::Key;
 use crate::server::{Entry, Stored};
 use crate::status::Status;
@@ -21,16 +18,15 @@ impl Stored for FromObjects {
 
     fn status(&self, namespace: &str, name: &str) -> Option<Status> {
         let key = Key { namespace: namespace.to_owned(), name: name.to_owned() };
-        let object: Arc<DynamicObject> = self.0.get(&key)?;
         // A new object has none, and one of another version may be of another shape.
-        let status = object.data.get("status").cloned().unwrap_or_default();
+        let status = self.0.kept(&key)?.status().unwrap_or_default();
         let status: ObjectStatus = serde_json::from_value(status).unwrap_or_default();
         Some(status.shown(namespace, name))
     }
 }
 
-fn entry(object: &DynamicObject) -> Entry {
-    let Key { namespace, name } = Key::of(object);
-    let version = object.metadata.resource_version.clone().unwrap_or_default();
+fn entry(object: &Kept) -> Entry {
+    let Key { namespace, name } = object.key().clone();
+    let version = object.version().unwrap_or_default().to_owned();
     Entry { namespace, name, version }
 }

@@ -9,17 +9,17 @@ use super::refused::NotRun;
 use crate::engine;
 use crate::release::{Release, Target};
 use crate::status::Status;
-use crate::status::kubernetes::{Object, ObjectStatus};
+use crate::status::kubernetes::{Condition, Object, ObjectStatus};
 use crate::store::Record;
 
-/// What people see of a release that is run. `shown` is what its engine told last, `previous` the
-/// status that the object has.
+/// What people see of a release that is run. `shown` is what its engine told last, `before` the
+/// conditions that the object has.
 pub(super) fn render(
     record: &Record,
     release: &Release,
     shown: Option<&Status>,
     generation: u64,
-    previous: Option<&Value>,
+    before: Vec<Condition>,
 ) -> Value {
     let object = Object {
         generation: signed(generation),
@@ -29,7 +29,8 @@ pub(super) fn render(
         now: Timestamp::now(),
     };
     let status = engine::recorded(release, record, shown);
-    value(&ObjectStatus::of(&status, &object, &read(previous)))
+    let previous = ObjectStatus { conditions: before, ..ObjectStatus::default() };
+    value(&ObjectStatus::of(&status, &object, &previous))
 }
 
 /// The Deployment that is stable's by what is stored, by whichever roles the release was read.
@@ -63,6 +64,12 @@ pub(super) fn refused(object: &DynamicObject, why: &NotRun) -> Value {
         changes.insert("conditions".to_owned(), value(&status.conditions));
     }
     changes
+}
+
+/// The conditions in a status.
+pub(super) fn conditions(status: Option<&Value>) -> Vec<Condition> {
+    let conditions = status.and_then(|status| status.get("conditions"));
+    conditions.and_then(|it| serde_json::from_value(it.clone()).ok()).unwrap_or_default()
 }
 
 /// A status that another version has written may be of another shape; what is not read is written

@@ -1,29 +1,37 @@
 //! What is stored in the objects, for the replicas that do not lead: they answer the same document.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use serin_document::{Revision, Rollout};
+use serin_document::{Refused, Revision, Rollout};
+use tokio::time::{Duration, sleep};
 
-use super::keep::stored_text;
-use super::kinds::{self, Key};
+use super::kept::Kept;
+use super::kinds::Key;
 use super::supervise::Shared;
 use crate::engine::Stop;
+use crate::folded::Folded;
 use crate::publish::Published;
 use crate::store::Record;
+
+/// How long a look waits for further changes.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 /// Shows the stored document while another process leads.
 pub(super) async fn mirror(shared: &Shared, mut stop: Stop) {
     let mut term = shared.term.clone();
     let mut news = shared.caches.news.clone();
+    let mut mirror = Mirror::default();
     loop {
         news.borrow_and_update();
-        match published(&shared.caches.releases.all()) {
-            Ok(Some(published)) => shared.board.mirror(published),
-            // No release, or none of them was ever published.
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, "the stored document is not accepted"),
+        if mirror.look(&shared.caches.releases.all()) {
+            match mirror.published() {
+                Ok(Some(published)) => shared.board.mirror(published),
+                // No release, or none of them was ever published.
+                Ok(None) => {}
+                Err(error) => tracing::error!(%error, "the stored document is not accepted"),
+            }
         }
         tokio::select! {
             biased;
@@ -31,38 +39,108 @@ pub(super) async fn mirror(shared: &Shared, mut stop: Stop) {
             () = term.begins() => return,
             changed = news.changed() => if changed.is_err() { return },
         }
+        sleep(TOGETHER).await;
     }
 }
 
-/// The document that was published last, as far as it is stored.
-fn published(objects: &[Arc<DynamicObject>]) -> Result<Option<Published>, serin_document::Refused> {
-    let mut objects: Vec<&DynamicObject> = objects.iter().map(Arc::as_ref).collect();
-    // As the leader does it: the older one has what two want.
-    objects.sort_by_key(|object| (kinds::made_ms(object), Key::of(object)));
-    let records = objects.into_iter().filter_map(record);
-    let mut newest = None;
-    let mut rollouts = Vec::new();
-    for record in records {
-        newest = newest.max(record.document_revision);
-        rollouts.extend(record.published);
-    }
-    let Some(newest) = newest else { return Ok(None) };
-    Published::compile(Revision::new(newest), self::rollouts(newest, &rollouts)?).map(Some)
+/// What was read of each object: only one that has changed is read again.
+#[derive(Default)]
+struct Mirror(BTreeMap<Key, Mirrored>);
+
+struct Mirrored {
+    version: Option<String>,
+    made_ms: i64,
+    /// The newest document that the release's change made.
+    newest: Option<u64>,
+    rollout: Option<Arc<Rollout>>,
 }
 
-fn record(object: &DynamicObject) -> Option<Record> {
-    Record::parse(stored_text(object)?).ok()
+impl Mirror {
+    /// Reads what has changed, and says whether the document may have.
+    fn look(&mut self, objects: &[Arc<Kept>]) -> bool {
+        let before = self.0.len();
+        let mut differs = false;
+        let mut present = BTreeMap::new();
+        for kept in objects {
+            let known = self.0.remove(kept.key());
+            let known = known.filter(|known| known.version.as_deref() == kept.version());
+            differs |= known.is_none();
+            let mirrored = known.unwrap_or_else(|| Mirrored::of(kept));
+            present.insert(kept.key().clone(), mirrored);
+        }
+        self.0 = present;
+        differs || self.0.len() != before
+    }
+
+    /// The document that was published last, as far as it is stored.
+    fn published(&self) -> Result<Option<Published>, Refused> {
+        let Some(newest) = self.0.values().filter_map(|it| it.newest).max() else {
+            return Ok(None);
+        };
+        let mut ordered: Vec<(&Key, &Mirrored)> = self.0.iter().collect();
+        // As the leader does it: the older one has what two want.
+        ordered.sort_by_key(|(key, mirrored)| (mirrored.made_ms, *key));
+        let rollouts = ordered.into_iter().filter_map(|(_, it)| it.rollout.clone()).collect();
+        Published::compile(Revision::new(newest), rollouts).map(Some)
+    }
+}
+
+impl Mirrored {
+    fn of(kept: &Kept) -> Self {
+        let record = kept.record();
+        Self {
+            version: kept.version().map(str::to_owned),
+            made_ms: kept.made_ms(),
+            newest: record.as_ref().and_then(|record| record.document_revision),
+            rollout: record.as_ref().and_then(rollout).map(Arc::new),
+        }
+    }
 }
 
 /// A release's part of the document as it was published last.
 pub(super) fn rollout(record: &Record) -> Option<Rollout> {
-    let published = record.published.as_ref()?;
+    let published = record.published.as_ref().map(Folded::unfold)?;
     let revision = record.document_revision?;
-    rollouts(revision, core::slice::from_ref(published)).ok()?.pop()
+    rollouts(revision, &[published]).ok()?.pop()
 }
 
 /// Reads rollouts as the module does.
-fn rollouts(revision: u64, rollouts: &[Value]) -> Result<Vec<Rollout>, serin_document::Refused> {
+fn rollouts(revision: u64, rollouts: &[Value]) -> Result<Vec<Rollout>, Refused> {
     let document = json!({"formatVersion": "1.0", "revision": revision, "rollouts": rollouts});
     Ok(serin_document::parse(document.to_string().as_bytes())?.document.rollouts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(version: &str, newest: u64, host: &str) -> Arc<Kept> {
+        let published = json!({
+            "name": "shop/web", "revision": 5, "hosts": [host], "paths": ["/"], "salt": "s",
+            "weight": "5%", "canaryServes": true, "identity": [{"header": "x-user-id"}],
+        });
+        let state = serin_rollout::State::fresh(serin_rollout::Version("v2".to_owned()), None, 1);
+        let mut record = Record::new("shop", "web", state, "s".parse().unwrap());
+        record.document_revision = Some(newest);
+        record.published = Folded::of(&published);
+        let object = json!({
+            "metadata": {"namespace": "shop", "name": "web", "resourceVersion": version},
+            "status": {"record": serde_json::to_string(&record).unwrap()},
+        });
+        Arc::new(Kept::of(serde_json::from_value(object).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn only_what_has_changed_is_read_again_and_what_is_gone_leaves_the_document() {
+        let mut mirror = Mirror::default();
+        assert!(mirror.look(&[kept("1", 7, "a.example.com")]));
+        let shown = mirror.published().unwrap().unwrap();
+        assert!(shown.revision.get() == 7 && shown.json.contains("a.example.com"));
+        assert!(!mirror.look(&[kept("1", 8, "b.example.com")]), "the same version");
+        assert!(mirror.look(&[kept("2", 8, "b.example.com")]));
+        let shown = mirror.published().unwrap().unwrap();
+        assert!(shown.revision.get() == 8 && shown.json.contains("b.example.com"));
+        assert!(mirror.look(&[]));
+        assert!(mirror.published().unwrap().is_none());
+    }
 }

@@ -4,15 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use kube::api::DynamicObject;
+use serin_document::Rollout;
 use serin_rollout::Side;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep, timeout};
 
 use super::cache::Caches;
-use super::client::answer;
 use super::deletion;
+use super::events::Teller;
+use super::kept::Kept;
 use super::kinds::{self, Key};
 use super::leader::Term;
 use super::plugin::Plugins;
@@ -26,7 +29,7 @@ use crate::prometheus::Clients;
 use crate::publish::Board;
 use crate::release::PluginRef;
 use crate::server::Releases;
-use crate::store::{Folder, Record};
+use crate::store::Folder;
 use crate::telemetry::Telemetry;
 
 /// How long a look waits for further changes.
@@ -56,17 +59,18 @@ pub(super) struct Shared {
     pub(super) receivers: Receivers,
     pub(super) clients: Arc<Clients>,
     pub(super) folder: Folder,
-    pub(super) identity: String,
+    pub(super) events: Arc<Teller>,
     /// The time between two passes; by each release's scrape interval where not given.
     pub(super) interval: Option<Duration>,
 }
 
 impl Shared {
     /// Takes a release out of the document, of its plugin and of what people are shown.
-    pub(super) fn withdraw(&self, key: &Key) {
+    pub(super) async fn withdraw(&self, key: &Key) {
         self.plugins.set(key, None);
         self.releases.remove(&key.namespace, &key.name);
-        if let Err(error) = self.board.withdraw(&key.to_string(), Clock::system().wall_ms()) {
+        let name = key.to_string();
+        if let Err(error) = self.board.withdraw(&name, Clock::system().wall_ms()).await {
             tracing::error!(release = %key, %error, "the document without the release is not accepted");
         }
     }
@@ -83,7 +87,7 @@ pub(super) async fn lead(shared: &Shared, mut stop: Stop) {
     let mut waiting = JoinSet::new();
     waiting.spawn(async move {
         sleep(UNKNOWN_FOR).await;
-        if let Err(error) = board.give_up_all() {
+        if let Err(error) = board.give_up_all().await {
             tracing::error!(%error, "the document without unknown releases is not accepted");
         }
     });
@@ -119,87 +123,123 @@ async fn look_after(
     refusals: &mut Refusals,
     first: bool,
 ) {
+    end_overtaken(running).await;
     let objects = shared.caches.releases.all();
     let stored = stored_of(&objects, running);
-    let resolved =
-        resolve::all(&objects, &shared.caches, |object| serving(object, running, &stored));
-    shared.board.made(objects.iter().map(|it| (Key::of(it).to_string(), kinds::made_ms(it))));
-    let present: BTreeSet<Key> = objects.iter().map(|object| Key::of(object)).collect();
+    let resolved = resolve::all(&objects, &shared.caches, |key| serving(key, running, &stored));
+    shared.board.made(objects.iter().map(|it| (it.key().to_string(), it.made_ms())));
+    let present: BTreeSet<Key> = objects.iter().map(|it| it.key().clone()).collect();
     let gone: Vec<Key> = running.keys().filter(|key| !present.contains(key)).cloned().collect();
     for key in gone {
         if let Some(one) = running.remove(&key) {
-            shared.withdraw(&key);
+            shared.withdraw(&key).await;
             one.end(false).await;
         }
     }
     // Also those that were never run here: somebody may have taken their finalizer away.
     let names = present.iter().map(ToString::to_string).collect();
-    if let Err(error) = shared.board.keep_only(&names, Clock::system().wall_ms()) {
+    if let Err(error) = shared.board.keep_only(&names, Clock::system().wall_ms()).await {
         tracing::error!(%error, "the document without what is gone is not accepted");
     }
     await_parts(shared, &objects, &resolved, running, &stored, first);
-    end_overtaken(running).await;
-    let mut newest = newest(shared, &objects, &resolved, running).await;
+    start(shared, &objects, &resolved, running, refusals).await;
     for (object, sources) in objects.iter().zip(resolved) {
-        let key = Key::of(object);
-        let ends = object.metadata.deletion_timestamp.is_some();
-        let is_others = matches!(sources, Err(NotRun::Conflict(_)));
-        match (sources, running.get_mut(&key)) {
+        let key = object.key();
+        let (one, is_others) = (running.get_mut(key), matches!(sources, Err(NotRun::Conflict(_))));
+        match (sources, one) {
             // Nothing has to be put back for it.
-            (_, None) if ends && deletion::is_over(object) => {}
-            (Ok(sources), None) => {
-                match running::start(shared, object, &sources, newest.remove(&key)).await {
-                    Ok(one) => {
-                        refusals.forget(&key);
-                        running.insert(key.clone(), one);
-                    }
-                    // It is looked at again in a moment.
-                    Err(NotRun::Changed) => {}
-                    Err(why) => {
-                        // The others must not wait for it.
-                        if let Err(error) = shared.board.give_up(&key.to_string()) {
-                            tracing::error!(release = %key, %error, "the document without the release is not accepted");
-                        }
-                        refusals.tell(shared, object, &why).await;
-                    }
-                }
-            }
+            (_, None) if is_over(object) => {}
+            // It was not started, and will be tried again.
+            (Ok(_), None) => {}
             (Ok(sources), Some(one)) => one.renew(object, &sources).await,
             (Err(why), None) => refusals.tell(shared, object, &why).await,
             // What was read before goes on; the route and the Deployments say for themselves what
             // they lack.
             (Err(why), Some(one)) => one.refuse(why.to_string()),
         }
-        match running.get_mut(&key) {
-            Some(one) if ends => deletion::go_on(shared, object, &one.handle).await,
-            Some(one) => one.commands.take(object, &one.handle),
-            None if ends => deletion::end_unrun(shared, object, is_others).await,
+        match running.get_mut(key) {
+            Some(one) if object.ends() => {
+                if let Some(object) = object.head() {
+                    deletion::go_on(shared, &object, &one.handle).await;
+                }
+            }
+            Some(one) => one.take_command(object),
+            None if object.ends() => {
+                if let Some(object) = object.read() {
+                    deletion::end_unrun(shared, &object, is_others).await;
+                }
+            }
             None => {}
         }
     }
 }
 
+/// Whether an object is to be deleted and nothing has to be put back for it.
+fn is_over(object: &Kept) -> bool {
+    object.ends() && object.read().is_some_and(|object| deletion::is_over(&object))
+}
+
+/// Starts what can be run and is not run yet, many at the same time: each waits for the API server.
+async fn start(
+    shared: &Shared,
+    objects: &[Arc<Kept>],
+    resolved: &[Result<Sources, NotRun>],
+    running: &mut BTreeMap<Key, Running>,
+    refusals: &mut Refusals,
+) {
+    let mut starting: Vec<BoxFuture<'_, (&Kept, Result<Running, NotRun>)>> = Vec::new();
+    for (object, sources) in objects.iter().zip(resolved) {
+        if let (Ok(sources), false) = (sources, running.contains_key(object.key()))
+            && !is_over(object)
+        {
+            let start = running::start(shared, object, sources);
+            starting.push(start.map(move |started| (&**object, started)).boxed());
+        }
+    }
+    let mut started = stream::iter(starting).buffer_unordered(AT_ONCE);
+    while let Some((object, started)) = started.next().await {
+        let key = object.key();
+        match started {
+            Ok(one) => {
+                refusals.forget(key);
+                running.insert(key.clone(), one);
+            }
+            // It is looked at again in a moment.
+            Err(NotRun::Changed) => {}
+            Err(why) => {
+                // The others must not wait for it.
+                if let Err(error) = shared.board.give_up(&key.to_string()).await {
+                    tracing::error!(release = %key, %error, "the document without the release is not accepted");
+                }
+                refusals.tell(shared, object, &why).await;
+            }
+        }
+    }
+}
+
+/// What is stored of a release that is not run yet.
+struct Stored {
+    serving: Side,
+    /// Its part of the document as it was published last.
+    rollout: Option<Rollout>,
+}
+
 /// What is stored of the releases that are not run yet, as far as it can be read.
-fn stored_of(
-    objects: &[Arc<DynamicObject>],
-    running: &BTreeMap<Key, Running>,
-) -> BTreeMap<Key, Record> {
-    let keyed = objects.iter().map(|object| (Key::of(object), object));
-    let waiting = keyed.filter(|(key, _)| !running.contains_key(key));
-    waiting.filter_map(|(key, object)| Some((key, running::record(object).ok()??))).collect()
+fn stored_of(kept: &[Arc<Kept>], running: &BTreeMap<Key, Running>) -> BTreeMap<Key, Stored> {
+    let waiting = kept.iter().filter(|kept| !running.contains_key(kept.key()));
+    let stored = |kept: &Arc<Kept>| {
+        let record = kept.record()?;
+        let serving = record.state.traffic.serving;
+        Some((kept.key().clone(), Stored { serving, rollout: stored::rollout(&record) }))
+    };
+    waiting.filter_map(stored).collect()
 }
 
 /// Which side of a release is stable's, by what is stored of it.
-fn serving(
-    object: &DynamicObject,
-    running: &BTreeMap<Key, Running>,
-    stored: &BTreeMap<Key, Record>,
-) -> Side {
-    let of = |record: &Record| record.state.traffic.serving;
-    let key = Key::of(object);
-    match running.get(&key) {
-        Some(one) => one.records.borrow().as_deref().map(of),
-        None => stored.get(&key).map(of),
+fn serving(key: &Key, running: &BTreeMap<Key, Running>, stored: &BTreeMap<Key, Stored>) -> Side {
+    match running.get(key) {
+        Some(one) => one.records.borrow().as_deref().map(|it| it.state.traffic.serving),
+        None => stored.get(key).map(|it| it.serving),
     }
     .unwrap_or_default()
 }
@@ -209,23 +249,24 @@ fn serving(
 /// of may have been published only before this process led: later, it is new.
 fn await_parts(
     shared: &Shared,
-    objects: &[Arc<DynamicObject>],
+    objects: &[Arc<Kept>],
     sources: &[Result<Sources, NotRun>],
     running: &BTreeMap<Key, Running>,
-    stored: &BTreeMap<Key, Record>,
+    stored: &BTreeMap<Key, Stored>,
     first: bool,
 ) {
     for (object, sources) in objects.iter().zip(sources) {
-        let key = Key::of(object);
-        if running.contains_key(&key) {
+        let key = object.key();
+        if running.contains_key(key) {
             continue;
         }
-        match stored.get(&key).and_then(stored::rollout) {
-            Some(rollout) if !deletion::is_let_go(object) => {
-                shared.plugins.set(&key, plugin_of(object).as_ref());
+        let head = || object.head();
+        match stored.get(key).and_then(|stored| stored.rollout.clone()) {
+            Some(rollout) if !head().is_some_and(|it| deletion::is_let_go(&it)) => {
+                shared.plugins.set(key, head().and_then(|it| plugin_of(&it)).as_ref());
                 shared.board.adopt(rollout);
             }
-            None if first && sources.is_ok() && object.metadata.deletion_timestamp.is_none() => {
+            None if first && sources.is_ok() && !object.ends() => {
                 shared.board.expect(key.to_string());
             }
             // It is in no document, and need not be now.
@@ -254,25 +295,4 @@ async fn end_overtaken(running: &mut BTreeMap<Key, Running>) {
             one.end(false).await;
         }
     }
-}
-
-/// The objects that are about to be run, as the API server has them now. What the leader before has
-/// stored last may not be in the cache, and whoever goes on from less undoes it.
-async fn newest(
-    shared: &Shared,
-    objects: &[Arc<DynamicObject>],
-    resolved: &[Result<Sources, NotRun>],
-    running: &BTreeMap<Key, Running>,
-) -> BTreeMap<Key, Result<DynamicObject, String>> {
-    let able = objects.iter().zip(resolved).filter(|(_, sources)| sources.is_ok());
-    let keys = able.map(|(object, _)| Key::of(object));
-    let missing = keys.filter(|key| !running.contains_key(key));
-    let asked: Vec<_> = missing.map(|key| ask(shared.client.clone(), key)).collect();
-    stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
-}
-
-async fn ask(client: kube::Client, key: Key) -> (Key, Result<DynamicObject, String>) {
-    let api = kinds::within(&client, &key.namespace, &kinds::canary_release());
-    let object = answer(api.get(&key.name)).await;
-    (key, object)
 }

@@ -5,7 +5,7 @@
 
 mod steps;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use kube::Api;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
@@ -40,8 +40,8 @@ pub(super) struct Workloads {
 
 /// Both as they are, by their roles.
 struct Pair {
-    stable: Arc<DynamicObject>,
-    canary: Arc<DynamicObject>,
+    stable: DynamicObject,
+    canary: DynamicObject,
 }
 
 impl Workloads {
@@ -147,21 +147,32 @@ impl Workloads {
         })
     }
 
-    /// Makes of them what the stored state asks for.
+    /// Changes with everything that is told of the two.
+    pub(super) fn versions(&self) -> [Option<String>; 2] {
+        [&self.first, &self.second]
+            .map(|key| self.cached.kept(key).and_then(|kept| kept.version().map(str::to_owned)))
+    }
+
+    /// Makes of them what the stored state asks for, and says whether they were that already: then
+    /// nothing is to be done before they, or the state, have changed.
     ///
     /// # Errors
     /// Why something is not done yet, for people; it is tried again.
-    pub(super) async fn follow(&self, state: &State) -> Result<(), String> {
+    pub(super) async fn follow(&self, state: &State) -> Result<bool, String> {
         let pair = self.pair(state.traffic.serving)?;
         let mut owner = Owner::Another;
-        if self.capacity == CapacityRule::Scale && may_scale(&pair, state) {
+        // Who owns the replicas may change without a word of the Deployments'.
+        let scales = self.capacity == CapacityRule::Scale && may_scale(&pair, state);
+        if scales {
             let fewest = self.autoscaled().await?(&Key::of(&pair.canary));
             owner = fewest.map_or(Owner::Controller, Owner::Autoscaler);
         }
-        for step in steps(state, &pair.stable, &pair.canary, owner) {
+        let steps = steps(state, &pair.stable, &pair.canary, owner);
+        let settled = !scales && steps.is_empty();
+        for step in steps {
             self.make(&pair, step).await?;
         }
-        Ok(())
+        Ok(settled)
     }
 
     async fn make(&self, pair: &Pair, step: Step) -> Result<(), String> {

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use bounds::Bounds;
 pub use journal::{Journal, JournalError};
 pub use lock::Holder;
-pub use record::{ActiveAlert, Given, Live, Logged, Record};
+pub use record::{ActiveAlert, Given, Live, Logged, Memory, Record};
 
 use lock::Lock;
 

@@ -11,12 +11,24 @@ use serin_judge::panel::Panel;
 use serin_rollout::{Alert, Decision, State};
 
 use super::bounds::Bounds;
+use crate::folded::Folded;
 
 /// The file's format. Another number is another format, read by another version of Serin.
 const FORMAT: u32 = 1;
 
-/// How many decisions are remembered: a rollout of ten steps with a few holds each.
-const DECISIONS: usize = 100;
+/// How much is remembered of the decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// How many decisions.
+    pub decisions: usize,
+    /// Of how many of them, the newest, what they follow from.
+    pub with_inputs: usize,
+}
+
+impl Memory {
+    /// A rollout of ten steps with a few holds each, and all that it followed from.
+    pub const WHOLE: Self = Self { decisions: 100, with_inputs: 100 };
+}
 
 /// All that is stored of a release.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,7 +70,7 @@ pub struct Record {
     /// next one is above it even when the clock was set back in between.
     pub document_revision: Option<u64>,
     /// The release's part of that document.
-    pub published: Option<Value>,
+    pub published: Option<Folded>,
 }
 
 /// An alert whose cause has not gone.
@@ -85,7 +97,7 @@ pub struct Logged {
     pub decision: Decision,
     /// All that it follows from; `None` of a record by a version that did not keep it.
     #[serde(default)]
-    pub inputs: Option<Value>,
+    pub inputs: Option<Folded>,
     /// What a person asked for at the same time; it need not be what was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<Given>,
@@ -152,7 +164,7 @@ impl Record {
         &mut self,
         decision: Decision,
         at_ms: u64,
-        inputs: impl FnOnce() -> Option<Value>,
+        inputs: impl FnOnce() -> Option<Folded>,
     ) -> bool {
         let (step, weight) = (self.state.step, self.state.traffic.weight);
         let same = self.decisions.back().is_some_and(|last| {
@@ -164,9 +176,6 @@ impl Record {
         let number = self.decisions.back().map_or(0, |last| last.number) + 1;
         let given = None;
         let entry = Logged { number, at_ms, decision, inputs: inputs(), given, step, weight };
-        if self.decisions.len() == DECISIONS {
-            self.decisions.pop_front();
-        }
         self.decisions.push_back(entry);
         true
     }
@@ -185,6 +194,16 @@ impl Record {
         self.told.retain(|known, _| receivers.contains(&known.as_str()));
         for receiver in receivers {
             self.told.entry((*receiver).to_owned()).or_insert(last);
+        }
+    }
+
+    /// Forgets the oldest of what there is no room for.
+    pub fn remember_only(&mut self, memory: Memory) {
+        let excess = self.decisions.len().saturating_sub(memory.decisions);
+        self.decisions.drain(..excess);
+        let bare = self.decisions.len().saturating_sub(memory.with_inputs);
+        for decision in self.decisions.iter_mut().take(bare) {
+            decision.inputs = None;
         }
     }
 
@@ -218,7 +237,7 @@ pub(super) fn read(json: &[u8]) -> Result<Record, String> {
         }
         None => return Err("formatVersion is missing or no number".to_owned()),
     }
-    let record = Record::deserialize(&value).map_err(|e| e.to_string())?;
+    let record: Record = serde_json::from_slice(json).map_err(|e| e.to_string())?;
     let kept = serde_json::to_value(&record).map_err(|e| e.to_string())?;
     match lost(&value, &kept) {
         None => revisions_in_range(&record).map(|()| record),
@@ -229,12 +248,12 @@ pub(super) fn read(json: &[u8]) -> Result<Record, String> {
 /// A revision above the highest that a document may carry would have every document refused, and
 /// leaves no room for the next one.
 fn revisions_in_range(record: &Record) -> Result<(), String> {
-    let published = record.published.as_ref().and_then(|rollout| rollout.get("revision"));
+    let published = record.published.as_ref().map(Folded::unfold).unwrap_or_default();
     let revisions = [
         ("state.traffic.revision", Some(record.state.traffic.revision)),
         ("live.revision", record.live.map(|live| live.revision)),
         ("documentRevision", record.document_revision),
-        ("published.revision", published.and_then(Value::as_u64)),
+        ("published.revision", published.get("revision").and_then(Value::as_u64)),
     ];
     let highest = Revision::MAX.get();
     for (field, revision) in revisions {

@@ -6,6 +6,7 @@ use serin_rollout::{
 use tempfile::TempDir;
 
 use super::*;
+use crate::folded::Folded;
 use serin_rollout::{Alert, State};
 
 fn state() -> State {
@@ -52,7 +53,8 @@ fn record() -> Record {
     record.log(Decision { reason: Reason::Advanced, message: "to 0.25 %".to_owned() }, 8, || None);
     record.live = Some(Live { revision: Revision::MAX.get() - 1, since_ms: 9 });
     record.document_revision = Some(Revision::MAX.get());
-    record.published = Some(serde_json::json!({"name": "demo/shop", "revision": Revision::MAX}));
+    record.published =
+        Folded::of(&serde_json::json!({"name": "demo/shop", "revision": Revision::MAX}));
     record
 }
 
@@ -186,7 +188,9 @@ fn a_revision_that_no_document_may_carry_is_refused() {
         ("documentRevision", refused(&|record| record.document_revision = Some(too_high))),
         (
             "published.revision",
-            refused(&|record| record.published = Some(serde_json::json!({"revision": too_high}))),
+            refused(&|record| {
+                record.published = Folded::of(&serde_json::json!({"revision": too_high}));
+            }),
         ),
     ];
     for (field, told) in told {
@@ -234,12 +238,19 @@ fn names_cannot_lead_out_of_the_folder_or_to_another_release() {
 fn the_log_keeps_what_differs_and_only_the_newest() {
     let mut record = record();
     let hold = |message: &str| Decision { reason: Reason::Baking, message: message.to_owned() };
+    let memory = Memory { decisions: 100, with_inputs: 5 };
     assert!(record.log(hold("baked 1 s"), 10, || None));
     assert!(!record.log(hold("baked 2 s"), 11, || None));
     for step in 0..300 {
         record.state.step = step;
-        assert!(record.log(hold("next"), 12, || None));
+        assert!(record.log(hold("next"), 12, || Folded::of(&step)));
+        record.remember_only(memory);
     }
     assert_eq!(record.decisions.len(), 100);
     assert_eq!(record.decisions.back().unwrap().step, 299);
+    let with_inputs = record.decisions.iter().filter(|decision| decision.inputs.is_some());
+    assert_eq!(
+        with_inputs.map(|decision| decision.step).collect::<Vec<_>>(),
+        [295, 296, 297, 298, 299]
+    );
 }

@@ -31,7 +31,7 @@ async fn a_failing_canary_is_rolled_back_by_evidence_that_the_log_can_prove() {
     let harm = status.decisions.iter().find(|one| one.reason == Reason::Harm).unwrap();
     assert!(harm.message.contains("answers fails: canary 20 % of"), "{}", harm.message);
     assert!(harm.message.contains("of 100"), "{}", harm.message);
-    let inputs = harm.inputs.as_ref().unwrap();
+    let inputs = harm.inputs.as_ref().unwrap().unfold();
     assert_eq!(inputs["state"]["traffic"]["weight"], "5%");
     assert_eq!(inputs["findings"]["rollback"], true);
     let log_e = inputs["findings"]["gates"][0]["logEWorst"].as_f64().unwrap();

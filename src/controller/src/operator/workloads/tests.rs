@@ -154,7 +154,7 @@ fn before_the_start_a_canary_of_two_templates_is_not_ready() {
 #[test]
 fn what_stable_runs_is_told_by_template_and_pods() {
     let seen = |stable: &DynamicObject, canary: &DynamicObject| {
-        let (stable, canary) = (Arc::new(stable.clone()), Arc::new(canary.clone()));
+        let (stable, canary) = (stable.clone(), canary.clone());
         stable_runs(&Pair { stable, canary }, &serving(Phase::Promoting))
     };
     let (mut stable, canary) = (deployment("web", "a", 4), deployment("canary", "b", 4));
