@@ -62,6 +62,7 @@ pub struct Shop {
     release: PathBuf,
     steps: String,
     metrics: String,
+    gates: String,
 }
 
 impl Shop {
@@ -118,6 +119,7 @@ impl Shop {
             release,
             steps,
             metrics,
+            gates: String::new(),
         };
         shop.release(FIRST)?;
         Ok(shop)
@@ -130,7 +132,9 @@ impl Shop {
     pub fn release(&self, version: &str) -> Result<()> {
         let template = artifacts::root()?.join("tests/shop/release.yaml");
         let values = [("version", version), ("prometheus", &self.metrics), ("steps", &self.steps)];
-        std::fs::write(&self.release, fill_template(&template, &values)?)?;
+        // The gates come last in the file.
+        let text = fill_template(&template, &values)? + &self.gates;
+        std::fs::write(&self.release, text)?;
         Ok(())
     }
 
@@ -140,6 +144,17 @@ impl Shop {
     /// Where the file cannot be written.
     pub fn ask_metrics_at(&mut self, address: &str) -> Result<()> {
         address.clone_into(&mut self.metrics);
+        self.release(FIRST)
+    }
+
+    /// Adds a gate, as YAML or JSON, to releases that are written from now on.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn gate(&mut self, gate: &str) -> Result<()> {
+        for part in ["    - ", gate, "\n"] {
+            self.gates.push_str(part);
+        }
         self.release(FIRST)
     }
 

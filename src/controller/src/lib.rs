@@ -28,3 +28,4 @@ pub mod server;
 pub mod status;
 pub mod store;
 pub mod telemetry;
+mod webhook;

@@ -29,7 +29,7 @@ pub(crate) struct Pass<'a> {
 /// 5. a weight that a person lowered in the route: the document follows, paused;
 /// 6. any other command, done or refused with the reason;
 /// 7. the course of the phase: wait for endpoints, for the route, for the proof that the weight is
-///    live, for time, gates, requests, approval and replicas, then rise.
+///    live, for time, gates, requests, approval, other systems and replicas, then rise.
 ///
 /// # Commands
 ///

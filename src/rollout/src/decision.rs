@@ -95,6 +95,8 @@ pub enum Reason {
     Tripped,
     /// A person must agree.
     WaitingForApproval,
+    /// Another system has to agree.
+    WaitingForAnswer,
     /// A person agreed to the end of the step.
     Approved,
     /// A person took the step for over.

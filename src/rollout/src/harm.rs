@@ -3,8 +3,8 @@
 use crate::clock::lasted;
 use crate::decide::Pass;
 use crate::{
-    Decision, Endpoints, OnNoData, Phase, Reason, StableRuns, State, evidence, message, rollback,
-    swap,
+    Decision, Endpoints, OnNoData, Phase, Reason, StableRuns, State, asks, evidence, message,
+    rollback, swap,
 };
 
 /// Acts on harm in every phase in which somebody may be on the canary.
@@ -51,6 +51,7 @@ pub(crate) fn cause(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
     }
     let policy = &pass.plan.policy;
     let failed: Vec<_> = evidence::failed(pass, state.exposed_since_ms.unwrap_or(0))
+        .chain(asks::refusals(pass, state))
         .map(|reading| format!("{} fails: {}", reading.gate, reading.detail))
         .collect();
     if !failed.is_empty() {

@@ -5,6 +5,7 @@
 //! can be computed again from what was logged.
 
 mod alerts;
+mod asks;
 mod capacity;
 mod clock;
 mod command;
@@ -34,7 +35,7 @@ pub use decision::{Action, Alert, Decision, Outcome, Reason};
 pub use observation::{
     CanaryTraffic, Command, Endpoints, GateReading, Now, Observation, Proof, Served, Trips, Verdict,
 };
-pub use plan::{Approval, Length, OnNoData, OnSuccess, Plan, Policy, Step};
+pub use plan::{Approval, Ask, Before, Length, OnNoData, OnSuccess, Plan, Policy, Step};
 pub use state::{Pause, Phase, Side, StableWanted, State, StepClock, Traffic, Version};
 pub use steps::{InvalidPlan, Steps};
 pub use surroundings::{Capacity, RouteSeen, StableRuns, Templates};

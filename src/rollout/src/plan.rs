@@ -17,6 +17,9 @@ pub struct Plan {
     pub steps: Steps,
     /// The names of the gates; a reading of each is expected in every pass.
     pub gates: Vec<String>,
+    /// Other systems that have a say once all else speaks for a rise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<Ask>,
     /// What follows the last step.
     pub on_success: OnSuccess,
     /// Waiting times and what follows them.
@@ -25,6 +28,30 @@ pub struct Plan {
     /// `None` where others are followed from the weight that is reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps_name: Option<String>,
+}
+
+/// Another system that has a say. Its answers are readings under its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ask {
+    /// Its name, which no gate has.
+    pub name: String,
+    /// When it is asked.
+    pub before: Before,
+}
+
+/// Before what another system is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Before {
+    /// Anybody is on the canary.
+    Start,
+    /// Each rise after the first weight.
+    Rise,
+    /// The canary gets this weight.
+    Weight(Weight),
+    /// The last step ends: before a promotion, or a swap of the roles.
+    End,
 }
 
 /// One weight and what must hold before the next one.

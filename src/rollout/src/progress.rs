@@ -7,7 +7,7 @@ use serin_assignment::Weight;
 use crate::decide::Pass;
 use crate::{
     Approval, Decision, Endpoints, Length, OnSuccess, Pause, Phase, Proof, Reason, Served, State,
-    Step, capacity, evidence, message, promote, route, serving, swap, tripwire, version,
+    Step, asks, capacity, evidence, message, promote, route, serving, swap, tripwire, version,
 };
 
 /// Waits until both sides can serve and proxies are proved to follow, then goes to the first step.
@@ -24,6 +24,7 @@ pub(crate) fn start(pass: Pass<'_>, state: &mut State) -> Decision {
         .or_else(|| route::away(pass))
         .or_else(|| unproved(pass, state))
         .or_else(|| tripwire::tripped(pass, state))
+        .or_else(|| asks::ask(pass, state))
         .or_else(|| capacity::ask(pass, state, first.weight));
     if let Some((reason, why)) = blocker {
         return reason.because(format!("{} has not started: {why}", state.version));
@@ -41,6 +42,7 @@ pub(crate) fn step(pass: Pass<'_>, state: &mut State) -> Decision {
     let blocker = blocker(pass, state, now_at)
         // Where the weight stays, nothing hangs on stable.
         .or_else(|| next.and_then(|_| stable_away(pass)))
+        .or_else(|| asks::ask(pass, state))
         .or_else(|| next.and_then(|(_, step)| capacity::ask(pass, state, step.weight)));
     match (blocker, next) {
         (Some((reason, why)), _) => {
@@ -182,6 +184,7 @@ fn finish(pass: Pass<'_>, state: &mut State, facts: &str) -> Decision {
     state.clock = None;
     state.approved = false;
     state.skipped = false;
+    state.asking_since_ms = None;
     state.no_data_ms = 0;
     state.unproved_ms = 0;
     let (version, weight) = (&state.version, state.traffic.weight);

@@ -159,6 +159,10 @@ pub struct State {
     /// Whether a person took the present step for over.
     #[serde(default, skip_serializing_if = "is_default")]
     pub skipped: bool,
+    /// Since when other systems are asked whether the next rise may come, in milliseconds since
+    /// 1970; `None` before all else speaks for it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub asking_since_ms: Option<u64>,
     /// Whether harm was seen where going back would help nobody: in a phase that has no side left to
     /// go back to no further act until a person decides, else until stable can serve.
     pub frozen: bool,
@@ -223,6 +227,7 @@ impl State {
             paused: None,
             approved: false,
             skipped: false,
+            asking_since_ms: None,
             frozen: false,
             restoring: false,
             capacity_for: None,
@@ -290,6 +295,7 @@ impl State {
         self.clock = None;
         self.approved = false;
         self.skipped = false;
+        self.asking_since_ms = None;
         self.settled_ms = 0;
         self.unproved_ms = 0;
     }

@@ -1,6 +1,7 @@
 //! The real controller with the real Envoy and Prometheus: killed at every stored step, told what
 //! to do by people, robbed of its state.
 
+mod asked;
 mod kills;
 mod people;
 mod state;

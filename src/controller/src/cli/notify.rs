@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{Exit, Failure, Output};
-use crate::notify::{Attempt, Delivery, Notice, Receivers};
+use crate::notify::{Attempt, Notice, Receivers, attempt};
+use crate::webhook::Mailbox;
 
 /// Send a test message to each receiver of a file that `--receivers` of `serin run` and `serin
 /// operate` takes.
@@ -38,7 +39,7 @@ async fn attempts(receivers: &Receivers, only: Option<&str>) -> Vec<(String, Att
     let notice = Notice::test();
     let mut attempts = Vec::new();
     for receiver in receivers.all().iter().filter(|it| only.is_none_or(|only| it.name == only)) {
-        let attempt = Delivery::default().attempt(receiver, &notice).await;
+        let attempt = attempt(&Mailbox::default(), receiver, &notice).await;
         attempts.push((receiver.name.clone(), attempt));
     }
     attempts

@@ -20,6 +20,7 @@ mod read;
 mod single;
 mod template;
 mod threshold;
+mod webhook;
 
 use core::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) use numbers::whole;
 pub use ratio::{Bounds, Counts, Measure, Ratio, Selected, Sides};
 pub use template::{InvalidTemplate, Template};
 pub use threshold::{Limits, Samples, Threshold};
+pub use webhook::Webhook;
+pub(crate) use webhook::{OnError, OnNo, Question, before};
 
 /// One gate of a release.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,9 +9,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::receivers::Receiver;
-use super::{Attempt, Delivery, Notice, Receivers};
+use super::{Attempt, Notice, Receivers, attempt};
 use crate::release::Release;
 use crate::telemetry::Telemetry;
+use crate::webhook::Mailbox;
 
 /// The first pause between two tries; each is twice as long as the one before, up to the longest,
 /// which is also the longest that a receiver can ask for.
@@ -78,7 +79,7 @@ impl Couriers {
             let courier = Courier {
                 told: told.get(&receiver.name).copied().unwrap_or_default(),
                 receiver,
-                delivery: Delivery::default(),
+                mailbox: Mailbox::default(),
                 telemetry: Arc::clone(telemetry),
             };
             tasks.spawn(courier.run(given.clone(), tell.clone()));
@@ -103,7 +104,7 @@ impl Couriers {
 struct Courier {
     receiver: Arc<Receiver>,
     told: u64,
-    delivery: Delivery,
+    mailbox: Mailbox,
     telemetry: Arc<Telemetry>,
 }
 
@@ -135,7 +136,7 @@ impl Courier {
         let (receiver, release) = (self.receiver.name.as_str(), notice.key());
         let mut pause = PAUSES.0;
         loop {
-            let (why, after) = match self.delivery.attempt(&self.receiver, notice).await {
+            let (why, after) = match attempt(&self.mailbox, &self.receiver, notice).await {
                 Attempt::Delivered => {
                     self.telemetry.notified(receiver, Outcome::Delivered);
                     return;

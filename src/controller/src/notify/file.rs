@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use hyper::Uri;
 use serde::Deserialize;
 
-use super::receivers::{About, Address, Format, Pattern, Receiver};
+use super::receivers::{About, Format, Pattern, Receiver};
+use crate::webhook::{Address, Target, uri};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,9 +79,11 @@ fn receiver(spec: Spec, folder: &Path, place: &mut Place<'_>) -> Option<Receiver
     Some(Receiver {
         name: spec.name,
         format: format?,
-        address: address?,
-        signing_key_file: spec.signing_key_file.map(|file| folder.join(file)),
-        ca_file: spec.ca_file.map(|file| folder.join(file)),
+        target: Target {
+            address: address?,
+            signing_key_file: spec.signing_key_file.map(|file| folder.join(file)),
+            ca_file: spec.ca_file.map(|file| folder.join(file)),
+        },
         releases,
         about: about?,
     })
@@ -89,13 +92,6 @@ fn receiver(spec: Spec, folder: &Path, place: &mut Place<'_>) -> Option<Receiver
 fn address(url: &str, place: &mut Place<'_>) -> Option<Uri> {
     // The value is not repeated: of a chat room it is a secret.
     uri(url).or_else(|| place.fault("url", "…", "an `https://` or `http://` address"))
-}
-
-/// An address that can be posted to.
-pub(super) fn uri(text: &str) -> Option<Uri> {
-    let uri: Uri = text.parse().ok()?;
-    let fits = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
-    fits.then_some(uri)
 }
 
 fn pattern(text: &str) -> Option<Pattern> {
@@ -143,8 +139,8 @@ mod tests {
     #[test]
     fn files_are_found_beside_the_file() {
         let read = read_one("format: webhook, urlFile: url, signingKeyFile: /run/key").unwrap();
-        assert_eq!(read.address, Address::File(PathBuf::from("/etc/serin/url")));
-        assert_eq!(read.signing_key_file, Some(PathBuf::from("/run/key")));
+        assert_eq!(read.target.address, Address::File(PathBuf::from("/etc/serin/url")));
+        assert_eq!(read.target.signing_key_file, Some(PathBuf::from("/run/key")));
     }
 
     #[test]

@@ -11,9 +11,8 @@ mod deliver;
 mod file;
 mod notice;
 mod receivers;
-mod sign;
 
 pub(crate) use courier::{Couriers, Outcome};
-pub(crate) use deliver::{Attempt, Delivery};
+pub(crate) use deliver::{Attempt, attempt};
 pub(crate) use notice::{Notice, is_trouble};
 pub use receivers::{InvalidReceivers, Receivers};

@@ -89,6 +89,11 @@ impl Notice {
             )
     }
 
+    /// The same for the same decision, whoever is told and however often.
+    pub(super) fn id(&self) -> String {
+        format!("{}/{}/{}", self.key(), self.number, self.at.as_millisecond())
+    }
+
     /// The release by the name that people give it.
     pub(crate) fn key(&self) -> String {
         format!("{}/{}", self.namespace, self.name)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Notice, file};
 use crate::release::Release;
+use crate::webhook::Target;
 
 /// All who are told.
 #[derive(Clone, Debug, Default)]
@@ -55,11 +56,7 @@ pub(crate) struct Receiver {
     /// Names it in records, in figures and in the log; unique.
     pub(crate) name: String,
     pub(super) format: Format,
-    pub(super) address: Address,
-    /// The file with the key by which messages are signed.
-    pub(super) signing_key_file: Option<PathBuf>,
-    /// PEM file of the authorities to trust in place of the system's.
-    pub(super) ca_file: Option<PathBuf>,
+    pub(super) target: Target,
     /// Of which releases; all where there is none.
     pub(super) releases: Vec<Pattern>,
     pub(super) about: About,
@@ -87,14 +84,6 @@ pub(super) enum Format {
     Slack,
     Teams,
     Webhook,
-}
-
-/// Where a message goes. Of a chat room the address is a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Address {
-    Plain(hyper::Uri),
-    /// The file that holds it.
-    File(PathBuf),
 }
 
 /// Of which decisions a receiver is told.
@@ -128,6 +117,7 @@ impl Pattern {
 mod tests {
     use super::*;
     use crate::notify::notice::example;
+    use crate::webhook::Address;
 
     fn receiver(releases: &[(Option<&str>, Option<&str>)], about: About) -> Receiver {
         let own = |text: Option<&str>| text.map(str::to_owned);
@@ -138,9 +128,11 @@ mod tests {
         Receiver {
             name: "team".to_owned(),
             format: Format::Slack,
-            address: Address::Plain(hyper::Uri::from_static("https://example.com/")),
-            signing_key_file: None,
-            ca_file: None,
+            target: Target {
+                address: Address::Plain(hyper::Uri::from_static("https://example.com/")),
+                signing_key_file: None,
+                ca_file: None,
+            },
             releases: releases.iter().map(pattern).collect(),
             about,
         }

@@ -4,6 +4,7 @@
 //! samples, wherever they come from. All are asked at the same time and told as they are answered;
 //! one without an answer says so, and none waits for another.
 
+mod asking;
 mod canary_traffic;
 mod counting;
 mod endpoints;
@@ -36,6 +37,7 @@ pub(crate) use requests::Placed;
 pub(crate) use survey::{Proxy, survey};
 pub use weight_in_force::WeightUnknown;
 
+use asking::Asking;
 use counting::Counting;
 
 /// The eyes of one release.
@@ -45,6 +47,7 @@ pub struct Observer {
     subject: Subject,
     gates: Arc<[Gate]>,
     counting: Counting,
+    asking: Asking,
     /// The release's part of the users, 0.0 to 1.0: of them the hash places.
     part: f64,
 }
@@ -90,7 +93,8 @@ impl Observer {
                 .filter_map(|(_, ratio)| counts::bounds_selector(ratio, &subject)),
         );
         let part = release.plan.steps.full().share();
-        Ok(Self { source, subject, gates, counting: Counting::default(), part })
+        let (counting, asking) = (Counting::default(), Asking::new(release));
+        Ok(Self { source, subject, gates, counting, asking, part })
     }
 
     /// Tells every part of what is to be seen as of `at_ms` (milliseconds since 1970).
@@ -104,6 +108,9 @@ impl Observer {
             exposed_since_ms: state.exposed_since_ms,
             weight: state.traffic.weight,
         };
+        for reading in self.asking.readings(state, at_ms) {
+            tell(Part::Gate(reading));
+        }
         // Only Prometheus answers queries in its own language; no release asks anybody else.
         let asked = source.prometheus().into_iter().flat_map(|client| {
             self.gates.iter().map(move |gate| async move {

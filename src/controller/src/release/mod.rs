@@ -33,7 +33,7 @@ pub use object::{CREDENTIALS, Refused, from_object, objects_of};
 pub use rules::Evidence;
 pub use warnings::Warning;
 
-use crate::gates::{Gate, Subject};
+use crate::gates::{Gate, Subject, Webhook};
 use crate::metrics::MetricsSettings;
 
 /// The kind that a release file names.
@@ -73,6 +73,8 @@ pub struct Release {
     pub plan: Plan,
     /// What must hold at each step, in the order of `plan.gates`.
     pub gates: Vec<Gate>,
+    /// Other systems that have a say, in the order of `plan.asks`.
+    pub webhooks: Vec<Webhook>,
     /// The manual gates' names: with any, every step waits for a person.
     pub sign_offs: Vec<String>,
     /// Where each gate stands among the file's gates, manual ones included.

@@ -302,7 +302,7 @@ pub(super) struct Step {
 pub(super) struct Gate {
     /// Unique within the release.
     pub(super) name: String,
-    /// `errorRate`, `latency`, `conversion`, `threshold` or `manual`.
+    /// `errorRate`, `latency`, `conversion`, `threshold`, `webhook` or `manual`.
     pub(super) kind: Option<String>,
     /// The ratio canary/stable that still counts as healthy; a ratio gate's.
     pub(super) margin: Option<Scalar>,
@@ -335,6 +335,23 @@ pub(super) struct Gate {
     pub(super) query: Option<String>,
     /// `PromQL` that gives the number of samples behind it; a threshold's.
     pub(super) samples: Option<String>,
+    /// Where the question is posted to; a webhook's.
+    pub(super) url: Option<String>,
+    /// The file that holds the address, where it is a secret; a webhook's.
+    pub(super) url_file: Option<String>,
+    /// The file with the key by which the question is signed; a webhook's.
+    pub(super) signing_key_file: Option<String>,
+    /// PEM file of the authorities to trust in place of the system's; a webhook's.
+    pub(super) ca_file: Option<String>,
+    /// When a webhook is asked: before the `start`, each `rise` after it, the rise to a weight such
+    /// as `50%`, or the `end` of the last step.
+    pub(super) before: Option<String>,
+    /// What follows its no: `hold` (the default) or `rollback`.
+    pub(super) on_no: Option<String>,
+    /// What follows where it does not answer: `hold` (the default), `rollback` or `pass`.
+    pub(super) on_error: Option<String>,
+    /// The longest time that it may take; `10s` where it is absent.
+    pub(super) timeout: Option<String>,
 }
 
 /// Where a ratio gate's requests and events are counted.

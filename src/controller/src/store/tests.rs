@@ -25,6 +25,7 @@ fn state() -> State {
         paused: None,
         approved: false,
         skipped: true,
+        asking_since_ms: None,
         frozen: false,
         restoring: false,
         capacity_for: Weight::from_basis_points(50),

@@ -5,9 +5,9 @@ use core::time::Duration;
 use proptest::prelude::*;
 use serin_assignment::Weight;
 use serin_rollout::{
-    Approval, CanaryTraffic, Capacity, Command, Endpoints, GateReading, Length, Now, Observation,
-    OnNoData, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason, RouteSeen, Served, Side,
-    StableRuns, State, Step, Steps, Templates, Trips, Verdict, Version, decide,
+    Approval, Ask, Before, CanaryTraffic, Capacity, Command, Endpoints, GateReading, Length, Now,
+    Observation, OnNoData, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason, RouteSeen,
+    Served, Side, StableRuns, State, Step, Steps, Templates, Trips, Verdict, Version, decide,
 };
 
 use crate::world::START_MS;
@@ -269,15 +269,25 @@ fn plans() -> impl Strategy<Value = Plan> {
         let full = if part { steps.last().weight } else { steps.full() };
         steps.within(full).unwrap()
     });
-    (steps, gates, on_success, policy, name).prop_map(
-        |(steps, gates, on_success, policy, steps_name)| Plan {
+    // Some ask another system, which goes by the name of a gate that the plan has not.
+    let before = prop_oneof![
+        3 => Just(None),
+        1 => prop::sample::select(vec![Before::Start, Before::Rise, Before::End]).prop_map(Some),
+    ];
+    (steps, gates, before, on_success, policy, name).prop_map(
+        |(steps, gates, before, on_success, policy, steps_name)| Plan {
             // A release that swaps the roles has all its users on the canary by then.
             on_success: match on_success {
                 OnSuccess::Swap if steps.last().weight != Weight::FULL => OnSuccess::Keep,
                 on_success => on_success,
             },
             steps,
-            gates: gates.collect(),
+            gates: gates.clone().collect(),
+            asks: before
+                .filter(|_| gates.len() < GATES.len())
+                .map(|before| Ask { name: GATES[GATES.len() - 1].to_owned(), before })
+                .into_iter()
+                .collect(),
             policy,
             steps_name,
         },

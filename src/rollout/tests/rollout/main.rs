@@ -5,6 +5,7 @@
 
 mod abort;
 mod alerts;
+mod asks;
 mod capacity;
 mod commands;
 mod evidence;

@@ -39,6 +39,7 @@ pub(crate) fn plan(steps: Vec<Step>) -> Plan {
     Plan {
         steps: Steps::try_new(steps).unwrap(),
         gates: vec!["errors".to_owned(), "latency".to_owned()],
+        asks: Vec::new(),
         on_success: OnSuccess::Keep,
         policy: Policy::default(),
         steps_name: None,

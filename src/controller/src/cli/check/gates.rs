@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use serin_document::duration;
 use serin_judge::{SetAside, Share};
+use serin_rollout::Before;
 
-use crate::gates::{Bounds, Counts, Gate, Kind, Measure, Ratio, Selected, Threshold};
+use crate::gates::{Bounds, Counts, Gate, Kind, Measure, Ratio, Selected, Threshold, before};
 use crate::release::Release;
 
 /// One line a gate, with its name.
@@ -12,7 +13,20 @@ pub(super) fn told(release: &Release) -> Vec<String> {
     let read = release.gates.iter().map(|gate| format!("{}: {}", gate.name, rule(gate)));
     let asked =
         release.sign_offs.iter().map(|name| format!("{name}: `serin approve` ends every step"));
-    read.chain(asked).collect()
+    let webhooks = release
+        .webhooks
+        .iter()
+        .map(|webhook| format!("{}: a webhook is asked {}", webhook.name, moment(webhook.before)));
+    read.chain(webhooks).chain(asked).collect()
+}
+
+fn moment(before: Before) -> String {
+    match before {
+        Before::Start => "before the start".to_owned(),
+        Before::Rise => "before each rise after the start".to_owned(),
+        Before::Weight(weight) => format!("before the rise to {weight}"),
+        Before::End => "before the last step ends".to_owned(),
+    }
 }
 
 pub(super) fn json(release: &Release) -> Vec<Value> {
@@ -28,7 +42,10 @@ pub(super) fn json(release: &Release) -> Vec<Value> {
         })
     });
     let asked = release.sign_offs.iter().map(|name| json!({ "name": name, "kind": "manual" }));
-    read.chain(asked).collect()
+    let webhooks = release.webhooks.iter().map(|webhook| {
+        json!({ "name": webhook.name, "kind": "webhook", "before": before(webhook.before) })
+    });
+    read.chain(webhooks).chain(asked).collect()
 }
 
 /// What the evidence of the gates that compare comes to; `None` without such a gate.

@@ -1,7 +1,7 @@
 //! Goes through history, look by look.
 
 use futures_util::future::join_all;
-use serin_rollout::GateReading;
+use serin_rollout::{GateReading, Plan};
 
 use super::course::{Course, End};
 use crate::cli::history::History;
@@ -18,7 +18,9 @@ pub(super) async fn replay(
     (start_ms, end_ms): (u64, u64),
 ) -> anyhow::Result<Course> {
     let interval = history.source().scrape_interval();
-    let (plan, rules) = (release.plan.clone(), release.rules());
+    // What others would have said nobody knows: they count as having agreed.
+    let plan = Plan { asks: Vec::new(), ..release.plan.clone() };
+    let rules = release.rules();
     let mut course = Course::new(release.version.clone(), plan, rules, interval, start_ms);
     let subject = release.subject();
     let mut at_ms = start_ms;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serin_document::duration;
 
 use super::gate_fields::Fields;
-use super::{by_rule, ratio, within};
-use crate::gates::{Counts, Gate, Kind, Limits, Measure, Samples, Template, Threshold};
+use super::{Origin, by_rule, ratio, webhook, within};
+use crate::gates::{Counts, Gate, Kind, Limits, Measure, Samples, Template, Threshold, Webhook};
 use crate::release::FieldPath;
 use crate::release::fault::Faults;
 use crate::release::spec;
@@ -16,18 +16,34 @@ use crate::release::spec;
 const WINDOWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
 
 /// What a release says of gates.
+#[derive(Default)]
 pub(super) struct Gates {
     /// Those that are read.
     pub(super) read: Vec<Gate>,
     /// Where each of them stands among all.
     pub(super) places: Vec<usize>,
+    /// Other systems that have a say.
+    pub(super) webhooks: Vec<Webhook>,
     /// The names of those that a person is.
     pub(super) sign_offs: Vec<String>,
 }
 
-pub(super) fn all(specs: Vec<spec::Gate>, at: &FieldPath, faults: &mut Faults) -> Option<Gates> {
+/// One of them.
+enum Read {
+    Gate(Gate),
+    Webhook(Webhook),
+    SignOff(String),
+}
+
+pub(super) fn all(
+    specs: Vec<spec::Gate>,
+    steps: &[spec::Step],
+    origin: &Origin<'_>,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<Gates> {
     let mut names = BTreeSet::new();
-    let read: Vec<Option<(String, Option<Kind>)>> = specs
+    let read: Vec<Option<Read>> = specs
         .into_iter()
         .enumerate()
         .map(|(index, spec)| {
@@ -35,17 +51,18 @@ pub(super) fn all(specs: Vec<spec::Gate>, at: &FieldPath, faults: &mut Faults) -
             if !names.insert(spec.name.clone()) {
                 faults.value(at.field("name"), &spec.name, "each gate has a name of its own");
             }
-            gate(spec, &at, faults)
+            gate(spec, steps, origin, &at, faults)
         })
         .collect();
-    let mut gates = Gates { read: Vec::new(), places: Vec::new(), sign_offs: Vec::new() };
+    let mut gates = Gates::default();
     for (index, one) in read.into_iter().enumerate() {
         match one? {
-            (name, Some(kind)) => {
-                gates.read.push(Gate { name, kind });
+            Read::Gate(gate) => {
+                gates.read.push(gate);
                 gates.places.push(index);
             }
-            (name, None) => gates.sign_offs.push(name),
+            Read::Webhook(webhook) => gates.webhooks.push(webhook),
+            Read::SignOff(name) => gates.sign_offs.push(name),
         }
     }
     one_set_of_bounds(&gates, at, faults);
@@ -65,11 +82,16 @@ fn one_set_of_bounds(gates: &Gates, at: &FieldPath, faults: &mut Faults) {
     }
 }
 
-const KINDS: &str =
-    "the kinds of gates are `errorRate`, `latency`, `conversion`, `threshold` and `manual`";
+const KINDS: &str = "the kinds of gates are `errorRate`, `latency`, `conversion`, `threshold`, `webhook` and \
+                     `manual`";
 
-/// The gate's name and what it asks; nothing where a person is asked.
-fn gate(spec: spec::Gate, at: &FieldPath, faults: &mut Faults) -> Option<(String, Option<Kind>)> {
+fn gate(
+    spec: spec::Gate,
+    steps: &[spec::Step],
+    origin: &Origin<'_>,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<Read> {
     let name = faults.parse(at.field("name"), &spec.name, super::dns_label);
     let kind = spec.kind.clone();
     let mut fields = Fields::new(spec, at, faults);
@@ -77,19 +99,23 @@ fn gate(spec: spec::Gate, at: &FieldPath, faults: &mut Faults) -> Option<(String
         fields.faults.missing(at.field("kind"), KINDS);
         return None;
     };
+    // A gate without a name is a fault by now, and read on for its others.
+    let called = name.clone().unwrap_or_default();
+    let gate = |kind| Read::Gate(Gate { name: called.clone(), kind });
     let read = match kind.as_str() {
-        "errorRate" => ratio::error_rate(&mut fields).map(Kind::Ratio).map(Some),
-        "latency" => ratio::latency(&mut fields).map(Kind::Ratio).map(Some),
-        "conversion" => ratio::conversion(&mut fields).map(Kind::Ratio).map(Some),
-        "threshold" => threshold(&mut fields).map(Kind::Threshold).map(Some),
-        "manual" => Some(None),
+        "errorRate" => ratio::error_rate(&mut fields).map(Kind::Ratio).map(gate),
+        "latency" => ratio::latency(&mut fields).map(Kind::Ratio).map(gate),
+        "conversion" => ratio::conversion(&mut fields).map(Kind::Ratio).map(gate),
+        "threshold" => threshold(&mut fields).map(Kind::Threshold).map(gate),
+        "webhook" => webhook::read(&called, &mut fields, steps, origin).map(Read::Webhook),
+        "manual" => Some(Read::SignOff(called.clone())),
         _ => {
             fields.faults.value(at.field("kind"), &kind, KINDS);
             return None;
         }
     };
     fields.refuse_rest(&kind);
-    Some((name?, read?))
+    name.and(read)
 }
 
 fn window(fields: &mut Fields<'_>) -> Option<Duration> {

@@ -30,6 +30,14 @@ impl<'a> Fields<'a> {
             ("maxRatio", gate.max_ratio.map(String::from)),
             ("query", gate.query),
             ("samples", gate.samples),
+            ("url", gate.url),
+            ("urlFile", gate.url_file),
+            ("signingKeyFile", gate.signing_key_file),
+            ("caFile", gate.ca_file),
+            ("before", gate.before),
+            ("onNo", gate.on_no),
+            ("onError", gate.on_error),
+            ("timeout", gate.timeout),
         ];
         let texts = given.into_iter().filter_map(|(name, text)| Some((name, text?))).collect();
         let (min_samples, bounds, counts) = (gate.min_samples, gate.bounds, gate.counts);

@@ -20,6 +20,7 @@ mod source;
 mod testers;
 mod traffic;
 mod tripwire;
+mod webhook;
 
 use core::fmt::Display;
 use core::str::FromStr;
@@ -30,7 +31,7 @@ use std::path::Path;
 use serin_document::{
     Compiled, Document, Environment, HostPattern, Invalid, LeftOut, Revision, RolloutName, duration,
 };
-use serin_rollout::{OnSuccess, Plan, Side, Traffic, Version};
+use serin_rollout::{Ask, OnSuccess, Plan, Side, Traffic, Version};
 
 use super::fault::Faults;
 use super::spec::{File, Metadata, Spec};
@@ -95,7 +96,7 @@ fn release(file: File, origin: &Origin<'_>, faults: &mut Faults) -> Option<Relea
         steps =
             steps.and_then(|all| plan::within(all, full, &spec.steps, &at.field("steps"), faults));
     }
-    let gates = gate::all(spec.gates, &at.field("gates"), faults);
+    let gates = gate::all(spec.gates, &spec.steps, origin, &at.field("gates"), faults);
     if let (Some(steps), Some(gates)) = (&steps, &gates) {
         plan::check_detection(steps, &gates.read, &at.field("steps"), faults);
     }
@@ -119,7 +120,7 @@ fn release(file: File, origin: &Origin<'_>, faults: &mut Faults) -> Option<Relea
     let policy = plan::policy(&spec.policy, &at.field("policy"), faults);
 
     let (namespace, name, rollout_name) = names?;
-    let gate::Gates { read: gates, places: gate_places, sign_offs } = gates?;
+    let gate::Gates { read: gates, places: gate_places, webhooks, sign_offs } = gates?;
     let mut steps = steps?;
     if !sign_offs.is_empty() {
         steps = steps.all_approved();
@@ -129,6 +130,10 @@ fn release(file: File, origin: &Origin<'_>, faults: &mut Faults) -> Option<Relea
         steps_name: kubernetes.as_ref().and_then(|_| plan::steps_name(&steps)),
         steps,
         gates: gates.iter().map(|gate| gate.name.clone()).collect(),
+        asks: webhooks
+            .iter()
+            .map(|webhook| Ask { name: webhook.name.clone(), before: webhook.before })
+            .collect(),
         on_success: on_success?,
         policy: policy?,
     };
@@ -145,6 +150,7 @@ fn release(file: File, origin: &Origin<'_>, faults: &mut Faults) -> Option<Relea
         tripwire: tripwire?,
         plan,
         gates,
+        webhooks,
         sign_offs,
         gate_places,
         rollout_name,

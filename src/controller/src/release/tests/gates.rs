@@ -4,11 +4,12 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serin_judge::{Dispersion, Margin, SetAside, Share, panel};
-use serin_rollout::{Approval, Length};
+use serin_rollout::{Approval, Ask, Before, Length};
 
 use super::{SHOP, fault, parse, release};
-use crate::gates::{Bounds, Counts, Kind, Measure, Ratio, Selected, Sides};
+use crate::gates::{Bounds, Counts, Kind, Measure, OnError, OnNo, Ratio, Selected, Sides, Webhook};
 use crate::release::Release;
+use crate::webhook::{Address, Target};
 
 const ERRORS: &str = "kind: errorRate, slo: 2%";
 
@@ -168,6 +169,60 @@ fn faults_of_steps_and_evidence_are_told() {
         ("  steps:", "  evidence: {setAside: 3}\n  steps:", "evidence.setAside: \"3\": 0, 1 or 2"),
     ] {
         one_fault(from, to, expected);
+    }
+}
+
+#[test]
+fn a_webhook_is_asked_and_no_gate_that_is_read() {
+    let with = |fields: &str| {
+        release(
+            "  gates:\n",
+            &format!("  gates:\n    - {{name: board, kind: webhook, {fields}}}\n"),
+        )
+    };
+    let plain = with("url: 'https://board.example.com/may-it', before: rise");
+    assert_eq!(plain.gates.len(), 3);
+    assert_eq!(plain.plan.asks, [Ask { name: "board".to_owned(), before: Before::Rise }]);
+    let expected = Webhook {
+        name: "board".to_owned(),
+        before: Before::Rise,
+        target: Target {
+            address: Address::Plain("https://board.example.com/may-it".parse().unwrap()),
+            signing_key_file: None,
+            ca_file: None,
+        },
+        on_no: OnNo::Hold,
+        on_error: OnError::Hold,
+        timeout: Duration::from_secs(10),
+    };
+    assert_eq!(plain.webhooks, [expected]);
+
+    let all = with(
+        "urlFile: url, signingKeyFile: key, caFile: ca.pem, before: 100%, onNo: rollback, \
+         onError: pass, timeout: 2m",
+    );
+    let [webhook] = &all.webhooks[..] else { panic!("{:?}", all.webhooks) };
+    assert_eq!(webhook.target.address, Address::File("folder/url".into()));
+    assert_eq!(webhook.target.signing_key_file, Some("folder/key".into()));
+    assert_eq!(webhook.before, Before::Weight("100%".parse().unwrap()));
+    assert_eq!((webhook.on_no, webhook.on_error), (OnNo::RollBack, OnError::Pass));
+}
+
+#[test]
+fn faults_of_webhooks_are_told() {
+    for (fields, expected) in [
+        ("before: start", "spec.gates[0].url: missing: exactly one of `url` and `urlFile`"),
+        ("url: 'https://a', urlFile: b, before: end", "gates[0].url: missing: exactly one of"),
+        ("url: 'ftp://a', before: end", "gates[0].url: \"ftp://a\": an `https://` or `http://`"),
+        ("url: 'https://a'", "spec.gates[0].before: missing: when it is asked"),
+        ("url: 'https://a', before: 7%", "gates[0].before: \"7%\": `start`, `rise`, `end`, or the"),
+        ("url: 'https://a', before: end, onNo: pass", "gates[0].onNo: \"pass\": `hold` or `roll"),
+        ("url: 'https://a', before: end, onError: no", "gates[0].onError: \"no\": `hold`, `roll"),
+        ("url: 'https://a', before: end, timeout: 1h", "gates[0].timeout: \"1h\": from 1s to 5m"),
+        ("url: 'https://a', before: end, max: 2", "gates[0].max: \"2\": `webhook` has no such"),
+    ] {
+        let gate = format!("  gates:\n    - {{name: board, kind: webhook, {fields}}}\n");
+        one_fault("  gates:\n", &gate, expected);
     }
 }
 

@@ -92,7 +92,7 @@ fn histories_reach_every_phase_and_decision() {
     }
     assert_eq!(phases.len(), 6, "{phases:?}");
     assert!(later_rises > 100, "{later_rises} rises above the first step");
-    assert_eq!(reasons.len(), 41, "{reasons:?}");
+    assert_eq!(reasons.len(), 42, "{reasons:?}");
     assert_eq!(alerts.len(), 10, "{alerts:?}");
     assert!(turns.values().all(|times| *times > 3), "{turns:?}");
 }

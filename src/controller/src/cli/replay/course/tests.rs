@@ -20,6 +20,7 @@ fn course(steps: Vec<Step>) -> Course {
     let plan = Plan {
         steps: Steps::try_new(steps).unwrap(),
         gates: vec!["errors".to_owned()],
+        asks: Vec::new(),
         on_success: OnSuccess::Keep,
         policy: Policy::default(),
         steps_name: None,

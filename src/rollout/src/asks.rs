@@ -1,0 +1,77 @@
+//! Other systems that have a say: asked once all else speaks for a rise, heeded like a gate.
+
+use serin_assignment::Weight;
+
+use crate::decide::Pass;
+use crate::{Ask, Before, GateReading, Phase, Plan, Reason, State, Verdict};
+
+impl Plan {
+    /// Who is to be asked as things stand; nobody, before all else speaks for the rise.
+    pub fn asked<'a>(&'a self, state: &State) -> impl Iterator<Item = &'a Ask> {
+        let moment = state.asking_since_ms.and_then(|_| moment(self, state));
+        self.asks.iter().filter(move |ask| moment.is_some_and(|moment| moment.is(ask.before)))
+    }
+}
+
+/// What is about to happen.
+#[derive(Clone, Copy)]
+enum Moment {
+    Start(Weight),
+    Rise(Weight),
+    End,
+}
+
+impl Moment {
+    fn is(self, before: Before) -> bool {
+        match (before, self) {
+            (Before::Start, Self::Start(_))
+            | (Before::Rise, Self::Rise(_))
+            | (Before::End, Self::End) => true,
+            (Before::Weight(weight), Self::Start(next) | Self::Rise(next)) => weight == next,
+            _ => false,
+        }
+    }
+}
+
+fn moment(plan: &Plan, state: &State) -> Option<Moment> {
+    match state.phase {
+        Phase::Pending => Some(Moment::Start(plan.steps.reached_by(Weight::ZERO).1.weight)),
+        Phase::Progressing => Some(match plan.steps.above(state.traffic.weight) {
+            Some((_, next)) => Moment::Rise(next.weight),
+            None => Moment::End,
+        }),
+        _ => None,
+    }
+}
+
+/// What the systems that have a say now still have to say. The first time it begins to wait for
+/// them.
+pub(crate) fn ask(pass: Pass<'_>, state: &mut State) -> Option<(Reason, String)> {
+    if pass.plan.asks.is_empty() {
+        return None;
+    }
+    state.asking_since_ms.get_or_insert(pass.now.wall_ms);
+    let open: Vec<String> = pass
+        .plan
+        .asked(state)
+        .filter_map(|ask| match answer(pass, state, ask) {
+            Some(reading) if reading.verdict == Verdict::Pass => None,
+            Some(reading) => Some(format!("{}: {}", ask.name, reading.detail)),
+            None => Some(format!("{} has not answered yet", ask.name)),
+        })
+        .collect();
+    (!open.is_empty()).then(|| (Reason::WaitingForAnswer, open.join("; ")))
+}
+
+/// Those of them that call for a rollback.
+pub(crate) fn refusals<'a>(pass: Pass<'a>, state: &State) -> impl Iterator<Item = &'a GateReading> {
+    let answers = pass.plan.asked(state).filter_map(move |ask| answer(pass, state, ask));
+    answers.filter(|reading| reading.verdict == Verdict::Fail)
+}
+
+/// The newest answer to what was asked.
+fn answer<'a>(pass: Pass<'a>, state: &State, ask: &Ask) -> Option<&'a GateReading> {
+    let since_ms = state.asking_since_ms?;
+    let about = |reading: &&GateReading| reading.gate == ask.name && reading.at_ms >= since_ms;
+    pass.seen.gates.iter().filter(about).max_by_key(|reading| reading.at_ms)
+}
