@@ -40,6 +40,7 @@ async fn a_whole_rollout_is_seen_from_its_first_step_to_its_end() -> Result<()> 
     }
     page.shows(".big-weight", "100 %", LIMIT).await?;
     page.shows(".big-phase", "succeeded", LIMIT).await?;
+    page.until("document.title === '100 % Succeeded · test/shop · Serin'", LIMIT).await?;
     let told: String =
         page.ask("document.querySelector('figure svg').getAttribute('aria-label')").await?;
     ensure!(told.ends_with("It went through 0 %, 20 %, 60 %, 100 %."), "{told}");

@@ -6,6 +6,7 @@ import { byId } from "./dom.js";
 import * as list from "./list.js";
 import * as live from "./live.js";
 import { draw } from "./release.js";
+import { phase, weight } from "./words.js";
 
 /** More than a curve can show on any screen. */
 const MOST_POINTS = 600;
@@ -25,7 +26,6 @@ function route() {
   shown = null;
   byId("release").hidden = wanted === null;
   document.body.dataset.view = wanted ? "release" : "list";
-  document.title = wanted ? `${wanted} · Serin` : "Serin";
   list.choose(wanted);
   live.follow(wanted);
   render();
@@ -33,6 +33,9 @@ function route() {
 }
 
 function render() {
+  // So that a tab among others says how its release stands.
+  const stands = shown ? `${weight(shown.weight)} ${phase(shown).word} · ` : "";
+  document.title = wanted ? `${stands}${wanted} · Serin` : "Serin";
   if (wanted) draw(byId("release"), wanted, shown, heard ? list.has(wanted) : null);
 }
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use axum::Json;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -83,9 +84,10 @@ pub(super) async fn root(headers: HeaderMap) -> Response {
 
 /// `GET /page/{file}`
 pub(super) async fn file(
-    Path(name): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let Path(name) = path?;
     let file = FILES.iter().find(|file| file.name == name);
     let file = file.ok_or_else(|| ApiError::not_found("the page has no such file".to_owned()))?;
     Ok(served(file, &headers))
