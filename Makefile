@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cluster browser releases build wasm images decisions test test-cluster test-releases fuzz soak demo demo-keep demo-istio lint advisories bench bench-filter bench-judge bench-detect bench-tripwire bench-controller bench-page page-picture clean
+.PHONY: help setup cluster browser releases proxies build wasm images decisions test test-cluster test-releases fuzz soak demo demo-keep demo-istio lint advisories bench bench-filter bench-judge bench-detect bench-tripwire bench-assign bench-controller bench-page page-picture clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -26,6 +26,9 @@ browser: ## Fetch Chromium and axe-core for the tests of the page (once; into th
 releases: ## Fetch the Envoy releases of the last year (once; into the user's cache)
 	@cargo xtask releases
 
+proxies: ## Fetch NGINX and HAProxy (once; into the user's cache)
+	@cargo xtask proxies
+
 build: ## Build the controller: target/release/serin
 	$(call first-time,target/release/serin,the controller)
 	@cargo build --quiet --release --package serin-controller
@@ -40,7 +43,7 @@ images: setup ## Write OCI images of the controller and of the filter: target/im
 decisions:
 	@cargo build --quiet --release --package serin-filter --example decisions
 
-test: setup releases browser build wasm images decisions ## Run all tests, those on the real Envoy and Prometheus among them
+test: setup releases browser proxies build wasm images decisions ## Run all tests, those on the real Envoy, NGINX, HAProxy and Prometheus among them
 	$(call first-time,target/debug/deps/serin_tests-*,the tests)
 	@cargo test --quiet --workspace --exclude serin-cluster
 	@cargo xtask fuzz --seconds 6 --fixed
@@ -113,6 +116,10 @@ bench-page: browser build ## Measure how soon a browser shows a list of 1,000 re
 
 page-picture: setup browser build wasm ## Take README's picture of the page, by the test that watches a rollout
 	@SERIN_PICTURE=$(CURDIR)/docs/page.png cargo test --quiet --package serin-tests --test page -- rollout
+
+bench-assign: build ## Measure what it costs to ask serve-assign for a mark, beside a bare server
+	$(call first-time,target/release/bench_assign,the benchmark)
+	@cargo run --quiet --release --package serin-tests --bin bench_assign
 
 # The cluster's own program for each pod lies beside the benchmark.
 bench-controller: setup cluster build wasm ## Measure the controller beside Flagger, and with 1,000 releases (half an hour; needs Go the first time)

@@ -39,6 +39,28 @@ impl Setup {
     }
 }
 
+/// A proxy that is not Envoy.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Proxy {
+    /// Its program.
+    pub program: PathBuf,
+    /// Where its libraries are, for `LD_LIBRARY_PATH`; empty where the system has them.
+    pub libraries: String,
+}
+
+/// NGINX (`nginx`) or `HAProxy` (`haproxy`), as `make proxies` found them.
+///
+/// # Errors
+/// Where it was not run, or what it found has gone since.
+pub fn proxy(name: &str) -> Result<Proxy> {
+    let file = made("target/proxies.json", "make proxies")?;
+    let text = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+    let mut proxies: BTreeMap<String, Proxy> = serde_json::from_slice(&text)
+        .with_context(|| format!("{}: run `make proxies` again", file.display()))?;
+    let proxy = proxies.remove(name).filter(|proxy| proxy.program.exists());
+    proxy.with_context(|| format!("{name} is not there: run `make proxies`"))
+}
+
 /// The binaries of earlier Envoy releases by version, as `cargo xtask releases` found them.
 ///
 /// # Errors

@@ -277,7 +277,7 @@ fn release() -> Value {
         "spec": {
             "version": "v2",
             "target": {"stable": "a", "canary": "b"},
-            "traffic": {"hosts": ["a.example.com"], "entries": {"rest": "r"}, "stable": {"cluster": "a"}, "canary": {"cluster": "b"}},
+            "traffic": {"hosts": ["a.example.com"], "entries": {"rest": "r"}, "file": {"template": "t", "path": "p"}, "stable": {"cluster": "a"}, "canary": {"cluster": "b"}},
             "assignment": {
                 "plugin": {"name": "serin"},
                 "identity": [

@@ -15,6 +15,7 @@ mod lint;
 mod pip;
 mod process;
 mod prometheus;
+mod proxies;
 mod releases;
 mod repository;
 mod setup;
@@ -34,6 +35,7 @@ Usage: cargo xtask <step>
   setup       fetch Envoy, Prometheus, Valgrind, wasm-opt and the Wasm standard library; write target/setup.json
   releases    fetch the Envoy releases of the last year; write target/releases.json
   browser     fetch Chromium and axe-core for the tests of the page; write target/browser.json
+  proxies     fetch NGINX and HAProxy; write target/proxies.json
   cluster     build Kubernetes, Istio and Traefik for `make test-cluster`; write target/cluster.json
   flagger     build Flagger for `make bench-controller`; write target/flagger.json
   wasm        build the filter to target/serin.wasm, with tripwires to target/serin-tripwire.wasm
@@ -62,6 +64,7 @@ fn run(steps: &[String]) -> Result<()> {
         ["setup"] => setup::run(&repository).map(drop),
         ["releases"] => releases::run(&repository),
         ["browser"] => browser::run(&repository),
+        ["proxies"] => proxies::run(&repository),
         ["cluster"] => cluster::run(&repository),
         ["flagger"] => cluster::flagger(&repository),
         ["wasm"] => wasm::run(&repository),

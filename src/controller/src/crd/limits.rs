@@ -26,7 +26,7 @@ const WORDS: [(&str, &[&str]); 10] = [
 ];
 
 /// The longest text of a field.
-const TEXTS: [(&str, u64); 15] = [
+const TEXTS: [(&str, u64); 18] = [
     ("spec.version", 256),
     ("spec.target.stable", OBJECT_NAME),
     ("spec.target.canary", OBJECT_NAME),
@@ -40,12 +40,16 @@ const TEXTS: [(&str, u64); 15] = [
     ("spec.traffic.canary.host", OBJECT_NAME),
     ("spec.traffic.canary.subset", OBJECT_NAME),
     ("spec.traffic.canary.cluster", 512),
+    ("spec.traffic.file.template", 1_024),
+    ("spec.traffic.file.path", 1_024),
+    ("spec.traffic.file.timeout", 16),
     ("spec.gates[].name", 63),
     ("spec.steps[].weight", 16),
 ];
 
 /// The most elements of a list.
-const LISTS: [(&str, usize); 3] = [
+const LISTS: [(&str, usize); 4] = [
+    ("spec.traffic.file.reload", MOST_PATHS),
     ("spec.traffic.hosts", MOST_PATHS),
     ("spec.traffic.paths", MOST_PATHS),
     ("spec.steps", MOST_STEPS),
@@ -82,7 +86,7 @@ pub(super) fn add(schema: &mut Value) -> Result<(), Misplaced> {
     for side in ["stable", "canary"] {
         set(&format!("spec.traffic.{side}.port"), "minimum", json!(1))?;
     }
-    for path in ["spec.traffic.hosts", "spec.traffic.paths"] {
+    for path in ["spec.traffic.hosts", "spec.traffic.paths", "spec.traffic.file.reload"] {
         let items = at(schema, path)?.get_mut("items").and_then(Value::as_object_mut);
         let items = items.ok_or_else(|| Misplaced(format!("{path} is no list")))?;
         items.insert("maxLength".to_owned(), json!(1_024));

@@ -25,7 +25,7 @@ const fn rule(
     Rule { at, field, holds, message }
 }
 
-const RULES: [Rule; 18] = [
+const RULES: [Rule; 19] = [
     rule(
         "",
         // A definition does not describe `metadata`, so that nothing within can be named.
@@ -59,6 +59,12 @@ const RULES: [Rule; 18] = [
         Some(".virtualService"),
         "has(self.virtualService)",
         "missing: the name of the VirtualService whose weights are moved, such as web",
+    ),
+    rule(
+        "spec.traffic",
+        Some(".file"),
+        "!has(self.file)",
+        "only `serin run` keeps a proxy's file and runs its command",
     ),
     rule(
         "spec.traffic",

@@ -1,9 +1,11 @@
 //! What carries the weights beside the filters' document: an object of a router.
 
 use core::fmt;
+use core::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serin_rollout::Traffic;
+use serin_routes::Wanted;
 
 /// How the traffic differs from the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,4 +31,19 @@ pub trait Carry: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Why it is not there, for people; it is tried again in the next pass.
     fn carry(&self, traffic: Traffic, change: Change) -> BoxFuture<'_, Result<(), String>>;
+
+    /// How long that may take. While a router hangs every pass takes that much longer.
+    fn patience(&self) -> Duration {
+        // An API server answers within a fraction of a second.
+        Duration::from_secs(2)
+    }
+}
+
+/// What a router's weights have to say for this traffic.
+pub(crate) const fn wanted(traffic: Traffic) -> Wanted {
+    match traffic {
+        Traffic { canary_serves: false, .. } => Wanted::Nobody,
+        Traffic { everyone: true, .. } => Wanted::Everyone,
+        Traffic { weight, .. } => Wanted::Share(weight),
+    }
 }

@@ -21,6 +21,7 @@ mod settle;
 mod task;
 mod trail;
 
+pub(crate) use carry::wanted;
 pub use carry::{Carry, Change};
 pub use clock::{Clock, Stop};
 pub use order::{Answer, Asked, Handle, Order, Reload};

@@ -24,9 +24,6 @@ const REST: Duration = Duration::from_secs(10);
 /// turn to publish.
 const DISK: Duration = Duration::from_secs(3);
 
-/// How long a router may take. While its API hangs every pass takes that much longer.
-const ROUTER: Duration = Duration::from_secs(2);
-
 /// How long it may take where users or testers are taken from the canary: that happens anyway.
 const DISK_BEFORE_RELIEF: Duration = Duration::from_secs(1);
 
@@ -218,9 +215,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
             Change::None if !self.record.state.can_go_back() => Change::Back,
             change => change,
         };
-        let carried = match timeout(ROUTER, route.carry(self.record.state.traffic, change)).await {
+        let (patience, traffic) = (route.patience(), self.record.state.traffic);
+        let carried = match timeout(patience, route.carry(traffic, change)).await {
             Ok(carried) => carried,
-            Err(_) => Err(format!("no answer within {ROUTER:?}")),
+            Err(_) => Err(format!("no answer within {patience:?}")),
         };
         let not_carried = carried.err();
         if let Some(why) = &not_carried

@@ -8,7 +8,7 @@ use serin_rollout::CanaryTraffic;
 
 use super::{millis, names};
 use crate::gates::Subject;
-use crate::metrics::{Labels, Point, Selector, Series, Source};
+use crate::metrics::{Labels, Matcher, Point, Selector, Series, Source, Text};
 
 /// How many scrapes are looked at: three that stand still, the one before them, and room for two
 /// that a rollback's last requests fall into.
@@ -28,10 +28,20 @@ const COUNTERS: [&str; 4] = [
     "envoy_cluster_upstream_cx_none_healthy",
 ];
 
-pub(super) fn selectors(subject: &Subject, side: Variant) -> [Selector; 2] {
+/// What other proxies count of the requests to a side: `HAProxy` by its backend, Traefik by its
+/// service of a file. The release names these as clusters.
+const OF_OTHERS: [&str; 2] =
+    ["haproxy_backend_http_requests_total", "traefik_service_requests_total"];
+
+pub(super) fn selectors(subject: &Subject, side: Variant) -> [Selector; 3] {
+    let cluster = subject.cluster(side);
+    // An absent label is an empty one, and each of the two metrics has only one of them.
+    let others = [("proxy", cluster.to_owned()), ("service", format!("{cluster}@file"))]
+        .map(|(label, name)| Matcher::any_of(label, [Text::whole(name), Text::whole("")]));
     [
-        names::of_cluster(&COUNTERS, subject.cluster(side)),
+        names::of_cluster(&COUNTERS, cluster),
         names::of_rollout(&[metrics::SERVED, metrics::REVISION], &subject.metric_id),
+        Selector::of_any(OF_OTHERS.map(Text::whole), others),
     ]
 }
 
@@ -46,7 +56,7 @@ pub(super) async fn ask(
 ) -> CanaryTraffic {
     let scrape = source.scrape_interval();
     let from_ms = at_ms.saturating_sub(millis(scrape * SCRAPES + scrape / 2));
-    let [of_cluster, of_filter] = &selectors(subject, side);
+    let [of_cluster, of_filter, of_others] = &selectors(subject, side);
     let answers = tokio::join!(
         source.samples(of_cluster, from_ms, at_ms),
         source.samples(of_filter, from_ms, at_ms),
@@ -57,6 +67,11 @@ pub(super) async fn ask(
             let counted = counts(filters.iter().map(|one| &one.labels))
                 || (emptying && counted_before(source, of_filter, at_ms).await);
             series.extend(served(filters, side, counted));
+            if series.is_empty() {
+                // No Envoy is to be seen, so that nobody else is asked about one.
+                let others = source.samples(of_others, from_ms, at_ms).await;
+                series = others.unwrap_or_default();
+            }
             read(&series, since_ms, at_ms, scrape)
         }
         _ => CanaryTraffic::Unknown,
@@ -194,6 +209,26 @@ mod tests {
         let seen = |stable| of_side(&[&revision, stable, &canary], Variant::Stable);
         assert_eq!(seen(&stable), CanaryTraffic::Flowing);
         assert_eq!(seen(&still), CanaryTraffic::Still { scrapes: 2 });
+    }
+
+    #[test]
+    fn other_proxies_are_told_by_the_names_that_they_give_the_side() {
+        let subject = Subject {
+            metric_id: "a".to_owned(),
+            stable_cluster: "shop-stable".to_owned(),
+            canary_cluster: "shop-canary".to_owned(),
+        };
+        let [.., others] = selectors(&subject, Variant::Canary);
+        let labels = |pairs: &[(&str, &str)]| -> Labels {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let haproxy = |proxy| labels(&[("__name__", OF_OTHERS[0]), ("proxy", proxy)]);
+        let traefik = |service| labels(&[("__name__", OF_OTHERS[1]), ("service", service)]);
+        assert!(others.matches(&haproxy("shop-canary")));
+        assert!(others.matches(&traefik("shop-canary@file")));
+        for other in [haproxy("shop-stable"), traefik("shop-stable@file"), traefik("shop-canary")] {
+            assert!(!others.matches(&other), "{other:?}");
+        }
     }
 
     #[test]

@@ -9,14 +9,14 @@ use kube::api::{DynamicObject, PostParams};
 use serde_json::Value;
 use serin_assignment::Weight;
 use serin_rollout::{RouteSeen, Side, Traffic};
-use serin_routes::{Drift, Reference, Wanted, drift, virtual_service};
+use serin_routes::{Drift, Reference, drift, virtual_service};
 
 use super::cache::Objects;
 use super::client::CONFLICTS;
 use super::kinds::{self, Key, generation};
 use super::leader::Term;
 use super::supervise::Shared;
-use crate::engine::{Carry, Change};
+use crate::engine::{Carry, Change, wanted};
 use crate::release::Kubernetes;
 
 /// One release's part of a `VirtualService`.
@@ -199,14 +199,6 @@ impl Route {
 
     fn about(&self, why: &str) -> String {
         format!("VirtualService {}: {why}", self.key)
-    }
-}
-
-const fn wanted(traffic: Traffic) -> Wanted {
-    match traffic {
-        Traffic { canary_serves: false, .. } => Wanted::Nobody,
-        Traffic { everyone: true, .. } => Wanted::Everyone,
-        Traffic { weight, .. } => Wanted::Share(weight),
     }
 }
 

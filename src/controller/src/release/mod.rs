@@ -5,6 +5,7 @@
 //! [`object`] of the same shape in Kubernetes shares all but the last.
 
 mod fault;
+pub(crate) mod file;
 mod kubernetes;
 mod load;
 mod locate;
@@ -27,6 +28,7 @@ use serin_document::{
 use serin_rollout::{Plan, Side, Traffic, Version};
 
 pub use fault::{Fault, FieldPath};
+pub use file::{Reload, Template, WeightsFile};
 pub use kubernetes::{CapacityRule, Kubernetes, PluginRef, Resolved, Target};
 pub use load::{Faulty, LoadError, Located};
 pub use object::{CREDENTIALS, Refused, from_object, objects_of};
@@ -95,6 +97,8 @@ pub struct TrafficScope {
     pub stable_cluster: ClusterName,
     /// Envoy's name of the cluster that runs the version on trial.
     pub canary_cluster: ClusterName,
+    /// The file that has the weights for a proxy that is configured by one.
+    pub file: Option<WeightsFile>,
 }
 
 /// Who gets the canary.

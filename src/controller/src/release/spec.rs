@@ -1,6 +1,7 @@
 //! The shape of a release, of which its schema in Kubernetes is made too. Values are still text
 //! here, so that every fault of a file can be told at once and with its rule.
 
+mod file;
 mod kubernetes;
 mod rules;
 mod scalar;
@@ -8,6 +9,7 @@ mod tester;
 
 use std::collections::BTreeMap;
 
+pub(super) use file::WeightsFile;
 pub(super) use kubernetes::{Entries, Plugin, Side, Target};
 pub(super) use scalar::Scalar;
 pub(super) use tester::{Signed, Tester};
@@ -83,6 +85,8 @@ pub(super) struct Traffic {
     pub(super) virtual_service: Option<String>,
     /// The names of its three entries of `http`.
     pub(super) entries: Option<Entries>,
+    /// A proxy's file that is rendered with the weights; only for `serin run`.
+    pub(super) file: Option<WeightsFile>,
     /// Path prefixes; `/` where it is absent.
     pub(super) paths: Option<Vec<String>>,
     /// Who serves the version before.

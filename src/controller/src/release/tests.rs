@@ -1,3 +1,4 @@
+mod file;
 mod gates;
 mod rules;
 mod sources;

@@ -80,6 +80,12 @@ fn read_again(present: &Loaded) -> Result<Option<Arc<Release>>, String> {
             present.path.display()
         ));
     }
+    if release.traffic.file.is_some() != present.release.traffic.file.is_some() {
+        return Err(format!(
+            "{}: `traffic.file` is added or taken away by starting `serin run` anew",
+            present.path.display()
+        ));
+    }
     Ok((release != *present.release).then(|| Arc::new(release)))
 }
 
@@ -111,6 +117,13 @@ fn told(earlier: &Path, later: &Path, what: &str) -> String {
 fn common(earlier: &Release, later: &Release) -> Option<String> {
     if earlier.key() == later.key() {
         return Some(format!("name the release {}", earlier.key()));
+    }
+    let files =
+        [earlier, later].map(|release| release.traffic.file.as_ref().map(|file| &file.path));
+    if let [Some(one), Some(other)] = files
+        && one == other
+    {
+        return Some(format!("write the file {}", one.display()));
     }
     let host = earlier.traffic.hosts.iter().find(|host| later.traffic.hosts.contains(host))?;
     let path = earlier.traffic.paths.iter().find(|path| later.traffic.paths.contains(path))?;

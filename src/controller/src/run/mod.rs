@@ -2,6 +2,7 @@
 
 mod files;
 pub(crate) mod open_files;
+mod weights_file;
 
 use core::time::Duration;
 use std::net::SocketAddr;
@@ -14,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::engine::{Clock, Engine, Handle, Reload, Stop};
+use crate::engine::{Carry, Clock, Engine, Handle, Reload, Stop};
 use crate::notify::Receivers;
 use crate::observe::Observer;
 use crate::publish::Board;
@@ -22,6 +23,7 @@ use crate::server::{Access, App, Deciding, Limits, Ready, Releases, serve};
 use crate::store::{Folder, Record, StateFile};
 use crate::telemetry::Telemetry;
 use files::Loaded;
+use weights_file::{Look, Route};
 
 /// What the command line says.
 #[derive(Debug)]
@@ -43,13 +45,15 @@ pub struct Settings {
 /// A release file and the engine that runs it.
 struct Place {
     loaded: Loaded,
-    reload: mpsc::Sender<Reload<Observer>>,
+    route: Option<Arc<Route>>,
+    reload: mpsc::Sender<Reload<Look>>,
 }
 
 /// A release with its state file, which is this process's own from here on.
 struct Owned {
     loaded: Loaded,
-    observer: Arc<Observer>,
+    route: Option<Arc<Route>>,
+    look: Arc<Look>,
     file: Arc<StateFile>,
     stored: Option<Record>,
 }
@@ -136,10 +140,12 @@ async fn own(loaded: Loaded, folder: &Folder) -> anyhow::Result<Owned> {
     let release = &loaded.release;
     let file = Arc::new(folder.open(&release.namespace, &release.name)?);
     let stored = file.load()?;
-    let observer = Arc::new(Observer::new(release).await.with_context(|| {
+    let observer = Observer::new(release).await.with_context(|| {
         format!("{}: cannot set up the connection to Prometheus", loaded.path.display())
-    })?);
-    Ok(Owned { loaded, observer, file, stored })
+    })?;
+    let route = release.traffic.file.clone().map(|file| Arc::new(Route::new(file)));
+    let look = Arc::new(Look::new(observer, route.clone()));
+    Ok(Owned { loaded, route, look, file, stored })
 }
 
 /// Says at the start what this process does.
@@ -171,12 +177,12 @@ fn start(
     (board, telemetry, stop): (&Arc<Board>, &Arc<Telemetry>, &Stop),
     tasks: &mut JoinSet<()>,
 ) -> (Place, Handle) {
-    let Owned { loaded, observer, file, stored } = owned;
+    let Owned { loaded, route, look, file, stored } = owned;
     let engine = Engine {
         release: Arc::clone(&loaded.release),
-        observer,
+        observer: look,
         keep: file,
-        route: None,
+        route: route.clone().map(|route| route as Arc<dyn Carry>),
         board: Arc::clone(board),
         telemetry: Arc::clone(telemetry),
         receivers: settings.receivers.clone(),
@@ -185,7 +191,7 @@ fn start(
     };
     let (inbox, handle, reload) = engine.inbox();
     tasks.spawn(engine.run(stored, inbox, stop.clone()));
-    (Place { loaded, reload }, handle)
+    (Place { loaded, route, reload }, handle)
 }
 
 /// Lets every engine store what it has to.
@@ -214,16 +220,20 @@ async fn reload(places: &mut [Place]) {
         let change = match read {
             Ok(None) => Ok(None),
             Ok(Some(release)) => match Observer::new(&release).await {
-                Ok(observer) => Ok(Some((release, Arc::new(observer)))),
+                Ok(observer) => Ok(Some((release, Look::new(observer, place.route.clone())))),
                 Err(error) => Err(error.to_string()),
             },
             Err(why) => Err(why),
         };
         let message = match change {
             Ok(None) => Reload::Unchanged,
-            Ok(Some((release, observer))) => {
+            Ok(Some((release, look))) => {
                 place.loaded.release = Arc::clone(&release);
-                Reload::Release(release, observer)
+                if let Some((route, file)) = place.route.as_ref().zip(release.traffic.file.clone())
+                {
+                    route.set(file);
+                }
+                Reload::Release(release, Arc::new(look))
             }
             Err(why) => {
                 tracing::error!(%file, "the release file cannot be used, the one before goes on: {why}");

@@ -104,6 +104,8 @@ async fn accept(
     let place = room.take().await;
     // What fails for a moment is logged and tried again there.
     let (stream, peer) = Listener::accept(listener).await;
+    // Answers are small, and a proxy waits for them; without it they would only come later.
+    drop(stream.set_nodelay(true));
     (stream, peer, place)
 }
 

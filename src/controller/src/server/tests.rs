@@ -274,4 +274,5 @@ async fn metrics_are_in_the_format_that_prometheus_reads() {
 }
 
 mod connections;
+mod decide;
 mod page;

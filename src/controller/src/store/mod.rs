@@ -8,7 +8,7 @@ mod bounds;
 mod journal;
 mod lock;
 mod record;
-mod replace;
+pub(crate) mod replace;
 
 use std::fs;
 use std::io;
@@ -21,6 +21,9 @@ pub use lock::Holder;
 pub use record::{ActiveAlert, Given, Live, Logged, Memory, Record};
 
 use lock::Lock;
+
+/// Who may read a state file: nobody but its owner.
+const MODE: u32 = 0o600;
 
 /// The folder that holds the files.
 #[derive(Clone, Debug)]
@@ -146,7 +149,7 @@ impl StateFile {
         if record.serial < *newest {
             return Ok(());
         }
-        replace::replace(&self.path, &json).map_err(failed)?;
+        replace::replace(&self.path, &json, MODE).map_err(failed)?;
         *newest = record.serial;
         Ok(())
     }

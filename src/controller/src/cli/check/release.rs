@@ -64,6 +64,9 @@ fn text(release: &Release) -> String {
     line("paths", joined(&traffic.paths));
     line("stable", format!("cluster {}", traffic.stable_cluster));
     line("canary", format!("cluster {}", traffic.canary_cluster));
+    if let Some(file) = &traffic.file {
+        line("file", file.to_string());
+    }
     line("identity", sources(&assignment.identity));
     line("anonymous", format!("{:?}", assignment.anonymous).to_lowercase());
     if !assignment.testers.is_empty() {
@@ -144,6 +147,7 @@ fn json(release: &Release) -> serde_json::Value {
         "paths": traffic.paths,
         "stable": { "cluster": traffic.stable_cluster },
         "canary": { "cluster": traffic.canary_cluster },
+        "file": traffic.file.as_ref().map(ToString::to_string),
         "identity": assignment.identity,
         "anonymous": assignment.anonymous,
         "testers": assignment.testers,

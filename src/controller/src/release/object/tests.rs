@@ -186,6 +186,16 @@ fn an_objects_files_are_those_of_its_namespace() {
 }
 
 #[test]
+fn an_object_gets_nothing_run_by_the_controller() {
+    let told = fault(|spec| {
+        spec["traffic"]["file"] = json!({"template": "t", "path": "p", "reload": ["sh"]});
+    });
+    let rule =
+        "spec.traffic.file: \"p\": only `serin run` keeps a proxy's file and runs its command";
+    assert!(told.contains(rule), "{told}");
+}
+
+#[test]
 fn faults_name_field_value_and_rule() {
     type Change = fn(&mut Value);
     let cases: [(Change, &str); 18] = [

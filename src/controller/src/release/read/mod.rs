@@ -6,6 +6,7 @@
 mod assignment;
 mod counts;
 mod evidence;
+mod file;
 mod files;
 mod gate;
 mod gate_fields;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serin_document::plugin::ClusterName;
 use serin_document::{Host, HostPattern, PathPrefix};
 
-use super::{Origin, by_rule, hosts};
+use super::{Origin, by_rule, file, hosts};
 use crate::release::fault::Faults;
 use crate::release::spec::{Side, Traffic};
 use crate::release::{FieldPath, MOST_PATHS, TrafficScope};
@@ -45,6 +45,7 @@ pub(super) fn read(
         Some(paths) => list(paths, &at.field("paths"), PathPrefix::new, faults),
     };
     let named = spec.virtual_service.is_some();
+    let file = file::read(spec.file.as_ref(), named, origin, &at.field("file"), faults);
     let mut cluster = |side: &Side, name: &str| {
         cluster(side, named.then_some(namespace?), &at.field(name), faults)
     };
@@ -57,6 +58,7 @@ pub(super) fn read(
         paths: paths?,
         stable_cluster: stable_cluster?,
         canary_cluster: canary_cluster?,
+        file: file?,
     };
     if scope.stable_cluster == scope.canary_cluster {
         faults.value(

@@ -1,0 +1,91 @@
+//! Nobody answers any more: proxies go by their own weights, and no request fails.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serin_tests::documents::{Rollout, document, revision_now};
+use serin_tests::ports;
+use serin_tests::proxies::{Around, HaProxy, Nginx, ServeAssign};
+use serin_tests::scratch::Scratch;
+use serin_tests::source::{Answer, Source};
+use serin_tests::steady::{self, Profile, Seen, Steady};
+use serin_tests::webapp::{Behaviour, WebApp};
+
+const HOST: &str = "shop.example.com";
+const USERS: u32 = 500;
+/// Long enough for thousands of requests.
+const STRETCH: Duration = Duration::from_secs(3);
+
+struct Site {
+    stable: WebApp,
+    canary: WebApp,
+    source: Source,
+    scratch: Scratch,
+    around: Around,
+}
+
+impl Site {
+    /// All users are on the canary by their mark, and nobody by the proxies' own weights.
+    async fn start() -> Result<Self> {
+        let stable = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
+        let canary = WebApp::start("canary", 0, Behaviour::healthy("v2")).await?;
+        let all = Rollout::new("shop/checkout", HOST).weight("100%");
+        let source = Source::start(Answer::document(&document(revision_now(), &[all]))).await?;
+        let (scratch, assign) = (Scratch::new()?, ports::free()?);
+        let around = Around { stable: stable.port(), canary: canary.port(), assign };
+        Ok(Self { stable, canary, source, scratch, around })
+    }
+
+    async fn assign(&self) -> Result<ServeAssign> {
+        ServeAssign::start(self.around.assign, self.source.port(), &self.scratch).await
+    }
+
+    /// Kills the endpoint under load, and brings it back.
+    async fn kill_under_load(&self, port: u16) -> Result<Vec<Seen>> {
+        let mut assign = self.assign().await?;
+        // The proxy was there before it, and looks for it twice a second.
+        tokio::time::sleep(STRETCH / 2).await;
+        let load = Steady::start(&Profile {
+            port,
+            host: HOST.to_owned(),
+            users: USERS,
+            connections: 8,
+            every: Duration::from_millis(20),
+        });
+        tokio::time::sleep(STRETCH).await;
+        assign.process().kill()?;
+        tokio::time::sleep(STRETCH).await;
+        drop(assign);
+        let _again = self.assign().await?;
+        tokio::time::sleep(STRETCH).await;
+        Ok(load.stop().await)
+    }
+}
+
+/// No request has failed; while somebody answered most were on the canary, and the others on stable.
+fn judge(seen: &[Seen], log: &str) -> Result<()> {
+    let shares = steady::shares(seen, log)?;
+    println!("{} requests; on the canary: {shares:?}", seen.len());
+    // On a busy machine an answer may come too late, which is as good as none.
+    ensure!(shares.first > 50 && shares.last > 50, "{shares:?}");
+    ensure!(shares.all < 90, "{shares:?}: nobody fell back");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_goes_by_its_weights_while_the_endpoint_is_dead_and_fails_no_request() -> Result<()> {
+    let site = Site::start().await?;
+    let nginx = Nginx::start(site.around, &site.scratch).await?;
+    let seen = site.kill_under_load(nginx.port()).await?;
+    judge(&seen, &nginx.log())?;
+    ensure!(site.stable.answered() > 0 && site.canary.answered() > 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn haproxy_goes_by_its_weights_while_the_endpoint_is_dead_and_fails_no_request() -> Result<()>
+{
+    let site = Site::start().await?;
+    let haproxy = HaProxy::start(site.around, &site.scratch).await?;
+    judge(&site.kill_under_load(haproxy.port()).await?, &haproxy.log())
+}
