@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serin_tests::browser::Browser;
+use serin_tests::many::Many;
 use serin_tests::shop::{RELEASE, Shop};
 
 use crate::{LIMIT, look_at, no_faults};
@@ -82,5 +83,27 @@ async fn a_page_that_may_not_give_commands_has_no_buttons_and_a_token_brings_the
         )
         .await?;
     ensure!(kept, "the token lies somewhere else than in this tab");
+    no_faults(&page)
+}
+
+/// What the page shows of a release of a cluster that another replica runs.
+const OF_ANOTHER: &str = "Promise.all([import('/page/actions.js'), import('/page/access.js')]) \
+    .then(([{ actions }, { may }]) => { \
+        Object.assign(may(), { objects: true }); \
+        const shown = actions({ namespace: 'shop', name: 'web', phase: 'Progressing', stored: true }); \
+        const lines = [...shown.querySelectorAll('code')].map((one) => one.textContent); \
+        return [shown.querySelectorAll('button').length, lines]; })";
+
+#[tokio::test]
+async fn a_release_that_another_replica_runs_has_lines_for_kubectl_and_no_buttons() -> Result<()> {
+    let many = Many::start(1).await?;
+    let browser = Browser::start(many.scratch()).await?;
+    let mut page = browser.page().await?;
+    page.open(&many.address()).await?;
+    page.shows("#key", "Commands on", LIMIT).await?;
+    let (buttons, lines): (usize, Vec<String>) = page.ask(OF_ANOTHER).await?;
+    let expected = ["pause", "promote --skip-step", "abort"];
+    let expected = expected.map(|command| format!("kubectl serin {command} web -n shop"));
+    ensure!(buttons == 0 && lines == expected, "{buttons} {lines:?}");
     no_faults(&page)
 }
