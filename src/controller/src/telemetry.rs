@@ -1,6 +1,7 @@
 //! The controller's own figures, for `/metrics`.
 
 use core::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -17,34 +18,34 @@ use crate::release::Release;
 use crate::status::Status;
 
 /// Every phase, alert and verdict, so that a series says 0 where it does not hold.
-const PHASES: [Phase; 6] = [
-    Phase::Pending,
-    Phase::Progressing,
-    Phase::Promoting,
-    Phase::Succeeded,
-    Phase::RollingBack,
-    Phase::RolledBack,
+const PHASES: [(Phase, &str); 6] = [
+    (Phase::Pending, "Pending"),
+    (Phase::Progressing, "Progressing"),
+    (Phase::Promoting, "Promoting"),
+    (Phase::Succeeded, "Succeeded"),
+    (Phase::RollingBack, "RollingBack"),
+    (Phase::RolledBack, "RolledBack"),
 ];
-const ALERTS: [Alert; 10] = [
-    Alert::NoData,
-    Alert::RollbackNotEffective,
-    Alert::NotLive,
-    Alert::Frozen,
-    Alert::StateLost,
-    Alert::SuspectAtFull,
-    Alert::Tripped,
-    Alert::ServingChanged,
-    Alert::RouteUnusable,
-    Alert::PromotionStuck,
+const ALERTS: [(Alert, &str); 10] = [
+    (Alert::NoData, "NoData"),
+    (Alert::RollbackNotEffective, "RollbackNotEffective"),
+    (Alert::NotLive, "NotLive"),
+    (Alert::Frozen, "Frozen"),
+    (Alert::StateLost, "StateLost"),
+    (Alert::SuspectAtFull, "SuspectAtFull"),
+    (Alert::Tripped, "Tripped"),
+    (Alert::ServingChanged, "ServingChanged"),
+    (Alert::RouteUnusable, "RouteUnusable"),
+    (Alert::PromotionStuck, "PromotionStuck"),
 ];
-const VERDICTS: [Verdict; 7] = [
-    Verdict::Pass,
-    Verdict::NoComparison,
-    Verdict::Skipped,
-    Verdict::Hold,
-    Verdict::Fail,
-    Verdict::NoData,
-    Verdict::Broken,
+const VERDICTS: [(Verdict, &str); 7] = [
+    (Verdict::Pass, "Pass"),
+    (Verdict::NoComparison, "NoComparison"),
+    (Verdict::Skipped, "Skipped"),
+    (Verdict::Hold, "Hold"),
+    (Verdict::Fail, "Fail"),
+    (Verdict::NoData, "NoData"),
+    (Verdict::Broken, "Broken"),
 ];
 
 /// The figures of all releases.
@@ -64,39 +65,42 @@ pub struct Telemetry {
     document: Gauge,
 }
 
+/// A text that the labels of many series share: a release has some thirty.
+type Text = Arc<String>;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReleaseLabels {
-    namespace: String,
-    name: String,
+    namespace: Text,
+    name: Text,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PhaseLabels {
-    namespace: String,
-    name: String,
-    phase: String,
+    namespace: Text,
+    name: Text,
+    phase: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GateLabels {
-    namespace: String,
-    name: String,
-    gate: String,
-    verdict: String,
+    namespace: Text,
+    name: Text,
+    gate: Text,
+    verdict: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EvidenceLabels {
-    namespace: String,
-    name: String,
-    gate: String,
+    namespace: Text,
+    name: Text,
+    gate: Text,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AlertLabels {
-    namespace: String,
-    name: String,
-    alert: String,
+    namespace: Text,
+    name: Text,
+    alert: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -112,21 +116,31 @@ struct NotificationLabels {
     outcome: &'static str,
 }
 
-impl GateLabels {
-    fn new((namespace, name): (&str, &str), gate: &str, verdict: Verdict) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            gate: gate.to_owned(),
-            verdict: format!("{verdict:?}"),
-        }
+impl ReleaseLabels {
+    fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: Arc::new(namespace.to_owned()), name: Arc::new(name.to_owned()) }
+    }
+
+    fn phase(&self, phase: &'static str) -> PhaseLabels {
+        let Self { namespace, name } = self.clone();
+        PhaseLabels { namespace, name, phase }
+    }
+
+    fn alert(&self, alert: &'static str) -> AlertLabels {
+        let Self { namespace, name } = self.clone();
+        AlertLabels { namespace, name, alert }
+    }
+
+    fn gate(&self, gate: &str) -> EvidenceLabels {
+        let Self { namespace, name } = self.clone();
+        EvidenceLabels { namespace, name, gate: Arc::new(gate.to_owned()) }
     }
 }
 
 impl EvidenceLabels {
-    fn new((namespace, name): (&str, &str), gate: &str) -> Self {
-        let (namespace, name) = (namespace.to_owned(), name.to_owned());
-        Self { namespace, name, gate: gate.to_owned() }
+    fn verdict(&self, verdict: &'static str) -> GateLabels {
+        let Self { namespace, name, gate } = self.clone();
+        GateLabels { namespace, name, gate, verdict }
     }
 }
 
@@ -191,28 +205,23 @@ impl Default for Telemetry {
 impl Telemetry {
     /// Sets what status shows.
     pub fn show(&self, status: &Status) {
-        let (namespace, name) = (status.namespace.clone(), status.name.clone());
-        let release = ReleaseLabels { namespace: namespace.clone(), name: name.clone() };
+        let release = ReleaseLabels::new(&status.namespace, &status.name);
         self.weight.get_or_create(&release).set(status.weight.share());
         self.step.get_or_create(&release).set(count(status.step as u64));
-        for phase in PHASES {
+        for (phase, word) in PHASES {
             let is = status.phase == Some(phase);
-            let phase = format!("{phase:?}");
-            let labels = PhaseLabels { namespace: namespace.clone(), name: name.clone(), phase };
-            self.phase.get_or_create(&labels).set(i64::from(is));
+            self.phase.get_or_create(&release.phase(word)).set(i64::from(is));
         }
-        for alert in ALERTS {
+        for (alert, word) in ALERTS {
             let is = status.alerts.iter().any(|active| active.name == alert);
-            let alert = format!("{alert:?}");
-            let labels = AlertLabels { namespace: namespace.clone(), name: name.clone(), alert };
-            self.alert.get_or_create(&labels).set(i64::from(is));
+            self.alert.get_or_create(&release.alert(word)).set(i64::from(is));
         }
         for gate in &status.gates {
-            for verdict in VERDICTS {
-                let labels = GateLabels::new((&namespace, &name), &gate.name, verdict);
-                self.gate.get_or_create(&labels).set(i64::from(gate.verdict == verdict));
+            let labels = release.gate(&gate.name);
+            for (verdict, word) in VERDICTS {
+                let is = gate.verdict == verdict;
+                self.gate.get_or_create(&labels.verdict(word)).set(i64::from(is));
             }
-            let labels = EvidenceLabels::new((&namespace, &name), &gate.name);
             match &gate.evidence {
                 Some(evidence) => {
                     self.gate_evidence.get_or_create(&labels).set(evidence.log_e_worst);
@@ -236,19 +245,16 @@ impl Telemetry {
     /// Takes away how a release stands: it has gone, or is another process's to look after. What was
     /// counted of it stays.
     pub fn forget(&self, release: &Release) {
-        let (namespace, name) = (release.namespace.clone(), release.name.clone());
-        for phase in PHASES.map(|phase| format!("{phase:?}")) {
-            let (namespace, name) = (namespace.clone(), name.clone());
-            self.phase.remove(&PhaseLabels { namespace, name, phase });
+        let labels = ReleaseLabels::new(&release.namespace, &release.name);
+        for (_, phase) in PHASES {
+            self.phase.remove(&labels.phase(phase));
         }
-        for alert in ALERTS.map(|alert| format!("{alert:?}")) {
-            let (namespace, name) = (namespace.clone(), name.clone());
-            self.alert.remove(&AlertLabels { namespace, name, alert });
+        for (_, alert) in ALERTS {
+            self.alert.remove(&labels.alert(alert));
         }
         for gate in &release.plan.gates {
             self.forget_gate(release, gate);
         }
-        let labels = ReleaseLabels { namespace, name };
         self.weight.remove(&labels);
         self.step.remove(&labels);
         self.evidence.remove(&labels);
@@ -256,10 +262,11 @@ impl Telemetry {
 
     /// Takes away what is said of a gate that the release has no more.
     pub fn forget_gate(&self, release: &Release, gate: &str) {
-        for verdict in VERDICTS {
-            self.gate.remove(&GateLabels::new((&release.namespace, &release.name), gate, verdict));
+        let labels = ReleaseLabels::new(&release.namespace, &release.name).gate(gate);
+        for (_, verdict) in VERDICTS {
+            self.gate.remove(&labels.verdict(verdict));
         }
-        self.forget_evidence(&EvidenceLabels::new((&release.namespace, &release.name), gate));
+        self.forget_evidence(&labels);
     }
 
     fn forget_evidence(&self, labels: &EvidenceLabels) {

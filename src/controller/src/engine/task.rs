@@ -33,6 +33,10 @@ const ROUTER_AGAIN: Duration = Duration::from_millis(500);
 /// route are told at once; a thousand releases that rest must not keep a Prometheus busy.
 const AT_REST: Duration = Duration::from_mins(5);
 
+/// Over how long a process that starts spreads its looks at what rests: a thousand at once would all
+/// wait for one Prometheus, and be held in memory meanwhile.
+const FIRST_LOOKS: Duration = Duration::from_secs(20);
+
 /// How much longer than one query the answers of a pass are waited for, so that a query that runs
 /// into its own timeout can still say so.
 const GRACE: Duration = Duration::from_millis(250);
@@ -191,8 +195,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
     async fn run(&mut self, stop: &mut Stop) {
         self.give_notices();
         Box::pin(self.announce()).await;
-        // What rests need not be looked at by a thousand at once.
-        let turn = if self.is_over() { self.engine.interval() } else { Duration::ZERO };
+        let turn = if self.is_over() { FIRST_LOOKS } else { Duration::ZERO };
         let mut next = Instant::now() + turn.mul_f64(own_share(self.engine.release.key()));
         let mut gathering: Option<Gathering> = None;
         loop {

@@ -30,7 +30,10 @@ impl Kept {
     pub(super) fn of(mut object: DynamicObject) -> Option<Self> {
         // Who wrote which field is longer than most objects, and nobody asks.
         object.metadata.managed_fields = None;
-        let status = object.data.as_object_mut().and_then(|data| data.remove("status"));
+        let mut status = object.data.as_object_mut().and_then(|data| data.remove("status"));
+        if let Some(Value::String(record)) = status.as_mut().and_then(|it| it.get_mut("record")) {
+            *record = lightened(record);
+        }
         let status = status.map(|status| status.to_string().into_boxed_str());
         Some(Self {
             key: Key::of(&object),
@@ -104,6 +107,20 @@ impl Kept {
     }
 }
 
+/// A record without its evidence and what its decisions follow from, which are most of it. Who goes on
+/// from a record asks the server for the whole of it first.
+fn lightened(record: &str) -> String {
+    let Ok(mut light) = serde_json::from_str::<Value>(record) else { return record.to_owned() };
+    if let Some(fields) = light.as_object_mut() {
+        fields.remove("panel");
+    }
+    let decisions = light.get_mut("decisions").and_then(Value::as_array_mut);
+    for decision in decisions.into_iter().flatten().filter_map(Value::as_object_mut) {
+        decision.remove("inputs");
+    }
+    light.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -128,6 +145,10 @@ mod tests {
         assert_eq!(kept.version(), Some("7"));
         let mut head = object(&Value::Null);
         head.data.as_object_mut().unwrap().remove("status");
+        let record = json!({"panel": 1, "salt": "s", "decisions": [{"atMs": 7, "inputs": {}}]});
+        let light = json!({"salt": "s", "decisions": [{"atMs": 7}]});
+        assert_eq!(lightened(&record.to_string()), light.to_string());
+        assert_eq!(lightened("not a record"), "not a record");
         assert_eq!((kept.head(), kept.status()), (Some(head), Some(json!({"readyReplicas": 1}))));
     }
 }

@@ -66,10 +66,13 @@ pub(super) fn refused(object: &DynamicObject, why: &NotRun) -> Value {
     changes
 }
 
-/// The conditions in a status.
+/// The conditions in a status, as far as the next ones follow from them: since when each is so.
 pub(super) fn conditions(status: Option<&Value>) -> Vec<Condition> {
-    let conditions = status.and_then(|status| status.get("conditions"));
-    conditions.and_then(|it| serde_json::from_value(it.clone()).ok()).unwrap_or_default()
+    let conditions = status.and_then(|status| status.get("conditions")).cloned();
+    let conditions: Vec<Condition> =
+        conditions.and_then(|it| serde_json::from_value(it).ok()).unwrap_or_default();
+    let bare = |it| Condition { reason: String::new(), message: String::new(), ..it };
+    conditions.into_iter().map(bare).collect()
 }
 
 /// A status that another version has written may be of another shape; what is not read is written
