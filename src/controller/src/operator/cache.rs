@@ -21,6 +21,10 @@ use super::kinds::{self, Key, Scope};
 /// replica are no load.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// How many objects are listed at a time. Read as trees, before they are kept as text, the usual 500 of
+/// three kinds would take up more than a thousand releases do ever after.
+const PAGE: u32 = 100;
+
 /// Waits as long each time.
 struct Steadily;
 
@@ -109,7 +113,8 @@ struct Watched {
 impl Watched {
     async fn follow(self, api: Api<DynamicObject>, kind: String) {
         // An expired watch, or a server that is away, is waited for and begun again.
-        let events = watcher(api, watcher::Config::default()).backoff(Steadily);
+        let listed = watcher::Config::default().page_size(PAGE);
+        let events = watcher(api, listed).backoff(Steadily);
         let mut events = core::pin::pin!(events);
         let mut listing = BTreeMap::new();
         while let Some(event) = events.next().await {
