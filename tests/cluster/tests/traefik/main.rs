@@ -33,11 +33,10 @@ struct Site {
     traefik: Process,
     port: u16,
     assign: Vec<ServeAssign>,
-    _apps: [WebApp; 2],
-    _source: Source,
     file: PathBuf,
     template: String,
-    _scratch: Scratch,
+    /// What has to be there as long as it runs.
+    _around: ([WebApp; 2], Source, Scratch),
 }
 
 impl Site {
@@ -77,8 +76,8 @@ impl Site {
                 http::send(port, request).await.is_ok_and(|answer| answer.status == 200)
             })
             .await?;
-        let (_apps, _source, _scratch) = ([stable, canary], source, scratch);
-        Ok(Self { traefik, port, assign, _apps, _source, file, template, _scratch })
+        let around = ([stable, canary], source, scratch);
+        Ok(Self { traefik, port, assign, file, template, _around: around })
     }
 
     fn load(&self) -> Steady {
