@@ -5,11 +5,14 @@
 pub type Right = (&'static str, &'static str, &'static [&'static str]);
 
 /// In every namespace.
-pub const EVERYWHERE: [Right; 10] = [
+pub const EVERYWHERE: [Right; 13] = [
     ("serin.dev", "canaryreleases", &["get", "list", "watch", "patch"]),
     ("serin.dev", "canaryreleases/status", &["get", "update", "patch"]),
     ("serin.dev", "canaryreleases/finalizers", &["update"]),
     ("networking.istio.io", "virtualservices", &["get", "list", "watch", "update"]),
+    ("gateway.networking.k8s.io", "httproutes", &["get", "list", "watch", "update"]),
+    ("traefik.io", "traefikservices", &["get", "list", "watch", "update"]),
+    ("networking.k8s.io", "ingresses", &["get", "list", "watch", "update"]),
     ("extensions.istio.io", "wasmplugins", &["get", "update"]),
     ("apps", "deployments", &["get", "list", "watch", "patch"]),
     ("apps", "deployments/scale", &["patch"]),

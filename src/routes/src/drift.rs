@@ -27,18 +27,25 @@ pub fn drift(found: &Found, wanted: &Wanted) -> Drift {
     if found.is_like(&written) {
         return Drift::None;
     }
-    let pairs = found.pairs(&written);
-    let lowered =
-        pairs.iter().all(|(_, found, written)| found.is_like(*written) || found.is_below(*written));
-    if lowered && let (Some(rest), Some(marked)) = (found.weight(), found.canary.canary_share()) {
-        let of_marked = scaled(wanted.weight(), marked);
-        return Drift::Lowered(rest.min(of_marked));
+    let lowered = found
+        .pairs(&written)
+        .all(|(_, found, written)| found.is_like(written) || found.is_below(written));
+    if lowered && let Some(weight) = smallest(found, *wanted) {
+        return Drift::Lowered(weight);
     }
-    let told = pairs
-        .iter()
+    let told = found
+        .pairs(&written)
         .filter(|(_, found, written)| !found.is_like(*written))
         .map(|(entry, found, written)| format!("{entry}: {found} where {written} was written"));
     Drift::Other(told.collect::<Vec<_>>().join(", "))
+}
+
+fn smallest(found: &Found, wanted: Wanted) -> Option<Weight> {
+    let rest = found.weight()?;
+    match found.marked {
+        None => Some(rest),
+        Some(marked) => Some(rest.min(scaled(wanted.weight(), marked.canary.canary_share()?))),
+    }
 }
 
 /// A share of a weight, rounded down.

@@ -5,19 +5,29 @@
 //! these don't know. Entries and destinations are found by name, never by index. There is no input
 //! or output here: who reads the object and who writes it back is not this crate's matter.
 //!
-//! A file a router: [`virtual_service`] is Istio's.
+//! [`Router`] is what an adapter can do, and [`Kind`] names them. Each is a file or a folder:
+//! `virtual_service`, `http_route`, `traefik_service`, `ingress`. What those that list destinations
+//! have in common is in `named` and `destinations`.
 
+mod destinations;
 mod drift;
 mod fault;
 mod found;
+mod http_route;
+mod ingress;
+mod named;
 mod reference;
+mod router;
+mod services;
 mod shares;
-pub mod virtual_service;
+mod traefik_service;
+mod virtual_service;
 mod wanted;
 
 pub use drift::{Drift, drift};
 pub use fault::Fault;
-pub use found::Found;
+pub use found::{Found, Marked};
 pub use reference::{Destination, Entries, Reference};
+pub use router::{Acknowledged, Kind, ObjectApi, Router};
 pub use shares::Shares;
 pub use wanted::Wanted;

@@ -5,7 +5,8 @@ use core::fmt;
 /// Where a side's requests go.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {
-    /// The host, spelt as the object spells it.
+    /// The host, spelt as the object spells it; of kinds that name services, the service, or
+    /// `service.namespace.svc.cluster.local` where it is in another namespace than the object.
     pub host: String,
     /// The subset of the host; none where the host as a whole is meant.
     pub subset: Option<String>,
@@ -13,23 +14,53 @@ pub struct Destination {
     pub port: Option<u16>,
 }
 
-/// The names of the three entries, in the order in which they must stand.
+/// The entries of an object in which a rollout's weights stand.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Entries {
-    /// Takes the requests that are marked canary.
-    pub canary: String,
-    /// Takes the requests that are marked stable.
-    pub stable: String,
-    /// Takes those without a mark, by weight.
-    pub rest: String,
+pub enum Entries {
+    /// Three, by the mark that a filter has left. In an object whose first entry that fits counts
+    /// they stand in this order.
+    ByMark {
+        /// Takes the requests that are marked canary.
+        canary: String,
+        /// Takes the requests that are marked stable.
+        stable: String,
+        /// Takes those without a mark, by weight.
+        rest: String,
+    },
+    /// This one, which takes all requests by weight.
+    One(String),
+    /// None: the object as a whole is what takes all requests by weight.
+    Whole,
+}
+
+impl Entries {
+    /// The name of the entry for marked canary where a release does not say.
+    pub const CANARY: &str = "serin-canary";
+    /// The name of the entry for marked stable where a release does not say.
+    pub const STABLE: &str = "serin-stable";
+    /// The name of the entry for those without a mark where a release does not say.
+    pub const REST: &str = "serin-rest";
 }
 
 impl Default for Entries {
     fn default() -> Self {
-        Self {
-            canary: "serin-canary".to_owned(),
-            stable: "serin-stable".to_owned(),
-            rest: "serin-rest".to_owned(),
+        Self::ByMark {
+            canary: Self::CANARY.to_owned(),
+            stable: Self::STABLE.to_owned(),
+            rest: Self::REST.to_owned(),
+        }
+    }
+}
+
+/// `entries a, b, c`, `entry a`, or `as a whole`.
+impl fmt::Display for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ByMark { canary, stable, rest } => {
+                write!(f, "entries {canary}, {stable}, {rest}")
+            }
+            Self::One(name) => write!(f, "entry {name}"),
+            Self::Whole => f.write_str("as a whole"),
         }
     }
 }

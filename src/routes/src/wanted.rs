@@ -2,7 +2,7 @@
 
 use serin_assignment::Weight;
 
-use crate::{Found, Shares};
+use crate::{Found, Marked, Shares};
 
 /// The traffic that a rollout wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,16 +17,24 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// The six integers.
+    /// The six integers, the last two of which stand alone where there are no others.
     #[must_use]
     pub fn integers(self) -> Found {
-        let all = |shares| Found { canary: shares, stable: shares, rest: shares };
+        let rest = match self {
+            Self::Nobody => Shares::STABLE,
+            Self::Share(weight) => Shares::of(weight),
+            Self::Everyone => Shares::CANARY,
+        };
+        Found { marked: Some(self.marked()), rest }
+    }
+
+    /// Those of marked requests.
+    #[must_use]
+    pub const fn marked(self) -> Marked {
         match self {
-            Self::Nobody => all(Shares::STABLE),
-            Self::Share(weight) => {
-                Found { canary: Shares::CANARY, stable: Shares::STABLE, rest: Shares::of(weight) }
-            }
-            Self::Everyone => all(Shares::CANARY),
+            Self::Nobody => Marked { canary: Shares::STABLE, stable: Shares::STABLE },
+            Self::Share(_) => Marked { canary: Shares::CANARY, stable: Shares::STABLE },
+            Self::Everyone => Marked { canary: Shares::CANARY, stable: Shares::CANARY },
         }
     }
 

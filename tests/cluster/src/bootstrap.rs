@@ -9,23 +9,33 @@ const VERSION: &str = "1.31.0";
 
 /// What a proxy is in the mesh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum Role<'a> {
     /// At the edge.
     Gateway,
+    /// The same as this pod of the Gateway API's Gateway `gateway`, at the pod's address.
+    Parent {
+        /// The pod's name.
+        pod: &'a str,
+        /// Its address, at which nothing listens.
+        address: &'a str,
+    },
     /// Beside a client, which sends its requests to this port as to a proxy.
     Sidecar(u16),
 }
 
 /// The whole bootstrap. `discovery` is istiod's port, `stats` what becomes of metrics.
 pub(crate) fn bootstrap(
-    role: Role,
+    role: Role<'_>,
     namespace: &str,
     (discovery, admin): (u16, u16),
     stats: &Value,
 ) -> Value {
-    let (kind, name, labels) = match role {
-        Role::Gateway => ("router", "gateway", json!({"istio": "ingressgateway"})),
-        Role::Sidecar(_) => ("sidecar", "client", json!({"app": "client"})),
+    let (kind, name, labels, own) = match role {
+        Role::Gateway => ("router", "gateway", json!({"istio": "ingressgateway"}), ADDRESS),
+        Role::Parent { pod, address } => {
+            ("router", pod, json!({"gateway.networking.k8s.io/gateway-name": "gateway"}), address)
+        }
+        Role::Sidecar(_) => ("sidecar", "client", json!({"app": "client"}), ADDRESS),
     };
     let mut metadata = json!({
         "NAMESPACE": namespace,
@@ -40,7 +50,7 @@ pub(crate) fn bootstrap(
         |port: u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
     json!({
         "node": {
-            "id": format!("{kind}~{ADDRESS}~{name}.{namespace}~{namespace}.svc.cluster.local"),
+            "id": format!("{kind}~{own}~{name}.{namespace}~{namespace}.svc.cluster.local"),
             "cluster": format!("{name}.{namespace}"),
             "metadata": metadata,
         },

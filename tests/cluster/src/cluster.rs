@@ -151,8 +151,10 @@ impl Cluster {
             Acting::Nobody => Vec::new(),
         };
         // Server-side, since the annotation that the other way leaves would be too long.
-        let crds = parts.istio_crds.to_string_lossy();
-        kubectl.run(&["apply", "--server-side", "--filename", &crds]).await?;
+        for crds in [&parts.istio_crds, &parts.gateway_api_crds, &parts.traefik_crds] {
+            let crds = crds.to_string_lossy();
+            kubectl.run(&["apply", "--server-side", "--filename", &crds]).await?;
+        }
         kubectl.run(&["create", "namespace", "istio-system"]).await?;
         let mut istiod = Istiod::start(&parts, &scratch, &admin)?;
         kubectl.run(&["wait", "--for=condition=Established", "crd", "--all"]).await?;

@@ -66,6 +66,49 @@ pub fn virtual_service(service: &str, hosts: &[&str], shares: Shares) -> Value {
     })
 }
 
+/// The `HTTPRoute` `web` of the gateway `gateway`, which sends nobody to the canary yet; its backends are
+/// the mesh's hosts `web-stable` and `web-canary`.
+#[must_use]
+pub fn http_route(namespace: &str, hosts: &[&str]) -> Value {
+    let backend = |side: &str, weight: u32| {
+        json!({
+            "group": "networking.istio.io",
+            "kind": "Hostname",
+            "name": service_host(&format!("web-{side}"), namespace),
+            "port": 80,
+            "weight": weight,
+        })
+    };
+    let backends = || json!([backend("stable", 100), backend("canary", 0)]);
+    let marked = |name: &str, mark: &str| {
+        json!({
+            "name": name,
+            "matches": [{"headers": [{"name": MARK, "value": mark}]}],
+            "backendRefs": backends(),
+        })
+    };
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "web"},
+        "spec": {
+            "parentRefs": [{"name": "gateway"}],
+            "hostnames": hosts,
+            "rules": [
+                marked("serin-canary", "canary"),
+                marked("serin-stable", "stable"),
+                {"name": "serin-rest", "backendRefs": backends()},
+            ],
+        },
+    })
+}
+
+/// The name of a service in the mesh.
+#[must_use]
+pub fn service_host(service: &str, namespace: &str) -> String {
+    format!("{service}.{namespace}.svc.cluster.local")
+}
+
 /// The `WasmPlugin` `serin` with the module that `make wasm` built and this document, for gateways and
 /// for the callers' sidecars.
 ///

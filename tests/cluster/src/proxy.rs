@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 use serin_tests::artifacts::Setup;
 use serin_tests::envoy::Admin;
 use serin_tests::process::Process;
@@ -55,6 +55,61 @@ impl Proxy {
         Self::start("gateway", Role::Gateway, port, discovery, namespace).await
     }
 
+    /// Applies Gateway API's Gateway `gateway`, and starts the proxy as a pod of it: a Service of the
+    /// same name selects that pod, which is played. Ready once it takes connections.
+    ///
+    /// # Errors
+    /// Where it does not come up; with the end of its log.
+    pub async fn parent(namespace: &Namespace) -> Result<Self> {
+        const POD: &str = "gateway";
+        let port = ports::free()?;
+        let address = format!("{POD}.{}.svc.cluster.local", namespace.name());
+        let objects = [
+            json!({
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": POD, "labels": {
+                    "app": POD,
+                    // By which a plugin of the gateway finds its proxies.
+                    "gateway.networking.k8s.io/gateway-name": "gateway",
+                }},
+                "spec": {"containers": [{"name": "envoy", "image": "envoy"}]},
+            }),
+            json!({
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": POD},
+                "spec": {
+                    "selector": {"app": POD},
+                    "ports": [{"name": "http", "port": 80, "targetPort": port}],
+                },
+            }),
+            // With an address that is there, istiod deploys nothing.
+            json!({
+                "apiVersion": "gateway.networking.k8s.io/v1",
+                "kind": "Gateway",
+                "metadata": {"name": "gateway"},
+                "spec": {
+                    "gatewayClassName": "istio",
+                    "addresses": [{"type": "Hostname", "value": address}],
+                    "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
+                },
+            }),
+        ];
+        for object in &objects {
+            namespace.apply(&object.to_string()).await?;
+        }
+        let own =
+            |pod: &Value| pod.pointer("/status/podIP").and_then(Value::as_str).map(str::to_owned);
+        let ready = |pod: &Value| {
+            own(pod).is_some() && pod.pointer("/status/phase").is_some_and(|it| it == "Running")
+        };
+        let pod = namespace.until("pod", POD, LIMIT, ready).await?;
+        let own = own(&pod).unwrap_or_default();
+        let role = Role::Parent { pod: POD, address: &own };
+        Self::start("gateway", role, port, namespace.access.discovery, namespace).await
+    }
+
     /// Starts a sidecar beside a client with the label `app: client`, which sends its requests to
     /// [`port`](Self::port), by the host that they are for. It finds istiod at the port `discovery`.
     /// Ready once it takes connections.
@@ -68,7 +123,7 @@ impl Proxy {
 
     async fn start(
         name: &str,
-        role: Role,
+        role: Role<'_>,
         port: u16,
         discovery: u16,
         namespace: &Namespace,

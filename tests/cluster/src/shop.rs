@@ -181,7 +181,8 @@ pub fn route(shares: Shares) -> Value {
 pub struct Door<'a> {
     /// The proxy.
     pub proxy: &'a Proxy,
-    host: &'a str,
+    /// The host.
+    pub host: &'a str,
 }
 
 impl Door<'_> {
@@ -223,7 +224,10 @@ impl Door<'_> {
     }
 
     /// Waits until routes and endpoints have arrived.
-    async fn serves(self) -> Result<()> {
+    ///
+    /// # Errors
+    /// Where they do not in time.
+    pub async fn serves(self) -> Result<()> {
         let start = Instant::now();
         loop {
             let mut connection = self.connect().await?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Misplaced, at};
 use crate::release::{MOST_PATHS, MOST_STEPS};
 
-/// A name of a Deployment, `VirtualService` or plugin.
+/// A name of a Deployment, of a router's object or of a plugin.
 const OBJECT_NAME: u64 = 253;
 
 /// The words that a field takes.
@@ -26,11 +26,15 @@ const WORDS: [(&str, &[&str]); 10] = [
 ];
 
 /// The longest text of a field.
-const TEXTS: [(&str, u64); 18] = [
+const TEXTS: [(&str, u64); 22] = [
     ("spec.version", 256),
     ("spec.target.stable", OBJECT_NAME),
     ("spec.target.canary", OBJECT_NAME),
     ("spec.traffic.virtualService", OBJECT_NAME),
+    ("spec.traffic.httpRoute", OBJECT_NAME),
+    ("spec.traffic.traefikService", OBJECT_NAME),
+    ("spec.traffic.ingress", OBJECT_NAME),
+    ("spec.traffic.entries.only", OBJECT_NAME),
     ("spec.traffic.entries.canary", OBJECT_NAME),
     ("spec.traffic.entries.stable", OBJECT_NAME),
     ("spec.traffic.entries.rest", OBJECT_NAME),

@@ -25,7 +25,7 @@ const fn rule(
     Rule { at, field, holds, message }
 }
 
-const RULES: [Rule; 19] = [
+const RULES: [Rule; 25] = [
     rule(
         "",
         // A definition does not describe `metadata`, so that nothing within can be named.
@@ -57,8 +57,17 @@ const RULES: [Rule; 19] = [
     rule(
         "spec.traffic",
         Some(".virtualService"),
-        "has(self.virtualService)",
-        "missing: the name of the VirtualService whose weights are moved, such as web",
+        "has(self.virtualService) || has(self.httpRoute) || has(self.traefikService) || \
+         has(self.ingress)",
+        "missing: the name of the object whose weights are moved, such as web; or one as httpRoute, \
+         traefikService or ingress",
+    ),
+    rule(
+        "spec.traffic",
+        None,
+        "[has(self.virtualService), has(self.httpRoute), has(self.traefikService), \
+         has(self.ingress)].filter(named, named).size() < 2",
+        "one object whose weights are moved: virtualService, httpRoute, traefikService or ingress",
     ),
     rule(
         "spec.traffic",
@@ -69,8 +78,38 @@ const RULES: [Rule; 19] = [
     rule(
         "spec.traffic",
         Some(".hosts"),
-        "!has(self.hosts)",
-        "they are those of the VirtualService",
+        "!has(self.hosts) || has(self.traefikService)",
+        "they are those of the object whose weights are moved",
+    ),
+    rule(
+        "spec.traffic",
+        Some(".hosts"),
+        "has(self.hosts) || !has(self.traefikService)",
+        "missing: a release takes at least one host, such as shop.example.com or *",
+    ),
+    rule(
+        "spec.traffic",
+        Some(".entries"),
+        "!has(self.entries) || has(self.virtualService) || has(self.httpRoute)",
+        "only a VirtualService and an HTTPRoute have entries",
+    ),
+    rule(
+        "spec.traffic.entries",
+        Some(".only"),
+        "!has(self.only) || !(has(self.canary) || has(self.stable) || has(self.rest))",
+        "the one entry that takes all requests, in place of the other three",
+    ),
+    rule(
+        "spec.traffic",
+        Some(".stable.subset"),
+        "!has(self.stable.subset) || has(self.virtualService)",
+        NO_SUBSET,
+    ),
+    rule(
+        "spec.traffic",
+        Some(".canary.subset"),
+        "!has(self.canary.subset) || has(self.virtualService)",
+        NO_SUBSET,
     ),
     rule(
         "spec.traffic",
@@ -112,8 +151,9 @@ const RULES: [Rule; 19] = [
     ),
 ];
 
-const NO_HOST: &str =
-    "missing: the destination's host, as the VirtualService spells it, such as web";
+const NO_HOST: &str = "missing: the destination's host, as the VirtualService spells it, or the service, \
+                       such as web";
+const NO_SUBSET: &str = "subsets are those of a VirtualService";
 const NO_PORT: &str = "missing: the service's port, such as 80, which is a part of the name of \
                        Envoy's cluster; or that name as `cluster`";
 const FROZEN: &str = "frozen while a rollout is under way: it may change once the rollout has \

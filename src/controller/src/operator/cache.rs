@@ -15,11 +15,12 @@ use tokio::task::JoinSet;
 
 use super::kept::Kept;
 use super::kinds::{self, Key, Scope};
+use super::routes::Routes;
 
 /// How soon a watch that was broken off begins again. The usual waits grow to half a minute, and a
 /// person's abort would wait for the rest of it after the server is back; a few questions of each
 /// replica are no load.
-const AGAIN: Duration = Duration::from_secs(2);
+pub(super) const AGAIN: Duration = Duration::from_secs(2);
 
 /// How many objects are listed at a time. Read as trees, before they are kept as text, the usual 500 of
 /// three kinds would take up more than a thousand releases do ever after.
@@ -67,12 +68,12 @@ impl Objects {
 #[derive(Clone, Debug)]
 pub(super) struct Caches {
     pub(super) releases: Objects,
-    pub(super) virtual_services: Objects,
+    pub(super) routes: Routes,
     pub(super) deployments: Objects,
     /// Changes with every object that is told of.
     pub(super) news: watch::Receiver<u64>,
-    /// Of each kind, whether it was listed once.
-    listed: [watch::Receiver<bool>; 3],
+    /// Of each kind but the routes', whether it was listed once.
+    listed: [Listed; 2],
 }
 
 impl Caches {
@@ -80,38 +81,57 @@ impl Caches {
     pub(super) fn start(client: &Client, scope: &Scope, tasks: &mut JoinSet<()>) -> Self {
         let (tell, news) = watch::channel(0);
         let mut keep = |resource: ApiResource| {
-            let objects = Objects::default();
-            let (list, listed) = watch::channel(false);
-            let watched = Watched { objects: objects.clone(), list, tell: tell.clone() };
+            let (watched, objects, listed) = Watched::new(&tell);
             tasks.spawn(watched.follow(scope.api(client, &resource), resource.kind.clone()));
             (objects, listed)
         };
         let (releases, one) = keep(kinds::canary_release());
-        let (virtual_services, two) = keep(kinds::virtual_service());
-        let (deployments, three) = keep(kinds::deployment());
-        Self { releases, virtual_services, deployments, news, listed: [one, two, three] }
+        let (deployments, two) = keep(kinds::deployment());
+        let routes = Routes::start(client, scope, (&releases, &tell), tasks);
+        Self { releases, routes, deployments, news, listed: [one, two] }
     }
 
-    /// Waits until every kind was listed once.
+    /// Waits until every kind was listed once, of the routes' kinds those that releases name.
     pub(super) async fn ready(&self) {
-        for mut listed in self.listed.clone() {
-            if listed.wait_for(|listed| *listed).await.is_err() {
-                // Its task has ended, so that nothing will come any more.
-                core::future::pending::<()>().await;
-            }
+        for listed in &self.listed {
+            listed.ready().await;
+        }
+        self.routes.ready(&self.releases).await;
+    }
+}
+
+/// Whether a kind was listed once.
+#[derive(Clone, Debug)]
+pub(super) struct Listed(watch::Receiver<bool>);
+
+impl Listed {
+    /// Waits for it.
+    pub(super) async fn ready(&self) {
+        if self.0.clone().wait_for(|listed| *listed).await.is_err() {
+            // Its task has ended, so that nothing will come any more.
+            core::future::pending::<()>().await;
         }
     }
 }
 
 /// Keeps the objects of one kind up to date.
-struct Watched {
+pub(super) struct Watched {
     objects: Objects,
     list: watch::Sender<bool>,
     tell: watch::Sender<u64>,
 }
 
 impl Watched {
-    async fn follow(self, api: Api<DynamicObject>, kind: String) {
+    /// What keeps the objects of a kind, those objects, and whether they were listed.
+    pub(super) fn new(tell: &watch::Sender<u64>) -> (Self, Objects, Listed) {
+        let objects = Objects::default();
+        let (list, listed) = watch::channel(false);
+        let watched = Self { objects: objects.clone(), list, tell: tell.clone() };
+        (watched, objects, Listed(listed))
+    }
+
+    /// Follows them; never ends.
+    pub(super) async fn follow(self, api: Api<DynamicObject>, kind: String) {
         // An expired watch, or a server that is away, is waited for and begun again.
         let listed = watcher::Config::default().page_size(PAGE);
         let events = watcher(api, listed).backoff(Steadily);

@@ -135,11 +135,11 @@ async fn put_back(shared: &Shared, object: &DynamicObject) -> Result<(), NotBack
     let Some(objects) = objects_of(&json) else {
         return impossible("its target and traffic cannot be read");
     };
-    let key = Key { namespace: Key::of(object).namespace, name: objects.virtual_service.clone() };
-    if shared.caches.virtual_services.get(&key).is_none() {
-        return impossible("its VirtualService is gone");
+    let key = Key::of(object);
+    if let Err(why) = shared.caches.routes.named(&key.namespace, &objects.route) {
+        return impossible(&why);
     }
-    let route = Route::of(shared, &Key::of(object), &objects);
+    let route = Route::of(shared, &key, &objects).map_err(NotBack::Impossible)?;
     let traffic = Traffic { serving: serving(object), ..NOBODY };
     route.carry(traffic, Change::Less).await.map_err(NotBack::NotYet)
 }

@@ -4,6 +4,9 @@
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::Value;
+use serin_routes::{Kind, ObjectApi};
+
+use crate::release::RouteRef;
 
 /// A kind and where its API lives.
 fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
@@ -14,8 +17,16 @@ pub(crate) fn canary_release() -> ApiResource {
     resource("serin.dev", "v1alpha1", "CanaryRelease", "canaryreleases")
 }
 
-pub(super) fn virtual_service() -> ApiResource {
-    resource("networking.istio.io", "v1", "VirtualService", "virtualservices")
+/// The kind of a router's objects.
+pub(super) fn route(kind: Kind) -> ApiResource {
+    let ObjectApi { group, version, kind, plural } = kind.router().api();
+    resource(group, version, kind, plural)
+}
+
+/// What is told of a kind that the cluster has no definition of.
+pub(super) fn not_served(kind: Kind) -> String {
+    let ObjectApi { group, version, .. } = kind.router().api();
+    format!("this cluster has no {kind} of {group}/{version}: its definition is not installed")
 }
 
 pub(super) fn wasm_plugin() -> ApiResource {
@@ -116,6 +127,14 @@ pub(super) fn condition<'a>(object: &'a DynamicObject, kind: &str, field: &str) 
 /// The value of an annotation.
 pub(crate) fn annotation<'a>(object: &'a DynamicObject, name: &str) -> Option<&'a str> {
     object.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+}
+
+/// The route that a release's object names, whatever else is wrong with it.
+pub(super) fn route_of(object: &DynamicObject) -> Option<RouteRef> {
+    Kind::ALL.into_iter().find_map(|kind| {
+        let name = at(object, &["spec", "traffic", RouteRef::field(kind)])?.as_str()?;
+        Some(RouteRef { kind, name: name.to_owned() })
+    })
 }
 
 /// The object's generation: it rises with every change of what is asked for.

@@ -21,6 +21,7 @@ mod plugin;
 mod refused;
 mod resolve;
 mod route;
+mod routes;
 mod running;
 mod shown;
 mod status;

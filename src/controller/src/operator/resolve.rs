@@ -1,5 +1,5 @@
-//! From objects to releases: what a release leaves to its `VirtualService` and its Deployments, and
-//! which of two releases has an object that both name.
+//! From objects to releases: what a release leaves to its route and its Deployments, and which of two
+//! releases has an object that both name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,18 +7,19 @@ use std::sync::Arc;
 use kube::api::DynamicObject;
 use serde_json::Value;
 use serin_rollout::{Side, Version};
-use serin_routes::virtual_service;
+use serin_routes::Kind as RouteKind;
 
-use super::cache::{Caches, Objects};
+use super::cache::Caches;
 use super::kept::Kept;
-use super::kinds::{Key, at};
+use super::kinds::{self, Key, at};
 use super::refused::NotRun;
 use super::template;
-use crate::release::{self, Release};
+use crate::release::{self, Release, RouteRef};
 
 /// What a release is read from, beside its own object.
 #[derive(Debug)]
 pub(super) struct Sources {
+    kind: RouteKind,
     route: Arc<Kept>,
     /// The Deployment of the side that is not stable's.
     canary: Arc<Kept>,
@@ -35,7 +36,7 @@ pub(super) struct Fingerprint([Option<(Option<String>, u64)>; 4], Side);
 /// The objects of the cluster that a release names.
 #[derive(Debug)]
 pub(super) struct Names {
-    route: Option<Box<str>>,
+    pub(super) route: Option<RouteRef>,
     stable: Option<Box<str>>,
     canary: Option<Box<str>>,
 }
@@ -44,7 +45,7 @@ impl Names {
     pub(super) fn of(object: &DynamicObject) -> Self {
         let named = |path: &[&str]| at(object, path).and_then(Value::as_str).map(Box::from);
         Self {
-            route: named(&["spec", "traffic", "virtualService"]),
+            route: kinds::route_of(object),
             stable: named(&["spec", "target", "stable"]),
             canary: named(&["spec", "target", "canary"]),
         }
@@ -71,27 +72,28 @@ fn one(
     for (kind, named) in claims(object) {
         if let Some(owner) = owners.get(&(kind, named.clone())).filter(|it| *it != object.key()) {
             let name = &named.name;
-            let why = format!("{kind:?} {name} is the older release {owner}'s");
+            let why = format!("{kind} {name} is the older release {owner}'s");
             return Err(NotRun::Conflict(why));
         }
     }
-    let found = |name: &Option<Box<str>>, field: &str, objects: &Objects, kind: &str| {
-        let name = name.as_deref().ok_or_else(|| {
-            format!("{field} is missing: the release names no objects of the cluster")
-        })?;
-        let key = beside(object, name);
-        objects.kept(&key).ok_or_else(|| format!("there is no {kind} {key}"))
-    };
+    let missing =
+        |field: &str| format!("{field} is missing: the release names no objects of the cluster");
     let Names { route, stable, canary } = object.names();
     let (first, second) = ((stable, "spec.target.stable"), (canary, "spec.target.canary"));
     let (stable, canary) = match serving {
         Side::First => (first, second),
         Side::Second => (second, first),
     };
-    let deployment = |(name, field)| found(name, field, &caches.deployments, "Deployment");
-    let routes = &caches.virtual_services;
+    let deployment = |(name, field): (&Option<Box<str>>, &str)| {
+        let key = beside(object, name.as_deref().ok_or_else(|| missing(field))?);
+        caches.deployments.kept(&key).ok_or_else(|| format!("there is no Deployment {key}"))
+    };
+    let route = route
+        .as_ref()
+        .ok_or_else(|| missing("the object of spec.traffic whose weights are moved"))?;
     Ok(Sources {
-        route: found(route, "spec.traffic.virtualService", routes, "VirtualService")?,
+        kind: route.kind,
+        route: caches.routes.named(&object.key().namespace, route)?,
         canary: deployment(canary)?,
         stable: deployment(stable).ok(),
         serving,
@@ -118,7 +120,8 @@ impl Sources {
     pub(super) fn release(&self, object: &Kept) -> Result<Release, String> {
         let whole = |kept: &Kept| kept.read().ok_or("an object of the release cannot be read");
         let object = object.head().ok_or("the release's object cannot be read")?;
-        read(&object, &whole(&self.route)?, &whole(&self.canary)?, self.serving)
+        let route = whole(&self.route)?;
+        read(&object, (self.kind, &route), &whole(&self.canary)?, self.serving)
     }
 }
 
@@ -131,20 +134,20 @@ pub(crate) fn shown_serving(object: &DynamicObject) -> Side {
     }
 }
 
-/// Reads a release with what its `VirtualService` and its canary's Deployment say of it, with this
-/// side as stable's.
+/// Reads a release with what its route and its canary's Deployment say of it, with this side as
+/// stable's.
 ///
 /// # Errors
 /// Why it cannot be run.
 pub(super) fn read(
     object: &DynamicObject,
-    route: &DynamicObject,
+    (kind, route): (RouteKind, &DynamicObject),
     canary: &DynamicObject,
     serving: Side,
 ) -> Result<Release, String> {
     let version: Version = template::version(canary)
         .ok_or_else(|| format!("Deployment {} has no pod template", Key::of(canary)))?;
-    let hosts = virtual_service::hosts(&route.data);
+    let hosts = kind.router().hosts(&route.data);
     let object = serde_json::to_value(object).map_err(|error| error.to_string())?;
     let cluster = release::Resolved { serving, version, hosts };
     release::from_object(&object, &cluster).map_err(|refused| refused.to_string())
@@ -153,16 +156,25 @@ pub(super) fn read(
 /// What two releases may not share: each would undo what the other does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    VirtualService,
+    Route(RouteKind),
     Deployment,
+}
+
+impl core::fmt::Display for Kind {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Route(kind) => kind.fmt(f),
+            Self::Deployment => f.write_str("Deployment"),
+        }
+    }
 }
 
 /// The objects that a release has for itself.
 fn claims(release: &Kept) -> impl Iterator<Item = (Kind, Key)> {
     let Names { route, stable, canary } = release.names();
-    let named =
-        [(Kind::VirtualService, route), (Kind::Deployment, stable), (Kind::Deployment, canary)];
-    let named = named.into_iter().filter_map(|(kind, name)| Some((kind, name.as_deref()?)));
+    let route = route.as_ref().map(|route| (Kind::Route(route.kind), route.name.as_str()));
+    let deployments = [stable, canary].into_iter().flatten();
+    let named = route.into_iter().chain(deployments.map(|name| (Kind::Deployment, &**name)));
     named.map(|(kind, name)| (kind, beside(release, name)))
 }
 
@@ -205,8 +217,8 @@ mod tests {
         let owners = owners(&objects);
         let key = |name: &str| Key { namespace: "shop".to_owned(), name: name.to_owned() };
         let owner = |kind, name| owners.get(&(kind, key(name))).cloned();
-        assert_eq!(owner(Kind::VirtualService, "web"), Some(key("older")));
-        assert_eq!(owner(Kind::VirtualService, "api"), Some(key("a")));
+        assert_eq!(owner(Kind::Route(RouteKind::VirtualService), "web"), Some(key("older")));
+        assert_eq!(owner(Kind::Route(RouteKind::VirtualService), "api"), Some(key("a")));
         // With a route of its own it would take the pods away from under another's users.
         assert_eq!(owner(Kind::Deployment, "y"), Some(key("older")));
     }

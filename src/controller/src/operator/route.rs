@@ -1,4 +1,4 @@
-//! The weights in a `VirtualService`.
+//! The weights in a router's object, whatever kind it is of.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use kube::api::{DynamicObject, PostParams};
 use serde_json::Value;
 use serin_assignment::Weight;
 use serin_rollout::{RouteSeen, Side, Traffic};
-use serin_routes::{Drift, Reference, drift, virtual_service};
+use serin_routes::{Acknowledged, Drift, Found, Reference, drift};
 
 use super::cache::Objects;
 use super::client::CONFLICTS;
@@ -17,14 +17,15 @@ use super::kinds::{self, Key, generation};
 use super::leader::Term;
 use super::supervise::Shared;
 use crate::engine::{Carry, Change, wanted};
-use crate::release::Kubernetes;
+use crate::release::{Kubernetes, RouteRef};
 
-/// One release's part of a `VirtualService`.
+/// One release's part of a router's object.
 #[derive(Debug)]
 pub(super) struct Route {
     api: Api<DynamicObject>,
     cached: Objects,
     key: Key,
+    named: RouteRef,
     /// As the release names the sides.
     reference: Reference,
     term: Term,
@@ -34,23 +35,29 @@ pub(super) struct Route {
 /// What this process last made of the object.
 #[derive(Clone, Copy, Debug, Default)]
 struct Written {
-    /// The object's generation then; what the cache holds of an earlier one is out of date.
-    generation: u64,
+    /// The object's stamp then; what the cache holds of an earlier one is out of date.
+    stamp: u64,
     traffic: Option<Traffic>,
 }
 
 impl Route {
     /// The part of a release that names these objects.
-    pub(super) fn of(shared: &Shared, release: &Key, objects: &Kubernetes) -> Self {
+    ///
+    /// # Errors
+    /// Where nobody looks after objects of that kind.
+    pub(super) fn of(shared: &Shared, release: &Key, objects: &Kubernetes) -> Result<Self, String> {
         let namespace = &release.namespace;
-        Self {
-            api: kinds::within(&shared.client, namespace, &kinds::virtual_service()),
-            cached: shared.caches.virtual_services.clone(),
-            key: Key { namespace: namespace.clone(), name: objects.virtual_service.clone() },
+        let named = objects.route.clone();
+        let cached = shared.caches.routes.of(named.kind);
+        Ok(Self {
+            api: kinds::within(&shared.client, namespace, &kinds::route(named.kind)),
+            cached: cached.cloned().ok_or_else(|| kinds::not_served(named.kind))?,
+            key: Key { namespace: namespace.clone(), name: named.name.clone() },
+            named,
             reference: objects.reference.clone(),
             term: shared.term.clone(),
             written: Mutex::default(),
-        }
+        })
     }
 
     /// What the object says beside what it should, as the decision needs it.
@@ -60,17 +67,28 @@ impl Route {
             Ok(None) => return RouteSeen::Unusable { why: self.missing() },
             Err(why) => return RouteSeen::Unknown { why },
         };
-        match virtual_service::read(&object.data, &self.reference(traffic)) {
-            Err(fault) => RouteSeen::Unusable { why: self.about(&fault.to_string()) },
-            Ok(found) => {
-                // A rise that is not written yet is no drift.
-                let carried = self.written().traffic.is_none_or(|written| written == traffic);
-                match drift(&found, &wanted(traffic)) {
-                    Drift::Lowered(weight) if carried => RouteSeen::Lowered { weight },
-                    Drift::Lowered(_) | Drift::None | Drift::Other(_) => RouteSeen::AsSet,
-                }
-            }
+        let object = whole(&object);
+        let found = match self.read(&object, &self.reference(traffic)) {
+            Err(why) => return RouteSeen::Unusable { why },
+            Ok(found) => found,
+        };
+        // A rise that is not written yet is no drift.
+        let carried = self.written().traffic.is_none_or(|written| written == traffic);
+        match drift(&found, &wanted(traffic)) {
+            Drift::Lowered(weight) if carried => return RouteSeen::Lowered { weight },
+            Drift::Lowered(_) | Drift::None | Drift::Other(_) => {}
         }
+        match self.named.kind.router().acknowledged(&object) {
+            Acknowledged::Never | Acknowledged::Taken => RouteSeen::AsSet,
+            Acknowledged::NotYet(why) => RouteSeen::Unknown { why: self.about(&why) },
+            Acknowledged::Refused(why) => RouteSeen::Unusable { why: self.about(&why) },
+        }
+    }
+
+    /// The weights in the object, or what is wrong with it.
+    fn read(&self, object: &Value, reference: &Reference) -> Result<Found, String> {
+        let found = self.named.kind.router().read(object, reference);
+        found.map_err(|fault| self.about(&fault.to_string()))
     }
 
     /// The canary's share by the object as it is, the roles being as the release names them; `None`
@@ -80,20 +98,18 @@ impl Route {
     /// Why it cannot be told.
     pub(super) async fn weight_in_force(&self) -> Result<Option<Weight>, String> {
         let object = self.fetch().await?.ok_or_else(|| self.missing())?;
-        let found = virtual_service::read(&object.data, &self.reference)
-            .map_err(|fault| self.about(&fault.to_string()))?;
-        let marked = found.canary.canary_share().unwrap_or(Weight::ZERO);
+        let found = self.read(&whole(&object), &self.reference)?;
         let weight = found.weight().unwrap_or(Weight::ZERO);
         // Where the marked are served, so may be testers; the others are as many as the last entry says.
-        Ok(Some(weight).filter(|weight| !weight.is_zero() || !marked.is_zero()))
+        Ok(Some(weight).filter(|_| found.reaches_canary()))
     }
 
     /// The cached object, unless this process has written a later one: then the server's.
     async fn newest(&self) -> Result<Option<DynamicObject>, String> {
         let cached = self.cached.get(&self.key);
-        let known = self.written().generation;
+        let known = self.written().stamp;
         match cached {
-            Some(object) if generation(&object) < known => self.fetch().await,
+            Some(object) if self.stamp(&object) < known => self.fetch().await,
             cached => Ok(cached),
         }
     }
@@ -107,8 +123,9 @@ impl Route {
             return Ok(());
         }
         for _ in 0..CONFLICTS {
-            let mut object = self.fetch().await?.ok_or_else(|| self.missing())?;
-            if self.was_lowered(&object.data, traffic, change)? {
+            let object = self.fetch().await?.ok_or_else(|| self.missing())?;
+            let mut json = whole(&object);
+            if self.was_lowered(&json, traffic, change)? {
                 return match change {
                     Change::More => {
                         Err(self.about("somebody has lowered the canary's weight by hand"))
@@ -116,21 +133,21 @@ impl Route {
                     Change::None | Change::Back | Change::Less => Ok(()),
                 };
             }
-            let differs = virtual_service::write(
-                &mut object.data,
-                &self.reference(traffic),
-                &wanted(traffic),
-            )
-            .map_err(|fault| self.about(&fault.to_string()))?;
+            let router = self.named.kind.router();
+            let differs = router
+                .write(&mut json, &self.reference(traffic), &wanted(traffic))
+                .map_err(|fault| self.about(&fault.to_string()))?;
             if !differs {
                 self.note(&object, traffic);
                 return Ok(());
             }
+            let object: DynamicObject =
+                serde_json::from_value(json).map_err(|error| self.about(&error.to_string()))?;
             let options = PostParams::default();
             let write = self.api.replace(&self.key.name, &options, &object);
             match self.term.write(write).await {
                 Ok(object) => {
-                    tracing::info!(object = %self.key, weight = %traffic.weight, "VirtualService written");
+                    tracing::info!(object = %self.key, weight = %traffic.weight, "{} written", self.named.kind);
                     self.note(&object, traffic);
                     return Ok(());
                 }
@@ -145,11 +162,11 @@ impl Route {
     /// Whether the cached object has these weights.
     fn is_there(&self, traffic: Traffic) -> bool {
         let Some(object) = self.cached.get(&self.key) else { return false };
-        if generation(&object) < self.written().generation {
+        if self.stamp(&object) < self.written().stamp {
             // It is about the object before our own write.
             return self.written().traffic == Some(traffic);
         }
-        let found = virtual_service::read(&object.data, &self.reference(traffic));
+        let found = self.read(&whole(&object), &self.reference(traffic));
         let as_set = found.is_ok_and(|found| drift(&found, &wanted(traffic)) == Drift::None);
         if as_set {
             self.note(&object, traffic);
@@ -171,8 +188,7 @@ impl Route {
             Change::None => Some(self.written().traffic.unwrap_or(traffic)),
         };
         let Some(before) = before else { return Ok(false) };
-        let found = virtual_service::read(object, &self.reference(before))
-            .map_err(|fault| self.about(&fault.to_string()))?;
+        let found = self.read(object, &self.reference(before))?;
         Ok(matches!(drift(&found, &wanted(before)), Drift::Lowered(_)))
     }
 
@@ -189,7 +205,7 @@ impl Route {
     }
 
     fn note(&self, object: &DynamicObject, traffic: Traffic) {
-        let written = Written { generation: generation(object), traffic: Some(traffic) };
+        let written = Written { stamp: self.stamp(object), traffic: Some(traffic) };
         *self.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
     }
 
@@ -198,8 +214,24 @@ impl Route {
     }
 
     fn about(&self, why: &str) -> String {
-        format!("VirtualService {}: {why}", self.key)
+        format!("{} {}: {why}", self.named.kind, self.key)
     }
+
+    /// Rises with every change of the weights: the generation, or where that does not count them the
+    /// version of the whole object, which Kubernetes lets clients compare as a number.
+    fn stamp(&self, object: &DynamicObject) -> u64 {
+        if self.named.kind.is_in_metadata() {
+            let version = object.metadata.resource_version.as_deref();
+            version.and_then(|version| version.parse().ok()).unwrap_or_default()
+        } else {
+            generation(object)
+        }
+    }
+}
+
+/// The object with its metadata, as adapters read it. Nothing of it can fail to be JSON.
+fn whole(object: &DynamicObject) -> Value {
+    serde_json::to_value(object).unwrap_or_default()
 }
 
 impl Carry for Route {

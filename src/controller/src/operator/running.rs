@@ -150,7 +150,7 @@ fn parts(shared: &Shared, key: &Key, release: &Release) -> Result<Parts, String>
     let kubernetes = as_named.kubernetes.as_ref().ok_or("the release names no target")?;
     let of = |name: &str| Key { namespace: key.namespace.clone(), name: name.to_owned() };
     let api = |resource| kinds::within(&shared.client, &key.namespace, &resource);
-    let route = Route::of(shared, key, kubernetes);
+    let route = Route::of(shared, key, kubernetes)?;
     let workloads = Workloads {
         cached: shared.caches.deployments.clone(),
         api: api(kinds::deployment()),

@@ -127,7 +127,7 @@ impl Template {
         };
         let template = environment.template_from_named_str(&self.name, &self.text).map_err(told)?;
         Ok(work(&|wanted| {
-            let integers = wanted.integers();
+            let (integers, marked) = (wanted.integers(), wanted.marked());
             let canary = integers.rest.canary_share().unwrap_or_default();
             let stable = Weight::FULL.basis_points().saturating_sub(canary.basis_points());
             let stable = Weight::from_basis_points(stable).unwrap_or_default();
@@ -136,8 +136,8 @@ impl Template {
                 stable => stable.basis_points(),
                 canary_percent => canary.to_string(),
                 stable_percent => stable.to_string(),
-                marked_canary => side(integers.canary),
-                marked_stable => side(integers.stable),
+                marked_canary => side(marked.canary),
+                marked_stable => side(marked.stable),
             };
             template.render(values).map_err(told)
         }))

@@ -1,22 +1,51 @@
 //! The Kubernetes objects that a release names.
 
 use serin_rollout::{Side, Version};
-use serin_routes::Reference;
+use serin_routes::{Kind, Reference};
 
-/// The objects of a release that moves the weights of a `VirtualService` between two Deployments,
-/// all in the release's namespace but for the plugin.
+/// The objects of a release that moves the weights of a router's object between two Deployments, all
+/// in the release's namespace but for the plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kubernetes {
     /// The Deployments.
     pub target: Target,
-    /// The `VirtualService` whose weights are moved.
-    pub virtual_service: String,
+    /// The object whose weights are moved.
+    pub route: RouteRef,
     /// Where in it the weights stand.
     pub reference: Reference,
     /// The plugin whose configuration gets the document; none where proxies ask the controller.
     pub plugin: Option<PluginRef>,
     /// What the release's owner calls the version, beside the hash of the canary's pod template.
     pub stated_version: Option<String>,
+}
+
+/// Names the object whose weights are moved.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RouteRef {
+    /// What kind of object it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+}
+
+impl RouteRef {
+    /// The field of `spec.traffic` that names an object of this kind.
+    #[must_use]
+    pub const fn field(kind: Kind) -> &'static str {
+        match kind {
+            Kind::VirtualService => "virtualService",
+            Kind::HttpRoute => "httpRoute",
+            Kind::TraefikService => "traefikService",
+            Kind::Ingress => "ingress",
+        }
+    }
+}
+
+/// `VirtualService web`.
+impl core::fmt::Display for RouteRef {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
 }
 
 /// The Deployments of the two sides.
@@ -56,6 +85,7 @@ pub struct Resolved {
     pub serving: Side,
     /// The hash of the canary's pod template; the canary is the side that is not stable's.
     pub version: Version,
-    /// The hosts of the `VirtualService`, as it spells them.
+    /// The hosts of the object whose weights are moved, as it spells them; none where objects of its
+    /// kind have none, and the release states its own.
     pub hosts: Vec<String>,
 }

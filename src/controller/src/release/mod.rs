@@ -29,7 +29,7 @@ use serin_rollout::{Plan, Side, Traffic, Version};
 
 pub use fault::{Fault, FieldPath};
 pub use file::{Reload, Template, WeightsFile};
-pub use kubernetes::{CapacityRule, Kubernetes, PluginRef, Resolved, Target};
+pub use kubernetes::{CapacityRule, Kubernetes, PluginRef, Resolved, RouteRef, Target};
 pub use load::{Faulty, LoadError, Located};
 pub use object::{CREDENTIALS, Refused, from_object, objects_of};
 pub use rules::Evidence;
@@ -87,7 +87,7 @@ pub struct Release {
 /// Whose requests a release takes, and who serves them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrafficScope {
-    /// The hosts; none while those of a `VirtualService` are not known.
+    /// The hosts; none while those of a router's object are not known.
     pub hosts: Vec<HostPattern>,
     /// Per namespace the short names that mean one of the hosts there only.
     pub bare_hosts: BTreeMap<String, Vec<Host>>,

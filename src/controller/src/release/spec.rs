@@ -17,6 +17,7 @@ pub(super) use tester::{Signed, Tester};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
+use serin_routes::Kind;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -51,7 +52,8 @@ pub(super) struct Spec {
     /// Names what the canary runs. Another value is a new rollout. With `target` it may be absent:
     /// the canary's pod template names it.
     pub(super) version: Option<String>,
-    /// The Deployments of the two sides, in the release's namespace; with `traffic.virtualService`.
+    /// The Deployments of the two sides, in the release's namespace; with the object of `traffic`
+    /// whose weights are moved.
     pub(super) target: Option<Target>,
     pub(super) traffic: Traffic,
     pub(super) assignment: Assignment,
@@ -78,12 +80,19 @@ pub(super) struct Spec {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Traffic {
-    /// Hosts such as `shop.example.com`, `*.example.com` or `*`; those of `virtualService` where
-    /// one is named.
+    /// Hosts such as `shop.example.com`, `*.example.com` or `*`; those of the object whose weights
+    /// are moved where objects of its kind have some.
     pub(super) hosts: Option<Vec<String>>,
-    /// Istio's object whose weights are moved, in the release's namespace; with `target`.
+    /// Istio's object whose weights are moved, in the release's namespace; with `target`, and without
+    /// any of the following three.
     pub(super) virtual_service: Option<String>,
-    /// The names of its three entries of `http`.
+    /// The same of Gateway API, for gateways and meshes.
+    pub(super) http_route: Option<String>,
+    /// The same of Traefik: weights for all requests, without marks.
+    pub(super) traefik_service: Option<String>,
+    /// The same of ingress-nginx, which is retired: the canary's own Ingress.
+    pub(super) ingress: Option<String>,
+    /// The names of its entries, with `virtualService` or `httpRoute`.
     pub(super) entries: Option<Entries>,
     /// A proxy's file that is rendered with the weights; only for `serin run`.
     pub(super) file: Option<WeightsFile>,
@@ -93,6 +102,21 @@ pub(super) struct Traffic {
     pub(super) stable: Side,
     /// Who serves the version on trial.
     pub(super) canary: Side,
+}
+
+impl Traffic {
+    /// What is named as the object whose weights are moved; one at most where there is no fault.
+    pub(super) fn routes(&self) -> impl Iterator<Item = (Kind, &String)> {
+        Kind::ALL.into_iter().filter_map(|kind| {
+            let name = match kind {
+                Kind::VirtualService => &self.virtual_service,
+                Kind::HttpRoute => &self.http_route,
+                Kind::TraefikService => &self.traefik_service,
+                Kind::Ingress => &self.ingress,
+            };
+            Some((kind, name.as_ref()?))
+        })
+    }
 }
 
 /// Who gets the canary.

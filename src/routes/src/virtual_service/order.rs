@@ -3,33 +3,37 @@
 use serde_json::Value;
 use serin_assignment::Variant;
 
-use super::entries;
-use crate::{Fault, Reference};
+use super::HTTP;
+use crate::{Entries, Fault, Reference, named};
 
 /// The marked entries ask for their marks, stand before the last one, and behind none that takes all.
 pub(super) fn check(http: &[Value], reference: &Reference) -> Result<(), Fault> {
-    let names = &reference.entries;
-    let rest = entries::place(http, &names.rest)?;
-    for (name, variant) in [(&names.canary, Variant::Canary), (&names.stable, Variant::Stable)] {
-        let place = entries::place(http, name)?;
-        if !http.get(place).is_some_and(|entry| asks_for(entry, &reference.mark, variant)) {
-            return Err(Fault::NotByMark {
-                entry: name.clone(),
-                mark: reference.mark.clone(),
-                value: variant.as_str(),
-            });
+    let (marked, rest) = match &reference.entries {
+        Entries::ByMark { canary, stable, rest } => {
+            (vec![(canary, Variant::Canary), (stable, Variant::Stable)], rest)
         }
-        if place > rest {
-            return Err(Fault::Shadowed { entry: name.clone(), before: names.rest.clone() });
+        Entries::One(name) => (Vec::new(), name),
+        Entries::Whole => return Ok(()),
+    };
+    let rest_place = HTTP.place(http, rest)?;
+    for (name, variant) in marked {
+        let place = HTTP.place(http, name)?;
+        if !http.get(place).is_some_and(|entry| asks_for(entry, &reference.mark, variant)) {
+            let (mark, value) = (&reference.mark, variant.as_str());
+            let example = format!("{{headers: {{{mark}: {{exact: {value}}}}}}}");
+            return Err(Fault::NotByMark { entry: HTTP.told(name), example });
+        }
+        if place > rest_place {
+            return Err(Fault::Shadowed { entry: HTTP.told(name), before: rest.clone() });
         }
     }
     // What stands before the last entry, stands before or between the marked ones.
-    let before = http.iter().enumerate().take(rest).find(|(_, entry)| takes_all(entry));
+    let before = http.iter().enumerate().take(rest_place).find(|(_, entry)| takes_all(entry));
     match before {
         None => Ok(()),
         Some((place, entry)) => Err(Fault::Shadowed {
-            entry: names.rest.clone(),
-            before: entries::name(entry).map_or_else(|| format!("http[{place}]"), str::to_owned),
+            entry: HTTP.told(rest),
+            before: named::name_or_place(entry, "http", place),
         }),
     }
 }

@@ -1,6 +1,6 @@
 //! What somebody else made of the weights.
 
-use serin_routes::{Drift, Found, Shares, drift};
+use serin_routes::{Drift, Found, Marked, Shares, drift};
 
 use super::wanted;
 
@@ -10,7 +10,10 @@ fn shares((stable, canary): (i64, i64)) -> Shares {
 
 /// At 40 %: how these weights differ.
 fn at_40(canary: (i64, i64), stable: (i64, i64), rest: (i64, i64)) -> Drift {
-    let found = Found { canary: shares(canary), stable: shares(stable), rest: shares(rest) };
+    let found = Found {
+        marked: Some(Marked { canary: shares(canary), stable: shares(stable) }),
+        rest: shares(rest),
+    };
     drift(&found, &wanted("40%", true))
 }
 
@@ -57,8 +60,7 @@ fn anything_else_is_told_entry_by_entry() {
 #[test]
 fn less_than_everyone_is_lowered_too() {
     let found = |canary, stable, rest| Found {
-        canary: shares(canary),
-        stable: shares(stable),
+        marked: Some(Marked { canary: shares(canary), stable: shares(stable) }),
         rest: shares(rest),
     };
     let all = (0, 100);
@@ -75,4 +77,13 @@ fn where_nobody_may_be_on_the_canary_nothing_can_be_lowered() {
     assert!(matches!(drift(&found, &wanted("40%", false)), Drift::Other(_)));
     let none = wanted("40%", false).integers();
     assert_eq!(drift(&none, &wanted("10%", false)), Drift::None);
+}
+
+#[test]
+fn where_nothing_marks_requests_the_one_entry_says_it_all() {
+    let of = |rest| drift(&Found { marked: None, rest: shares(rest) }, &wanted("40%", true));
+    assert_eq!(of((6, 4)), Drift::None);
+    assert_eq!(of((70, 30)), lowered("30%"));
+    let Drift::Other(told) = of((50, 50)) else { panic!() };
+    assert_eq!(told, "all: 50/50 where 60/40 was written");
 }

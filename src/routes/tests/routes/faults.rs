@@ -1,17 +1,17 @@
 //! Objects that cannot carry a rollout's weights.
 
 use serde_json::{Value, json};
-use serin_routes::{Fault, virtual_service};
+use serin_routes::Fault;
 
-use super::{marked, reference, route, wanted, web};
+use super::{marked, reference, route, virtual_service, wanted, web};
 
 /// What is told of the object after a change, and whether weights can be written all the same.
 fn fault(change: impl FnOnce(&mut Value)) -> (String, bool) {
     let mut object = web();
     change(&mut object["spec"]);
     let before = object.clone();
-    let told = virtual_service::read(&object, &reference()).unwrap_err().to_string();
-    let written = virtual_service::write(&mut object, &reference(), &wanted("50%", true));
+    let told = virtual_service().read(&object, &reference()).unwrap_err().to_string();
+    let written = virtual_service().write(&mut object, &reference(), &wanted("50%", true));
     if written.is_err() {
         assert_eq!(object, before, "a fault leaves everything as it was");
     }
@@ -128,7 +128,7 @@ fn entries_may_ask_for_more_than_the_mark() {
         {"headers": {"x-serin-variant": {"exact": "canary"}, "x-a": {"exact": "b"}}},
     ]);
     object["spec"]["http"][3]["match"] = json!([{"uri": {"prefix": "/a"}}]);
-    assert!(virtual_service::read(&object, &reference()).is_ok());
+    assert!(virtual_service().read(&object, &reference()).is_ok());
 }
 
 #[test]
@@ -144,10 +144,10 @@ fn a_host_without_subsets_is_a_destination_too() {
             {"destination": {"host": "web-stable"}, "weight": 100},
         ]);
     }
-    assert!(virtual_service::write(&mut object, &names, &wanted("50%", true)).unwrap());
-    let found = virtual_service::read(&object, &names).unwrap();
+    assert!(virtual_service().write(&mut object, &names, &wanted("50%", true)).unwrap());
+    let found = virtual_service().read(&object, &names).unwrap();
     assert!(found.is_like(&wanted("50%", true).integers()));
     object["spec"]["http"][1]["route"] = route(0, 100);
-    let told = virtual_service::read(&object, &names).unwrap_err();
+    let told = virtual_service().read(&object, &names).unwrap_err();
     assert!(matches!(told, Fault::DestinationMissing { .. }));
 }

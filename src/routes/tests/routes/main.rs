@@ -2,12 +2,18 @@
 
 #![cfg(test)]
 
+mod conformance;
 mod drifts;
 mod faults;
+mod http_routes;
 mod properties;
 
 use serde_json::{Value, json};
-use serin_routes::{Destination, Entries, Reference, Shares, Wanted, virtual_service};
+use serin_routes::{Destination, Entries, Kind, Marked, Reference, Router, Shares, Wanted};
+
+fn virtual_service() -> &'static dyn Router {
+    Kind::VirtualService.router()
+}
 
 fn reference() -> Reference {
     let side = |subset: &str| Destination {
@@ -63,16 +69,18 @@ fn wanted(weight: &str, canary_serves: bool) -> Wanted {
 
 /// The six integers: stable and canary of each entry in order.
 fn six(object: &Value) -> [i64; 6] {
-    let found = virtual_service::read(object, &reference()).unwrap();
+    let found = virtual_service().read(object, &reference()).unwrap();
     let of = |shares: Shares| [shares.stable, shares.canary];
-    [of(found.canary), of(found.stable), of(found.rest)].concat().try_into().unwrap()
+    let Marked { canary, stable } = found.marked.unwrap();
+    [of(canary), of(stable), of(found.rest)].concat().try_into().unwrap()
 }
 
 #[test]
 fn weights_are_found_by_name() {
     assert_eq!(six(&web()), [0, 100, 100, 0, 95, 5]);
-    assert_eq!(virtual_service::hosts(&web()), ["web", "shop.example.com"]);
-    assert!(virtual_service::hosts(&json!({"spec": {"hosts": "web"}})).is_empty());
+    let hosts = |object: &Value| virtual_service().hosts(object);
+    assert_eq!(hosts(&web()), ["web", "shop.example.com"]);
+    assert!(hosts(&json!({"spec": {"hosts": "web"}})).is_empty());
 }
 
 #[test]
@@ -88,9 +96,9 @@ fn six_integers_say_what_is_wanted() {
     ] {
         let mut object = web();
         let wanted = wanted(weight, canary_serves);
-        virtual_service::write(&mut object, &reference(), &wanted).unwrap();
+        virtual_service().write(&mut object, &reference(), &wanted).unwrap();
         assert_eq!(six(&object), expected, "{weight} {canary_serves}");
-        let found = virtual_service::read(&object, &reference()).unwrap();
+        let found = virtual_service().read(&object, &reference()).unwrap();
         assert!(found.is_like(&wanted.integers()));
         assert_eq!(found.weight(), Some(wanted.weight()));
     }
@@ -99,12 +107,12 @@ fn six_integers_say_what_is_wanted() {
 #[test]
 fn everyone_may_be_sent_to_the_canary_whatever_their_mark() {
     let mut object = web();
-    assert!(virtual_service::write(&mut object, &reference(), &Wanted::Everyone).unwrap());
+    assert!(virtual_service().write(&mut object, &reference(), &Wanted::Everyone).unwrap());
     assert_eq!(six(&object), [0, 100, 0, 100, 0, 100]);
     // The same integers send nobody to the canary once the roles are swapped.
     let swapped = reference().swapped();
-    assert!(!virtual_service::write(&mut object, &swapped, &Wanted::Nobody).unwrap());
-    let found = virtual_service::read(&object, &swapped).unwrap();
+    assert!(!virtual_service().write(&mut object, &swapped, &Wanted::Nobody).unwrap());
+    let found = virtual_service().read(&object, &swapped).unwrap();
     assert!(found.is_like(&Wanted::Nobody.integers()));
 }
 
@@ -116,12 +124,12 @@ fn what_sends_the_same_stays_as_it_is_spelt() {
     // A weight that is absent is 0.
     object["spec"]["http"][1]["route"][0].as_object_mut().unwrap().remove("weight");
     let before = object.to_string();
-    assert!(!virtual_service::write(&mut object, &reference(), &wanted("5%", true)).unwrap());
+    assert!(!virtual_service().write(&mut object, &reference(), &wanted("5%", true)).unwrap());
     assert_eq!(object.to_string(), before);
     // And none is spelt out that needs not be.
-    assert!(virtual_service::write(&mut object, &reference(), &wanted("6%", true)).unwrap());
+    assert!(virtual_service().write(&mut object, &reference(), &wanted("6%", true)).unwrap());
     assert_eq!(object["spec"]["http"][1]["route"][0].get("weight"), None);
-    assert!(virtual_service::write(&mut object, &reference(), &wanted("6%", false)).unwrap());
+    assert!(virtual_service().write(&mut object, &reference(), &wanted("6%", false)).unwrap());
     assert_eq!(six(&object), [100, 0, 100, 0, 100, 0]);
 }
 
@@ -130,7 +138,7 @@ fn whatever_stands_as_a_weight_is_written_over() {
     for nonsense in [json!(-4), json!("many"), json!(5.5), json!(1e300), json!(null), json!([])] {
         let mut object = web();
         object["spec"]["http"][3]["route"][1]["weight"] = nonsense.clone();
-        assert!(virtual_service::write(&mut object, &reference(), &wanted("5%", true)).unwrap());
+        assert!(virtual_service().write(&mut object, &reference(), &wanted("5%", true)).unwrap());
         assert_eq!(six(&object), [0, 100, 100, 0, 95, 5], "{nonsense}");
     }
 }

@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use serin_assignment::Weight;
-use serin_routes::{Wanted, virtual_service};
+use serin_routes::Wanted;
 
-use super::{marked, reference};
+use super::{marked, reference, virtual_service};
 
 /// Any JSON, a few levels deep.
-fn any_json() -> impl Strategy<Value = Value> {
+pub(super) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -132,7 +132,7 @@ proptest! {
     #[test]
     fn nothing_else_changes(mut object in any_object(), wanted in any_wanted()) {
         let before = object.clone();
-        let changed = virtual_service::write(&mut object, &reference(), &wanted).unwrap();
+        let changed = virtual_service().write(&mut object, &reference(), &wanted).unwrap();
         prop_assert_eq!(changed, object != before);
         // As text, so that numbers keep their spelling too.
         prop_assert_eq!(without_weights(&object).to_string(), without_weights(&before).to_string());
@@ -140,8 +140,8 @@ proptest! {
 
     #[test]
     fn what_is_written_is_read(mut object in any_object(), wanted in any_wanted()) {
-        virtual_service::write(&mut object, &reference(), &wanted).unwrap();
-        let found = virtual_service::read(&object, &reference()).unwrap();
+        virtual_service().write(&mut object, &reference(), &wanted).unwrap();
+        let found = virtual_service().read(&object, &reference()).unwrap();
         prop_assert!(found.is_like(&wanted.integers()));
         let weight = wanted.weight();
         prop_assert_eq!(found.weight(), Some(weight));
@@ -149,17 +149,17 @@ proptest! {
 
     #[test]
     fn a_second_write_changes_nothing(mut object in any_object(), wanted in any_wanted()) {
-        virtual_service::write(&mut object, &reference(), &wanted).unwrap();
+        virtual_service().write(&mut object, &reference(), &wanted).unwrap();
         let once = object.to_string();
-        prop_assert!(!virtual_service::write(&mut object, &reference(), &wanted).unwrap());
+        prop_assert!(!virtual_service().write(&mut object, &reference(), &wanted).unwrap());
         prop_assert_eq!(object.to_string(), once);
     }
 
     #[test]
     fn no_object_is_too_odd(mut object in any_json(), wanted in any_wanted()) {
         let before = object.clone();
-        prop_assert!(virtual_service::read(&object, &reference()).is_err());
-        prop_assert!(virtual_service::write(&mut object, &reference(), &wanted).is_err());
+        prop_assert!(virtual_service().read(&object, &reference()).is_err());
+        prop_assert!(virtual_service().write(&mut object, &reference(), &wanted).is_err());
         prop_assert_eq!(object, before);
     }
 }

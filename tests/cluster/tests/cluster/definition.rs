@@ -90,8 +90,10 @@ async fn a_release_that_breaks_a_rule_is_refused_in_our_words() -> Result<()> {
         ),
         ("/target/canary", json!("web"), "another one than stable's"),
         ("/target/capacity", json!("auto"), "supported values: \"scale\", \"ignore\""),
-        ("/traffic/virtualService", json!(null), "missing: the name of the VirtualService"),
-        ("/traffic/hosts", json!(["a"]), "they are those of the VirtualService"),
+        ("/traffic/virtualService", json!(null), "missing: the name of the object whose weights"),
+        ("/traffic/hosts", json!(["a"]), "they are those of the object whose weights"),
+        ("/traffic/httpRoute", json!("web"), "one object whose weights are moved"),
+        ("/traffic/entries", json!({"only": "a", "rest": "b"}), "in place of the other three"),
         ("/traffic/canary/subset", json!("stable"), "the canary's destination is another one"),
         ("/traffic/canary/host", json!(null), "missing: the destination's host"),
         ("/traffic/canary/port", json!(null), "missing: the service's port"),
@@ -116,6 +118,19 @@ async fn a_release_that_breaks_a_rule_is_refused_in_our_words() -> Result<()> {
         put(&mut object["spec"], "/onSuccess", json!("keep"));
         put(&mut object["spec"], "/steps/2/weight", json!("99.5%"));
     };
+    for (kind, told) in [
+        ("/traffic/httpRoute", "subsets are those of a VirtualService"),
+        ("/traffic/traefikService", "missing: a release takes at least one host"),
+        ("/traffic/ingress", "only a VirtualService and an HTTPRoute have entries"),
+    ] {
+        let moved = |object: &mut Value| {
+            put(&mut object["spec"], "/traffic/virtualService", json!(null));
+            put(&mut object["spec"], "/traffic/entries", json!({}));
+            put(&mut object["spec"], kind, json!("web"));
+        };
+        let said = refused(&namespace, moved).await?;
+        ensure!(said.contains(told), "{kind}: {said}");
+    }
     let said = refused(&namespace, kept).await?;
     ensure!(said.contains("with `keep` the last step has 100%"), "{said}");
     let said = refused(&namespace, |object| object["metadata"]["name"] = json!("a.b")).await?;

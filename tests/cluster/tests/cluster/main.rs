@@ -5,6 +5,7 @@ mod changed;
 mod check;
 mod cut;
 mod definition;
+mod http_route;
 mod install;
 mod kills;
 mod leaders;

@@ -1,9 +1,9 @@
 //! What a release says of Kubernetes objects.
 
 use serde_json::{Value, json};
-use serin_routes::{Destination, Reference};
+use serin_routes::{Destination, Entries, Reference};
 
-use crate::release::{CapacityRule, Kubernetes, PluginRef, Target};
+use crate::release::{CapacityRule, Kubernetes, PluginRef, RouteRef, Target};
 
 /// The version goes by what a file cannot know.
 pub(super) fn release(key: &str, objects: &Kubernetes) -> String {
@@ -14,22 +14,15 @@ pub(super) fn release(key: &str, objects: &Kubernetes) -> String {
 }
 
 pub(super) fn told(objects: &Kubernetes) -> Vec<(&'static str, String)> {
-    let Kubernetes { target, virtual_service, reference, plugin, .. } = objects;
+    let Kubernetes { target, route, reference, plugin, .. } = objects;
     let Target { stable, canary, capacity } = target;
     let scaled = match capacity {
         CapacityRule::Scale => "is scaled before each rise",
         CapacityRule::Ignore => "is scaled by its owner",
     };
-    let entries = &reference.entries;
-    let (canary_entry, stable_entry, rest) = (&entries.canary, &entries.stable, &entries.rest);
     vec![
         ("deployments", format!("stable {stable}, canary {canary}, which {scaled}")),
-        (
-            "weights",
-            format!(
-                "VirtualService {virtual_service}, entries {canary_entry}, {stable_entry}, {rest}"
-            ),
-        ),
+        ("weights", format!("{route}, {}", reference.entries)),
         ("", format!("stable {}, canary {}", reference.stable, reference.canary)),
         (
             "document",
@@ -44,9 +37,16 @@ pub(super) fn told(objects: &Kubernetes) -> Vec<(&'static str, String)> {
 }
 
 pub(super) fn json(objects: &Kubernetes) -> Value {
-    let Kubernetes { target, virtual_service, reference, plugin, .. } = objects;
+    let Kubernetes { target, route, reference, plugin, .. } = objects;
     let Reference { entries, stable, canary, .. } = reference;
     let destination = |Destination { host, subset, port }: &Destination| json!({ "host": host, "subset": subset, "port": port });
+    let entries = match entries {
+        Entries::ByMark { canary, stable, rest } => {
+            json!({ "canary": canary, "stable": stable, "rest": rest })
+        }
+        Entries::One(only) => json!({ "only": only }),
+        Entries::Whole => Value::Null,
+    };
     json!({
         "target": {
             "stable": target.stable,
@@ -56,8 +56,8 @@ pub(super) fn json(objects: &Kubernetes) -> Value {
                 CapacityRule::Ignore => "ignore",
             },
         },
-        "virtualService": virtual_service,
-        "entries": { "canary": entries.canary, "stable": entries.stable, "rest": entries.rest },
+        RouteRef::field(route.kind): route.name,
+        "entries": entries,
         "stable": destination(stable),
         "canary": destination(canary),
         "plugin": plugin.as_ref().map(|plugin| {

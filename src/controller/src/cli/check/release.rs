@@ -58,7 +58,10 @@ fn text(release: &Release) -> String {
             for (name, value) in kubernetes::told(objects) {
                 line(name, value);
             }
-            line("hosts", "those of the VirtualService".to_owned());
+            let kind = objects.route.kind;
+            let of_route = || format!("those of the {kind}");
+            let hosts = if kind.has_hosts() { of_route() } else { joined(&traffic.hosts) };
+            line("hosts", hosts);
         }
     }
     line("paths", joined(&traffic.paths));

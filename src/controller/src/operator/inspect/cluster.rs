@@ -9,10 +9,11 @@ use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
 use kube::{Api, Client};
 use serde_json::Value;
 use serin_rollout::Side;
+use serin_routes::Kind;
 
 use super::super::client::answer;
 use super::super::kinds::{self, Key, at};
-use super::super::{leader, resolve};
+use super::super::{leader, resolve, routes};
 use super::rights::Right;
 use super::{
     Finding, Section, controller, definition, plugin, proxies, release, rights, route, workloads,
@@ -143,22 +144,32 @@ async fn parts(
         Side::First => (first, second),
         Side::Second => (second, first),
     };
-    let route_name = named(&["spec", "traffic", "virtualService"]);
+    let named_route = kinds::route_of(object);
     let namespace = key.namespace.as_str();
     let in_namespace = |kind, name| fetch(client, namespace, kind, name);
     let (route, stable, canary) = tokio::join!(
-        in_namespace(kinds::virtual_service(), route_name),
+        async {
+            match &named_route {
+                Some(route) => in_namespace(kinds::route(route.kind), &route.name).await,
+                None => Ok(None),
+            }
+        },
         in_namespace(kinds::deployment(), stable_name),
         in_namespace(kinds::deployment(), canary_name),
     );
     let mut findings = workloads::look((stable_name, &stable), (canary_name, &canary));
-    let (Ok(Some(route)), Ok(Some(canary))) = (&route, &canary) else {
+    let (Some(named_route), Ok(Some(route)), Ok(Some(canary))) = (&named_route, &route, &canary)
+    else {
         if !matches!(route, Ok(Some(_))) {
-            findings.push(route::missing(route_name, &route));
+            let served = match &named_route {
+                Some(route) => routes::is_served(client, route.kind).await,
+                None => Ok(true),
+            };
+            findings.push(route::missing(named_route.as_ref(), &route, &served));
         }
         return findings;
     };
-    let release = match resolve::read(object, route, canary, serving) {
+    let release = match resolve::read(object, (named_route.kind, route), canary, serving) {
         Ok(release) => release,
         Err(why) => {
             findings.push(Finding::bad("release", format!("it cannot be run: {why}")));
@@ -166,9 +177,12 @@ async fn parts(
         }
     };
     let Some(kubernetes) = &release.kubernetes else { return findings };
-    findings.push(route::look(route_name, &kubernetes.reference, &route.data, status));
-    let rules = list(client, namespace, &kinds::destination_rule()).await;
-    findings.extend(route::subsets(&kubernetes.reference, &rules));
+    let json = serde_json::to_value(route).unwrap_or_default();
+    findings.push(route::look(named_route, &kubernetes.reference, &json, status));
+    if named_route.kind == Kind::VirtualService {
+        let rules = list(client, namespace, &kinds::destination_rule()).await;
+        findings.extend(route::subsets(&kubernetes.reference, &rules));
+    }
     findings.push(of_plugin(client, &release, kubernetes, status).await);
     findings.extend(of_proxies(&release, status, prometheus).await);
     findings

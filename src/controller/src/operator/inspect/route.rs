@@ -3,43 +3,69 @@
 use kube::api::DynamicObject;
 use serde_json::Value;
 use serin_assignment::Weight;
-use serin_routes::{Destination, Drift, Reference, Wanted, drift, virtual_service};
+use serin_routes::{Acknowledged, Destination, Drift, Kind, Reference, Wanted, drift};
 
-use super::super::kinds::at;
+use super::super::kinds::{self, at};
 use super::Finding;
 use super::cluster::{Looked, LookedAtAll};
+use crate::release::RouteRef;
 use crate::status::kubernetes::ObjectStatus;
 
 const CHECK: &str = "route";
 
-/// Of a route that is not there, or was not shown.
-pub(super) fn missing(name: &str, found: &Looked) -> Finding {
-    match found {
-        Err(why) => Finding::unknown(CHECK, why),
-        Ok(_) => Finding::bad(CHECK, format!("there is no VirtualService {name}"))
-            .mend("make it, or name another one in spec.traffic.virtualService"),
+/// Of a route that is not there, or was not shown. `served`: whether the cluster has objects of its
+/// kind at all.
+pub(super) fn missing(
+    route: Option<&RouteRef>,
+    found: &Looked,
+    served: &Result<bool, String>,
+) -> Finding {
+    match (route, found, served) {
+        (None, ..) => Finding::bad(CHECK, "the release names no object whose weights are moved"),
+        (_, Err(why), _) | (_, _, Err(why)) => Finding::unknown(CHECK, why),
+        (Some(route), _, Ok(false)) => Finding::bad(CHECK, kinds::not_served(route.kind)).mend(
+            "install the router's definitions; the controller finds them within half a minute",
+        ),
+        (Some(route), ..) => Finding::bad(CHECK, format!("there is no {route}")).mend(format!(
+            "make it, or name another one in spec.traffic.{}",
+            RouteRef::field(route.kind)
+        )),
     }
 }
 
 pub(super) fn look(
-    name: &str,
+    route: &RouteRef,
     reference: &Reference,
     object: &Value,
     status: &ObjectStatus,
 ) -> Finding {
-    let weights = match virtual_service::read(object, reference) {
+    let router = route.kind.router();
+    let weights = match router.read(object, reference) {
         Err(fault) => {
-            return Finding::bad(CHECK, format!("VirtualService {name}: {fault}")).mend(
-                "istio/examples/shop/routes.yaml has an object with the entries as they must be",
-            );
+            let mend = match route.kind {
+                Kind::VirtualService => {
+                    "istio/examples/shop/routes.yaml has an object with the entries as they must be"
+                }
+                Kind::HttpRoute | Kind::TraefikService | Kind::Ingress => {
+                    "the README shows an object as it must be (Routers)"
+                }
+            };
+            return Finding::bad(CHECK, format!("{route}: {fault}")).mend(mend);
         }
         Ok(weights) => weights,
     };
+    match router.acknowledged(object) {
+        Acknowledged::Never | Acknowledged::Taken => {}
+        Acknowledged::NotYet(why) => {
+            return Finding::doubtful(CHECK, format!("{route}: {why}"))
+                .mend("does the controller of its parents run?");
+        }
+        Acknowledged::Refused(why) => return Finding::bad(CHECK, format!("{route}: {why}")),
+    }
     let shown = || weights.weight().map_or_else(|| "no share".to_owned(), |it| it.to_string());
     let stored: Option<Weight> = status.weight.as_ref().and_then(|weight| weight.parse().ok());
     let Some((weight, canary_serves)) = stored.zip(status.canary_serves) else {
-        let says =
-            format!("VirtualService {name} has its entries in order, the canary at {}", shown());
+        let says = format!("{route} has what it needs, the canary at {}", shown());
         return Finding::good(CHECK, says);
     };
     let wanted = match (canary_serves, status.phase.as_deref()) {
@@ -51,13 +77,12 @@ pub(super) fn look(
         (true, _) => Wanted::Share(weight),
     };
     match drift(&weights, &wanted) {
-        Drift::None => Finding::good(
-            CHECK,
-            format!("VirtualService {name} has its entries in order, the canary at {weight}"),
-        ),
+        Drift::None => {
+            Finding::good(CHECK, format!("{route} has what it needs, the canary at {weight}"))
+        }
         Drift::Lowered(_) | Drift::Other(_) => Finding::doubtful(
             CHECK,
-            format!("VirtualService {name} gives the canary {} where {weight} is wanted", shown()),
+            format!("{route} gives the canary {} where {weight} is wanted", shown()),
         )
         .mend("does another tool write its weights? (README, GitOps)"),
     }
@@ -140,14 +165,30 @@ mod tests {
 
     #[test]
     fn a_route_is_good_with_the_weights_that_are_wanted() {
-        let of = |found: &Value, status: &ObjectStatus| look("web", &reference(), found, status);
+        let web = RouteRef { kind: Kind::VirtualService, name: "web".to_owned() };
+        let of = |found: &Value, status: &ObjectStatus| look(&web, &reference(), found, status);
         assert_eq!(of(&route([95, 5]), &status("5%")).outcome, Outcome::Good);
         assert_eq!(of(&route([95, 5]), &ObjectStatus::default()).outcome, Outcome::Good);
         let drifted = of(&route([50, 50]), &status("5%"));
         assert_eq!(drifted.outcome, Outcome::Doubtful);
         assert!(drifted.message.contains("50% where 5% is wanted"), "{}", drifted.message);
         assert_eq!(of(&json!({"spec": {"http": []}}), &status("5%")).outcome, Outcome::Bad);
-        assert_eq!(missing("web", &Ok(None)).outcome, Outcome::Bad);
+        assert_eq!(missing(Some(&web), &Ok(None), &Ok(true)).outcome, Outcome::Bad);
+        assert_eq!(missing(None, &Ok(None), &Ok(true)).outcome, Outcome::Bad);
+        let unknown = missing(Some(&web), &Ok(None), &Err("no answer".to_owned()));
+        assert_eq!(unknown.outcome, Outcome::Unknown);
+    }
+
+    #[test]
+    fn a_kind_that_the_cluster_has_no_definition_of_is_told() {
+        let route = RouteRef { kind: Kind::HttpRoute, name: "web".to_owned() };
+        let told = missing(Some(&route), &Ok(None), &Ok(false));
+        assert_eq!(told.outcome, Outcome::Bad);
+        assert!(
+            told.message.contains("no HTTPRoute of gateway.networking.k8s.io/v1"),
+            "{}",
+            told.message
+        );
     }
 
     #[test]

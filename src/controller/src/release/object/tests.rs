@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use serin_rollout::{OnSuccess, Side, Version};
-use serin_routes::{Destination, Entries};
+use serin_routes::{Destination, Entries, Kind};
 
 use super::*;
 use crate::metrics::MetricsSettings;
 use crate::prometheus::Authentication;
-use crate::release::{CapacityRule, Kubernetes, PluginRef, Target};
+use crate::release::{CapacityRule, Kubernetes, PluginRef, RouteRef, Target};
 
 fn web() -> Value {
     json!({
@@ -92,7 +92,7 @@ fn an_object_is_read_whole() {
             canary: "web-canary".to_owned(),
             capacity: CapacityRule::Scale,
         },
-        virtual_service: "web".to_owned(),
+        route: RouteRef { kind: Kind::VirtualService, name: "web".to_owned() },
         reference: serin_routes::Reference {
             entries: Entries::default(),
             mark: "x-serin-variant".to_owned(),
@@ -209,7 +209,7 @@ fn faults_name_field_value_and_rule() {
             |spec| {
                 spec["traffic"].as_object_mut().unwrap().remove("virtualService");
             },
-            "spec.traffic.virtualService: missing: the name of the VirtualService",
+            "spec.traffic.virtualService: missing: the name of the object whose weights",
         ),
         (
             |spec| {
@@ -303,9 +303,80 @@ fn its_objects_are_known_also_where_all_else_cannot_be_read() {
         broken["spec"][field] = json!("nonsense");
     }
     assert!(from_object(&broken, &resolved()).is_err());
-    let Kubernetes { target, virtual_service, reference, .. } = objects_of(&broken).unwrap();
-    assert_eq!((target, virtual_service), (whole.target, whole.virtual_service));
+    let Kubernetes { target, route, reference, .. } = objects_of(&broken).unwrap();
+    assert_eq!((target, route), (whole.target, whole.route));
     assert_eq!(reference, whole.reference);
     broken["spec"]["traffic"]["stable"] = json!({});
     assert_eq!(objects_of(&broken), None);
+}
+
+/// The release with another kind of object.
+fn routed(field: &str, change: impl FnOnce(&mut Value)) -> Result<Release, String> {
+    let mut object = web();
+    let traffic = object["spec"]["traffic"].as_object_mut().unwrap();
+    traffic.remove("virtualService");
+    traffic.insert(field.to_owned(), json!("web"));
+    traffic.insert("stable".to_owned(), json!({"host": "web", "port": 80}));
+    traffic.insert("canary".to_owned(), json!({"host": "web-canary", "port": 80}));
+    change(&mut object["spec"]["traffic"]);
+    from_object(&object, &resolved()).map_err(|refused| refused.to_string())
+}
+
+#[test]
+fn weights_may_stand_in_the_objects_of_other_routers() {
+    let of = |field, change: fn(&mut Value)| {
+        let objects = routed(field, change).unwrap().kubernetes.unwrap();
+        (objects.route.kind, objects.reference.entries)
+    };
+    assert_eq!(of("httpRoute", |_| ()), (Kind::HttpRoute, Entries::default()));
+    let only = of("httpRoute", |traffic| traffic["entries"] = json!({"only": "all"}));
+    assert_eq!(only, (Kind::HttpRoute, Entries::One("all".to_owned())));
+    assert_eq!(of("ingress", |_| ()), (Kind::Ingress, Entries::Whole));
+    let traefik = |traffic: &mut Value| traffic["hosts"] = json!(["shop.example.com"]);
+    assert_eq!(of("traefikService", traefik), (Kind::TraefikService, Entries::Whole));
+    let hosts = routed("traefikService", traefik).unwrap().traffic.hosts;
+    assert_eq!(hosts.iter().map(ToString::to_string).collect::<Vec<_>>(), ["shop.example.com"]);
+}
+
+#[test]
+fn what_another_routers_objects_do_not_have_is_told() {
+    type Change = fn(&mut Value);
+    let cases: [(&str, Change, &str); 7] = [
+        (
+            "httpRoute",
+            |traffic| traffic["traefikService"] = json!("web"),
+            "spec.traffic.httpRoute: \"web\": one object whose weights are moved, and not \
+             TraefikService as well",
+        ),
+        (
+            "httpRoute",
+            |traffic| traffic["stable"]["subset"] = json!("v1"),
+            "spec.traffic.stable.subset: \"v1\": subsets are those of a VirtualService",
+        ),
+        (
+            "httpRoute",
+            |traffic| traffic["hosts"] = json!(["a"]),
+            "spec.traffic.hosts: \"…\": they are those of the HTTPRoute",
+        ),
+        (
+            "httpRoute",
+            |traffic| traffic["entries"] = json!({"only": "a", "rest": "b"}),
+            "spec.traffic.entries.only: \"a\": the one entry that takes all requests",
+        ),
+        ("httpRoute", |traffic| traffic["entries"] = json!({"only": ""}), "the name of an entry"),
+        (
+            "traefikService",
+            |traffic| traffic["entries"] = json!({}),
+            "spec.traffic.entries: \"…\": objects of kind TraefikService have no entries",
+        ),
+        (
+            "traefikService",
+            |_| (),
+            "spec.traffic.hosts: missing: a release takes at least one host",
+        ),
+    ];
+    for (field, change, expected) in cases {
+        let told = routed(field, change).unwrap_err();
+        assert!(told.contains(expected), "{told}\nnot: {expected}");
+    }
 }

@@ -5,7 +5,7 @@ use serin_document::{Host, HostPattern, Invalid};
 /// Where the services of a cluster are found.
 const SERVICES: &str = "svc.cluster.local";
 
-/// The names of one host of a `VirtualService`.
+/// The names of one host of a router's object.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Names {
     /// Those that mean it everywhere.

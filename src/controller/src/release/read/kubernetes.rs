@@ -1,12 +1,12 @@
 //! `spec.target`, and what else names Kubernetes objects.
 
 use serin_document::MarkName;
-use serin_routes::{Destination, Entries, Reference};
+use serin_routes::{Destination, Entries, Kind, Reference};
 
 use super::Origin;
 use crate::release::fault::Faults;
 use crate::release::spec::{self, Plugin, Side, Spec};
-use crate::release::{CapacityRule, FieldPath, Kubernetes, PluginRef, Target};
+use crate::release::{CapacityRule, FieldPath, Kubernetes, PluginRef, RouteRef, Target};
 
 /// The longest name of an object in Kubernetes.
 const LONGEST_NAME: usize = 253;
@@ -21,8 +21,9 @@ pub(super) fn read(
     faults: &mut Faults,
 ) -> Option<Option<Kubernetes>> {
     let at_traffic = at.field("traffic");
-    let (target, service) = match (&spec.target, &spec.traffic.virtual_service) {
-        (Some(target), Some(service)) => (target, service),
+    let mut routes = spec.traffic.routes();
+    let (target, (kind, name)) = match (&spec.target, routes.next()) {
+        (Some(target), Some(route)) => (target, route),
         (None, None) if matches!(origin, Origin::File { .. }) => {
             return none(spec, at, faults).then_some(None);
         }
@@ -33,16 +34,24 @@ pub(super) fn read(
             return None;
         }
         (Some(_), None) => {
-            let rule = "the name of the VirtualService whose weights are moved, such as web";
+            let rule = "the name of the object whose weights are moved, such as web; or one as \
+                        httpRoute, traefikService or ingress";
             faults.missing(at_traffic.field("virtualService"), rule);
             return None;
         }
     };
+    let at_route = at_traffic.field(RouteRef::field(kind));
+    if let Some((other, _)) = routes.next() {
+        let rule = format!("one object whose weights are moved, and not {other} as well");
+        faults.value(at_route, name, rule);
+        return None;
+    }
     let target = read_target(target, &at.field("target"), faults);
-    let virtual_service = faults.parse(at_traffic.field("virtualService"), service, object_name);
-    let entries = entries(spec.traffic.entries.as_ref(), &at_traffic.field("entries"), faults);
-    let stable = destination(&spec.traffic.stable, &at_traffic.field("stable"), faults);
-    let canary = destination(&spec.traffic.canary, &at_traffic.field("canary"), faults);
+    let name = faults.parse(at_route, name, object_name);
+    let entries =
+        entries(spec.traffic.entries.as_ref(), kind, &at_traffic.field("entries"), faults);
+    let stable = destination(&spec.traffic.stable, kind, &at_traffic.field("stable"), faults);
+    let canary = destination(&spec.traffic.canary, kind, &at_traffic.field("canary"), faults);
     if let (Some(stable), Some(canary)) = (&stable, &canary)
         && (&stable.host, &stable.subset) == (&canary.host, &canary.subset)
     {
@@ -58,7 +67,7 @@ pub(super) fn read(
     };
     Some(Some(Kubernetes {
         target: target?,
-        virtual_service: virtual_service?,
+        route: RouteRef { kind, name: name? },
         reference: Reference {
             entries: entries?,
             mark: mark.to_string(),
@@ -91,7 +100,12 @@ fn none(spec: &Spec, at: &FieldPath, faults: &mut Faults) -> bool {
     let mut none = true;
     for (field, _) in given.filter(|(_, given)| *given) {
         none = false;
-        faults.value(field, "…", "this goes with `target` and `traffic.virtualService`");
+        faults.value(
+            field,
+            "…",
+            "this goes with `target` and an object whose weights are moved, such as \
+                                        `traffic.virtualService`",
+        );
     }
     none
 }
@@ -116,15 +130,40 @@ fn read_target(spec: &spec::Target, at: &FieldPath, faults: &mut Faults) -> Opti
     Some(Target { stable: stable?, canary: canary?, capacity: capacity? })
 }
 
-fn entries(spec: Option<&spec::Entries>, at: &FieldPath, faults: &mut Faults) -> Option<Entries> {
-    let default = Entries::default();
-    let Some(spec) = spec else { return Some(default) };
-    let entries = Entries {
-        canary: spec.canary.clone().unwrap_or(default.canary),
-        stable: spec.stable.clone().unwrap_or(default.stable),
-        rest: spec.rest.clone().unwrap_or(default.rest),
+fn entries(
+    spec: Option<&spec::Entries>,
+    kind: Kind,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<Entries> {
+    let Some(spec) = spec else {
+        return Some(if kind.has_entries() { Entries::default() } else { Entries::Whole });
     };
-    let Entries { canary, stable, rest } = &entries;
+    if !kind.has_entries() {
+        faults.value(at.clone(), "…", format!("objects of kind {kind} have no entries"));
+        return None;
+    }
+    let named =
+        |name: &Option<String>, default: &str| name.as_deref().unwrap_or(default).to_owned();
+    let (canary, stable, rest) = match spec {
+        spec::Entries { canary: None, stable: None, rest: None, only: Some(only) } => {
+            if only.is_empty() {
+                faults.value(at.field("only"), only, "the name of an entry, such as serin-rest");
+                return None;
+            }
+            return Some(Entries::One(only.clone()));
+        }
+        spec::Entries { only: Some(only), .. } => {
+            let rule = "the one entry that takes all requests, in place of the other three";
+            faults.value(at.field("only"), only, rule);
+            return None;
+        }
+        spec::Entries { canary, stable, rest, only: None } => (
+            &named(canary, Entries::CANARY),
+            &named(stable, Entries::STABLE),
+            &named(rest, Entries::REST),
+        ),
+    };
     for (field, name, others) in
         [("canary", canary, [stable, rest]), ("stable", stable, [canary, rest])]
     {
@@ -133,12 +172,18 @@ fn entries(spec: Option<&spec::Entries>, at: &FieldPath, faults: &mut Faults) ->
             return None;
         }
     }
-    Some(entries)
+    Some(Entries::ByMark { canary: canary.clone(), stable: stable.clone(), rest: rest.clone() })
 }
 
-fn destination(side: &Side, at: &FieldPath, faults: &mut Faults) -> Option<Destination> {
+fn destination(
+    side: &Side,
+    kind: Kind,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<Destination> {
     let Some(host) = &side.host else {
-        let rule = "the destination's host, as the VirtualService spells it, such as web";
+        let rule = "the destination's host, as the VirtualService spells it, or the service, such \
+                    as web";
         faults.missing(at.field("host"), rule);
         return None;
     };
@@ -146,6 +191,10 @@ fn destination(side: &Side, at: &FieldPath, faults: &mut Faults) -> Option<Desti
         |text: &str| (1..=253).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     if !fits(host) {
         faults.value(at.field("host"), host, "a host such as web or web.shop.svc.cluster.local");
+        return None;
+    }
+    if let Some(subset) = side.subset.as_ref().filter(|_| kind != Kind::VirtualService) {
+        faults.value(at.field("subset"), subset, "subsets are those of a VirtualService");
         return None;
     }
     if let Some(subset) = side.subset.as_ref().filter(|subset| !fits(subset)) {

@@ -234,7 +234,7 @@ fn acceptable_to_filters(release: &Release, at: &FieldPath, faults: &mut Faults)
     let traffic = Traffic::new(serin_assignment::Weight::ZERO, false, 0);
     let mut rollout = release.rollout(&traffic, &BTreeMap::new());
     if rollout.hosts.is_empty() {
-        // Those of the `VirtualService`, which a file cannot know.
+        // Those of a router's object, which a file cannot know.
         rollout.hosts.push(HostPattern::Any);
     }
     let document = Document::new(Revision::new(0), vec![rollout]);

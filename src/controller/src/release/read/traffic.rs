@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serin_document::plugin::ClusterName;
 use serin_document::{Host, HostPattern, PathPrefix};
+use serin_routes::Kind;
 
 use super::{Origin, by_rule, file, hosts};
 use crate::release::fault::Faults;
 use crate::release::spec::{Side, Traffic};
-use crate::release::{FieldPath, MOST_PATHS, TrafficScope};
+use crate::release::{FieldPath, MOST_PATHS, RouteRef, TrafficScope};
 
 /// Whose requests.
 struct Hosts {
@@ -24,9 +25,10 @@ pub(super) fn read(
     at: &FieldPath,
     faults: &mut Faults,
 ) -> Option<TrafficScope> {
-    let hosts = match &spec.virtual_service {
-        None => stated(spec.hosts.as_deref(), &at.field("hosts"), faults),
-        Some(_) => of_service(spec, namespace, origin, at, faults),
+    let route = spec.routes().next().map(|(kind, _)| kind);
+    let hosts = match route {
+        Some(kind) if kind.has_hosts() => of_route(spec, kind, namespace, origin, at, faults),
+        Some(_) | None => stated(spec.hosts.as_deref(), &at.field("hosts"), faults),
     };
     let paths = match &spec.paths {
         None => Some(vec![PathPrefix::root()]),
@@ -44,7 +46,7 @@ pub(super) fn read(
         }
         Some(paths) => list(paths, &at.field("paths"), PathPrefix::new, faults),
     };
-    let named = spec.virtual_service.is_some();
+    let named = route.is_some();
     let file = file::read(spec.file.as_ref(), named, origin, &at.field("file"), faults);
     let mut cluster = |side: &Side, name: &str| {
         cluster(side, named.then_some(namespace?), &at.field(name), faults)
@@ -83,23 +85,25 @@ fn stated(hosts: Option<&[String]>, at: &FieldPath, faults: &mut Faults) -> Opti
     Some(Hosts { everywhere, bare: BTreeMap::new() })
 }
 
-/// The hosts of a `VirtualService` under all their names; none while nobody has asked it.
-fn of_service(
+/// The hosts of the object whose weights are moved under all their names; none while nobody has asked
+/// it.
+fn of_route(
     spec: &Traffic,
+    kind: Kind,
     namespace: Option<&str>,
     origin: &Origin<'_>,
     at: &FieldPath,
     faults: &mut Faults,
 ) -> Option<Hosts> {
     if spec.hosts.is_some() {
-        faults.value(at.field("hosts"), "…", "they are those of the VirtualService");
+        faults.value(at.field("hosts"), "…", format!("they are those of the {kind}"));
         return None;
     }
     let mut all = Hosts { everywhere: Vec::new(), bare: BTreeMap::new() };
     let Origin::Object { cluster, .. } = origin else { return Some(all) };
-    let at = at.field("virtualService");
+    let at = at.field(RouteRef::field(kind));
     if cluster.hosts.is_empty() {
-        faults.missing(at, "the VirtualService has no hosts");
+        faults.missing(at, format!("the {kind} has no hosts"));
         return None;
     }
     for host in &cluster.hosts {

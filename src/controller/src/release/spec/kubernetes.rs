@@ -16,7 +16,8 @@ pub(in crate::release) struct Target {
     pub(in crate::release) capacity: Option<String>,
 }
 
-/// The names of the three entries of a `VirtualService`, in the order in which they stand.
+/// The names of the entries in which the weights stand: entries of a `VirtualService`, in this order,
+/// or rules of an `HTTPRoute`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::release) struct Entries {
@@ -26,17 +27,19 @@ pub(in crate::release) struct Entries {
     pub(in crate::release) stable: Option<String>,
     /// For those without a mark; `serin-rest` where it is absent.
     pub(in crate::release) rest: Option<String>,
+    /// In place of the three: the one that takes all requests by weight, where no filter marks them.
+    pub(in crate::release) only: Option<String>,
 }
 
 /// Who serves one side.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::release) struct Side {
-    /// Envoy's name of the cluster. With `virtualService` it follows from the other three.
+    /// Envoy's name of the cluster. With `target` it follows from the other three.
     pub(in crate::release) cluster: Option<String>,
-    /// The destination's host, as the `VirtualService` spells it.
+    /// The destination's host, as the `VirtualService` spells it; for other kinds the service.
     pub(in crate::release) host: Option<String>,
-    /// The destination's subset.
+    /// The destination's subset; with `virtualService`.
     pub(in crate::release) subset: Option<String>,
     /// The service's port.
     pub(in crate::release) port: Option<u16>,
