@@ -27,6 +27,7 @@ pub mod proxy;
 pub mod relay;
 pub mod released;
 pub mod shop;
+pub mod traefik;
 pub mod tunnel;
 
 mod bootstrap;

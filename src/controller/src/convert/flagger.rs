@@ -84,7 +84,7 @@ impl Canary<'_> {
             None | Some("istio") => {}
             Some(other) => self.parts.left_out(
                 "spec.provider",
-                format!("weights are moved in an Istio VirtualService, not by {other}"),
+                format!("the release names an Istio VirtualService, no object of {other}"),
             ),
         }
         let port = self.remains.take("service.port").unwrap_or_else(|| 80.into());

@@ -19,4 +19,5 @@ mod release;
 mod rollout;
 mod route;
 mod swap;
+mod traefik;
 mod versions;

@@ -70,7 +70,7 @@ pub(super) const OF_ROLLOUT: &Hints = &[
     ),
     (
         "strategy.canary.trafficRouting.*",
-        "weights are moved in an Istio VirtualService: route by one, or have the filter alone carry them (README, plain Envoy)",
+        "the release names an Istio VirtualService: name another router's object in its place (README, Other routers), or have the filter alone carry the weights (README, plain Envoy)",
     ),
     (
         "strategy.canary.analysis.startingStep",

@@ -6,8 +6,8 @@ const IN_SERVICES: &str =
     "it stands in the Services, which are yours: keep those that Flagger made";
 const ON_SERVICES: &str =
     "it stands on the Services, which are yours: keep those that Flagger made";
-const ROUTER: &str = "weights are moved in an Istio VirtualService: route by one, or have the \
-     filter alone carry them (README, plain Envoy)";
+const ROUTER: &str = "the release names an Istio VirtualService: name another router's object in its \
+     place (README, Other routers), or have the filter alone carry the weights (README, plain Envoy)";
 const MIRROR: &str = "mirroring has no counterpart: no step is without users";
 
 /// Of a `Canary`.
@@ -25,7 +25,10 @@ pub(super) const OF_CANARY: &Hints = &[
     ("ingressRef", ROUTER),
     ("routeRef", ROUTER),
     ("upstreamRef", ROUTER),
-    ("service.gatewayRefs", "weights are moved in an Istio VirtualService, not in an HTTPRoute"),
+    (
+        "service.gatewayRefs",
+        "the release names an Istio VirtualService: name an HTTPRoute of yours in its place (README, Other routers)",
+    ),
     (
         "service.mirror",
         "mirroring has no counterpart: the VirtualService can do it, and stays yours",
