@@ -4,7 +4,7 @@ mod page;
 mod protocol;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -39,6 +39,9 @@ const FLAGS: [&str; 12] = [
     "--remote-debugging-port=0",
 ];
 
+/// How long its helpers may take to end after it. They write into the profile until then.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
 /// What `cargo xtask browser` found.
 #[derive(Debug, Deserialize)]
 struct Found {
@@ -52,8 +55,8 @@ struct Found {
 pub struct Browser {
     address: String,
     axe: String,
-    _process: Process,
-    _profile: TempDir,
+    process: Process,
+    profile: TempDir,
 }
 
 impl Browser {
@@ -81,7 +84,7 @@ impl Browser {
         let address = address().context("the browser took its address back")?;
         let (port, path) = address.trim().split_once('\n').context("no port and path")?;
         let address = format!("ws://127.0.0.1:{port}{path}");
-        Ok(Self { address, axe, _process: process, _profile: profile })
+        Ok(Self { address, axe, process, profile })
     }
 
     /// A new, empty page.
@@ -90,5 +93,36 @@ impl Browser {
     /// Where the browser refuses.
     pub async fn page(&self) -> Result<Page> {
         Page::new(Protocol::connect(&self.address).await?, self.axe.clone()).await
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // However it ends, its profile is to be gone.
+        let _ = self.process.stop();
+        let start = Instant::now();
+        while std::fs::remove_dir_all(self.profile.path()).is_err()
+            && self.profile.path().exists()
+            && start.elapsed() < END_LIMIT
+        {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_browser_leaves_nothing_behind() {
+        let scratch = Scratch::new().unwrap();
+        let browser = Browser::start(&scratch).await.unwrap();
+        let mut page = browser.page().await.unwrap();
+        let sum: u32 = page.ask("1 + 1").await.unwrap();
+        let profile = browser.profile.path().to_owned();
+        assert!(sum == 2 && profile.exists());
+        drop(browser);
+        assert!(!profile.exists());
     }
 }
