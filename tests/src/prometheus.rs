@@ -41,6 +41,9 @@ impl Target {
     }
 }
 
+/// The name of a file of rules, in the folder that it is started in; there need be none.
+pub const RULES: &str = "rules.yaml";
+
 /// A running Prometheus.
 #[derive(Debug)]
 pub struct Prometheus {
@@ -181,6 +184,7 @@ fn configuration(targets: &[Target], seconds: u32) -> String {
     json!({
         "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
         "scrape_configs": jobs,
+        "rule_files": [format!("{RULES}*")],
     })
     .to_string()
 }

@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use serin_tests::artifacts::{self, Setup};
 use serin_tests::manifests;
-use serin_tests::prometheus::{Prometheus, Target};
+use serin_tests::prometheus::{Prometheus, RULES as RULE_FILE, Target};
 use serin_tests::scratch::Scratch;
-use serin_tests::shop::Shop;
+use serin_tests::shop::{RELEASE, Shop};
 
 /// A scrape, a pass and a tick take seconds; a busy machine makes it longer, never this long.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -53,9 +53,10 @@ fn metrics(expression: &str) -> BTreeSet<String> {
 async fn everything_that_alerts_and_dashboard_ask_for_is_exported() -> Result<()> {
     let shop = Shop::start("[{weight: 50%, bake: 1h}]").await?;
     let targets = [Target::envoy(shop.envoy.admin().port()), Target::metrics("serin", shop.port())];
-    let prometheus =
-        Prometheus::start(&targets, &Scratch::named(&shop.scratch.folder("board")?)?).await?;
-    let _controller = shop.control().await?;
+    let scratch = Scratch::named(&shop.scratch.folder("board")?)?;
+    scratch.write(RULE_FILE, rule_file(&rules()?))?;
+    let prometheus = Prometheus::start(&targets, &scratch).await?;
+    let controller = shop.control().await?;
 
     let asked: BTreeSet<String> = expressions()?.iter().flat_map(|it| metrics(it)).collect();
     ensure!(asked.len() >= 10, "{asked:?}");
@@ -65,7 +66,18 @@ async fn everything_that_alerts_and_dashboard_ask_for_is_exported() -> Result<()
     for expression in expressions()? {
         prometheus.query(&filled(&expression)).await.context(expression)?;
     }
-    Ok(())
+
+    // Nothing fires while all is well, and a rollback does.
+    let firing = "ALERTS{alertstate=\"firing\"}";
+    ensure!(prometheus.query(firing).await?.is_empty(), "{:?}", prometheus.query(firing).await?);
+    controller.api().until(RELEASE, LIMIT, |s| s.step_clock.is_some()).await?;
+    shop.fail_canary(0.5);
+    let rolled_back = "ALERTS{alertstate=\"firing\",alertname=\"SerinRolledBack\",name=\"shop\"}";
+    prometheus.answers(rolled_back, LIMIT).await
+}
+
+fn rule_file(rules: &[Value]) -> String {
+    json!({"groups": [{"name": "serin", "rules": rules}]}).to_string()
 }
 
 /// One alert: what is seen from the first minute on, when it must not fire yet, and when it must.
@@ -178,9 +190,8 @@ fn each_alert_fires_when_it_should_and_not_before() -> Result<()> {
         Ok(())
     };
     let rules = rules()?;
-    let file = |rules: &[Value]| json!({"groups": [{"name": "serin", "rules": rules}]}).to_string();
     // With their texts, whose templates are checked here.
-    let whole = scratch.write("whole.yaml", file(&rules))?;
+    let whole = scratch.write("whole.yaml", rule_file(&rules))?;
     promtool(&["check", "rules", &whole.to_string_lossy()])?;
 
     let mut severities = serde_json::Map::new();
@@ -191,7 +202,7 @@ fn each_alert_fires_when_it_should_and_not_before() -> Result<()> {
         let name = rule["alert"].as_str().context("no name")?.to_owned();
         severities.insert(name, rule["labels"]["severity"].clone());
     }
-    scratch.write("rules.yaml", file(&bare))?;
+    scratch.write("rules.yaml", rule_file(&bare))?;
     let cases = cases();
     let tried: BTreeSet<&str> = cases.iter().map(|case| case.alert).collect();
     let named: BTreeSet<&str> = severities.keys().map(String::as_str).collect();
