@@ -31,7 +31,7 @@ proxies: ## Fetch NGINX and HAProxy (once; into the user's cache)
 
 build: ## Build the controller: target/release/serin
 	$(call first-time,target/release/serin,the controller)
-	@cargo build --quiet --release --package serin-controller
+	@cargo xtask controller
 
 wasm: ## Build the filter: target/serin.wasm, and with tripwires: target/serin-tripwire.wasm
 	@cargo xtask wasm

@@ -5,6 +5,7 @@ mod binaryen;
 mod browser;
 mod cache;
 mod cluster;
+mod controller;
 mod deny;
 mod envoy;
 mod flags;
@@ -35,6 +36,7 @@ Usage: cargo xtask <step>
   setup       fetch Envoy, Prometheus, Valgrind, wasm-opt and the Wasm standard library; write target/setup.json
   releases    fetch the Envoy releases of the last year; write target/releases.json
   browser     fetch Chromium and axe-core for the tests of the page; write target/browser.json
+  controller  build the controller to target/release/serin
   proxies     fetch NGINX and HAProxy; write target/proxies.json
   cluster     build Kubernetes, Istio and Traefik for `make test-cluster`; write target/cluster.json
   flagger     build Flagger for `make bench-controller`; write target/flagger.json
@@ -64,6 +66,7 @@ fn run(steps: &[String]) -> Result<()> {
         ["setup"] => setup::run(&repository).map(drop),
         ["releases"] => releases::run(&repository),
         ["browser"] => browser::run(&repository),
+        ["controller"] => controller::run(&repository).map(drop),
         ["proxies"] => proxies::run(&repository),
         ["cluster"] => cluster::run(&repository),
         ["flagger"] => cluster::flagger(&repository),

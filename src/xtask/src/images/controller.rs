@@ -10,9 +10,7 @@ use super::authorities;
 use super::image::{Image, Platform};
 use super::layer::{self, Entry};
 use crate::repository::Repository;
-use crate::{flags, process, toolchain};
-
-const PACKAGE: &str = "serin-controller";
+use crate::{controller, toolchain};
 
 /// In numbers, since Kubernetes can't tell of a name whether it is root's.
 const USER: &str = "65532:65532";
@@ -47,31 +45,14 @@ pub(super) fn image(repository: &Repository) -> Result<Image> {
     })
 }
 
-/// The controller for this machine's kind of processor, with all that it needs inside.
-///
-/// glibc's static library looks names up by files and DNS without loading anything (from 2.34
-/// on), so the target of the installed toolchain does, and no other libc has to be fetched.
+/// The program that `cargo xtask controller` builds.
 fn program(repository: &Repository) -> Result<Vec<u8>> {
     let host = toolchain::host()?;
-    if !host.ends_with("-linux-gnu") {
+    if !controller::is_static(&host) {
         bail!("the controller's image is built on Linux with glibc, and this is {host}");
     }
-    let folder = repository.target("images/build");
-    if !folder.exists() {
-        println!("images: first build of the static controller, takes minutes");
-    }
-    let mut cargo = repository.cargo();
-    cargo.args(["build", "--quiet", "--locked", "--release", "--package", PACKAGE]);
-    // Named, so that the flags are the program's alone, and not those of what builds it.
-    cargo.args(["--target", &host]).arg("--target-dir").arg(&folder);
-    let renamed = flags::renamed(repository);
-    cargo.env_remove("RUSTFLAGS").env(
-        "CARGO_ENCODED_RUSTFLAGS",
-        flags::encoded(&["-Ctarget-feature=+crt-static"], &renamed)?,
-    );
-    process::run(&mut cargo)?;
-    let built = folder.join(host).join("release/serin");
-    fs::read(&built).with_context(|| format!("the build left no \"{}\"", built.display()))
+    let place = controller::run(repository)?;
+    fs::read(&place).with_context(|| format!("reading \"{}\"", place.display()))
 }
 
 /// Go's name of this machine's kind of processor.
