@@ -30,10 +30,12 @@ const DISK_BEFORE_RELIEF: Duration = Duration::from_secs(1);
 impl<O: Observe, K: Keep> Running<O, K> {
     /// Publishes what is stored, as every process does once when it starts.
     pub(super) async fn announce(&mut self) {
+        // What is stored is known by now, and what is written first tells it.
+        let newest = self.newest.clone();
+        self.status(&newest);
         let next = self.record.clone();
         let stored = self.apply(next, Act::Announce).await;
         self.complain(stored);
-        let newest = self.newest.clone();
         self.status(&newest);
     }
 

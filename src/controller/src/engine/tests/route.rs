@@ -148,8 +148,10 @@ async fn a_controller_that_starts_while_the_router_hangs_says_all_the_same_what_
     drop(bench);
     let router = Router::new();
     router.set(Api::Hangs);
-    let mut bench = start(&folder, &router);
-    bench.until_weight("5%").await;
+    let bench = start(&folder, &router);
+    let mut document = bench.document();
+    let shown = document.wait_for(Option::is_some);
+    drop(tokio::time::timeout(WHOLE_ROLLOUT, shown).await.expect("nothing was said"));
     assert_eq!(bench.entry().unwrap().weight, weight("5%"));
 }
 
