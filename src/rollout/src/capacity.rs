@@ -14,7 +14,7 @@ use crate::{Capacity, Phase, Reason, RouteSeen, State, rollback};
 pub(crate) fn ask(pass: Pass<'_>, state: &mut State, next: Weight) -> Option<(Reason, String)> {
     let short = match &pass.seen.capacity {
         Capacity::NotApplicable => return None,
-        Capacity::Enough => None,
+        Capacity::Enough | Capacity::Lean { .. } => None,
         Capacity::Short { why } => Some(format!("replicas do not suffice for {next}: {why}")),
         Capacity::Unknown { why } => {
             Some(format!("nobody can tell whether replicas suffice for {next}: {why}"))

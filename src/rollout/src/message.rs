@@ -5,7 +5,8 @@ use core::time::Duration;
 
 use crate::decide::Pass;
 use crate::{
-    Approval, CanaryTraffic, Length, Observation, Plan, Proof, RouteSeen, State, Verdict, progress,
+    Approval, CanaryTraffic, Capacity, Length, Observation, Plan, Proof, RouteSeen, State, Verdict,
+    progress,
 };
 
 /// `25% (step 2 of 5)`
@@ -40,7 +41,11 @@ pub(crate) fn facts(pass: Pass<'_>, state: &State) -> String {
         (Approval::Manual, true) => ", approved",
         (Approval::Manual, false) => ", not approved",
     };
-    format!("{requests}, {watched}{approval}{}", gates(pass))
+    let lean = match &pass.seen.capacity {
+        Capacity::Lean { why } => format!("; {why}"),
+        _ => String::new(),
+    };
+    format!("{requests}, {watched}{approval}{}{lean}", gates(pass))
 }
 
 /// `, detects 3.1x with 90 %`

@@ -44,6 +44,11 @@ pub enum Capacity {
     NotApplicable,
     /// They do, and are ready.
     Enough,
+    /// They do, though a rollback would lack some: an autoscaler has taken them from stable.
+    Lean {
+        /// The numbers, for people: `stable has 2 of the 9 pods that it had at the start`.
+        why: String,
+    },
     /// They do not, or not yet.
     Short {
         /// The numbers, for people: `2 of 5 canary replicas are ready`.

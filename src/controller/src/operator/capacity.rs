@@ -44,13 +44,26 @@ pub(super) fn check(next: Weight, stable: Side<'_>, canary: Side<'_>) -> Capacit
         let why = format!("the canary has {ready} of the {wanted} pods that {next} needs");
         return Capacity::Short { why };
     }
-    let (ready, wanted) =
-        (available(stable.deployment), stable.autoscaled_from.unwrap_or(at_start));
-    if ready < wanted {
-        let why = format!("stable has {ready} of the {wanted} pods that a rollback would need");
-        return Capacity::Short { why };
+    check_stable(stable, at_start)
+}
+
+/// Whether stable could take everyone back.
+pub(super) fn check_stable(stable: Side<'_>, at_start: u64) -> Capacity {
+    let ready = available(stable.deployment);
+    match stable.autoscaled_from {
+        Some(least) if ready >= least && ready < at_start => Capacity::Lean {
+            why: format!(
+                "stable has {ready} of the {at_start} pods that it had at the start, as its \
+                 autoscaler takes what nobody asks for: a rollback would lack the others at first"
+            ),
+        },
+        from if ready < from.unwrap_or(at_start) => {
+            let wanted = from.unwrap_or(at_start);
+            let why = format!("stable has {ready} of the {wanted} pods that a rollback would need");
+            Capacity::Short { why }
+        }
+        _ => Capacity::Enough,
     }
-    Capacity::Enough
 }
 
 #[cfg(test)]
@@ -114,7 +127,7 @@ mod tests {
 
     #[test]
     fn an_autoscaler_decides_on_its_own_side() {
-        assert_eq!(checked("50%", &side(9, 2, Some(2)), &side(1, 1, Some(1))), Capacity::Enough);
+        assert_eq!(checked("50%", &side(2, 2, Some(2)), &side(1, 1, Some(1))), Capacity::Enough);
         assert!(matches!(
             checked("50%", &side(9, 1, Some(2)), &side(1, 1, Some(1))),
             Capacity::Short { .. }
@@ -123,6 +136,15 @@ mod tests {
             checked("50%", &side(9, 9, Some(2)), &side(3, 2, Some(1))),
             Capacity::Short { .. }
         ));
+    }
+
+    #[test]
+    fn what_a_rollback_would_lack_is_told() {
+        let (mut canary, from) = side(4, 4, Some(1));
+        canary.metadata.annotations = Some([(STABLE_AT_START.to_owned(), "9".to_owned())].into());
+        let lean = checked("50%", &side(2, 2, Some(2)), &(canary, from));
+        let Capacity::Lean { why } = lean else { panic!("{lean:?}") };
+        assert!(why.starts_with("stable has 2 of the 9 pods that it had at the start"), "{why}");
     }
 
     #[test]

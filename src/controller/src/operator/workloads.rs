@@ -117,16 +117,21 @@ impl Workloads {
         if !matches!(state.phase, Phase::Pending | Phase::Progressing) {
             return Capacity::Enough;
         }
-        let Some((_, next)) = release.plan.steps.above(state.traffic.weight) else {
-            return Capacity::Enough;
-        };
         match self.autoscaled().await {
             Ok(autoscaled) => {
                 let side = |deployment| capacity::Side {
                     deployment,
                     autoscaled_from: autoscaled(&Key::of(deployment)),
                 };
-                capacity::check(next.weight, side(&pair.stable), side(&pair.canary))
+                let (stable, canary) = (side(&pair.stable), side(&pair.canary));
+                match release.plan.steps.above(state.traffic.weight) {
+                    Some((_, next)) => capacity::check(next.weight, stable, canary),
+                    // Nothing rises any more, and stable is what a rollback would need.
+                    None => {
+                        let at_start = capacity::stable_at_start(&pair.stable, &pair.canary);
+                        capacity::check_stable(stable, at_start)
+                    }
+                }
             }
             Err(why) => Capacity::Unknown { why },
         }

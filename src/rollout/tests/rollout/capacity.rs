@@ -104,6 +104,15 @@ fn each_rise_waits_for_its_replicas() {
 }
 
 #[test]
+fn what_a_rollback_would_lack_is_told_and_holds_nothing() {
+    let mut world = scaled("5%");
+    world.seen.capacity = Capacity::Lean { why: "stable has 2 of the 9 pods".to_owned() };
+    let decision = world.pass();
+    assert!(decision.message.ends_with("; stable has 2 of the 9 pods"), "{}", decision.message);
+    world.until(|world| world.phase() == Phase::Succeeded);
+}
+
+#[test]
 fn the_end_of_the_last_step_needs_no_more_replicas() {
     let mut world = scaled("100%");
     world.seen.capacity = short();

@@ -362,6 +362,7 @@ fn around(fair: u32) -> impl Strategy<Value = Around> {
     ];
     let capacity = prop_oneof![
         fair => Just(Capacity::Enough),
+        fair.div_ceil(10) => Just(Capacity::Lean { why: "2 of 9".to_owned() }),
         fair.div_ceil(10) => Just(Capacity::Short { why: "2 of 5 are ready".to_owned() }),
         1 => Just(Capacity::Unknown { why: why() }),
     ];

@@ -78,7 +78,7 @@ fn histories_reach_every_phase_and_decision() {
     let mut alerts = BTreeSet::new();
     let mut later_rises = 0;
     let mut turns = BTreeMap::new();
-    for _ in 0..400 {
+    for _ in 0..600 {
         let (plans, events) = strategy.new_tree(&mut runner).unwrap().current();
         for pass in run(&plans, &events) {
             phases.insert(format!("{:?}", pass.after.phase));

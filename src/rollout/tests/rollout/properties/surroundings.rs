@@ -43,8 +43,9 @@ pub(crate) fn rises_need_route_and_replicas(passes: &[Pass]) -> Result<(), TestC
             prop_assert!(!changed || from_zero, "{:?}", pass.outcome);
         }
         if pass.rises() {
-            let enough = matches!(pass.seen.capacity, Capacity::Enough | Capacity::NotApplicable);
-            prop_assert!(enough, "{:?}", pass.outcome);
+            let short =
+                matches!(pass.seen.capacity, Capacity::Short { .. } | Capacity::Unknown { .. });
+            prop_assert!(!short, "{:?}", pass.outcome);
         }
     }
     Ok(())
