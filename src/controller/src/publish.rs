@@ -98,14 +98,21 @@ impl Board {
     }
 
     /// Puts the rollout into the document and shows it, under the revision that was reserved or,
-    /// where a later one has been shown meanwhile, under one above that.
+    /// where a later one has been shown meanwhile, under one above that. Gives the revision of what is
+    /// shown then, with the rollout in it; `None` where it is held back.
     ///
     /// # Errors
     /// [`Refused`] where the module's own parser takes no document at all from what would be
     /// shown; the one before stays.
-    pub async fn publish(&self, rollout: Rollout, reserved: Revision) -> Result<(), Refused> {
+    pub async fn publish(
+        &self,
+        rollout: Rollout,
+        reserved: Revision,
+    ) -> Result<Option<Revision>, Refused> {
         self.ledger().add(rollout, reserved);
-        self.show().await
+        self.show().await?;
+        let ledger = self.ledger();
+        Ok(ledger.shown.filter(|_| ledger.ours && ledger.due.is_none()))
     }
 
     /// Whether this very rollout is in the document that this process has shown last.

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::{Exit, Failure, Output};
 use crate::notify::{Attempt, Notice, Receivers, attempt};
-use crate::webhook::Mailbox;
 
 /// Send a test message to each receiver of a file that `--receivers` of `serin run` and `serin
 /// operate` takes.
@@ -39,7 +38,7 @@ async fn attempts(receivers: &Receivers, only: Option<&str>) -> Vec<(String, Att
     let notice = Notice::test();
     let mut attempts = Vec::new();
     for receiver in receivers.all().iter().filter(|it| only.is_none_or(|only| it.name == only)) {
-        let attempt = attempt(&Mailbox::default(), receiver, &notice).await;
+        let attempt = attempt(receiver, &notice).await;
         attempts.push((receiver.name.clone(), attempt));
     }
     attempts

@@ -185,9 +185,17 @@ impl<O: Observe, K: Keep> Running<O, K> {
         // Taken before anybody can see the document.
         let since_ms = self.engine.clock.wall_ms();
         let revision = next.state.traffic.revision;
-        if let Err(error) = self.engine.board.publish(rollout, reserved).await {
-            let release = self.engine.release.key();
-            tracing::error!(%release, %error, "the document as a whole is not accepted; the one before stays");
+        match self.engine.board.publish(rollout, reserved).await {
+            // Others who answer by what is stored take what is new by the revision alone: it must be
+            // the one under which this was shown, not one that another release has overtaken.
+            Ok(shown) => {
+                let shown = shown.map(Revision::get);
+                next.document_revision = next.document_revision.max(shown);
+            }
+            Err(error) => {
+                let release = self.engine.release.key();
+                tracing::error!(%release, %error, "the document as a whole is not accepted; the one before stays");
+            }
         }
         self.announced = true;
         if next.live.is_none_or(|live| live.revision != revision) {

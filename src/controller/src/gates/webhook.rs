@@ -87,7 +87,8 @@ impl Webhook {
     fn judge(&self, answer: &Result<Answer, String>) -> Judgement {
         let (why, unclear) = match answer {
             Ok(answer) if answer.status.is_success() => {
-                return Judgement::new(Verdict::Pass, format!("yes: {}", answer.told()));
+                let status = answer.status.as_u16();
+                return Judgement::new(Verdict::Pass, format!("yes: answered HTTP {status}"));
             }
             Ok(answer) => (answer.told(), is_unclear(answer.status)),
             Err(why) => (why.clone(), true),

@@ -12,7 +12,6 @@ use super::receivers::Receiver;
 use super::{Attempt, Notice, Receivers, attempt};
 use crate::release::Release;
 use crate::telemetry::Telemetry;
-use crate::webhook::Mailbox;
 
 /// The first pause between two tries; each is twice as long as the one before, up to the longest,
 /// which is also the longest that a receiver can ask for.
@@ -79,7 +78,6 @@ impl Couriers {
             let courier = Courier {
                 told: told.get(&receiver.name).copied().unwrap_or_default(),
                 receiver,
-                mailbox: Mailbox::default(),
                 telemetry: Arc::clone(telemetry),
             };
             tasks.spawn(courier.run(given.clone(), tell.clone()));
@@ -104,7 +102,6 @@ impl Couriers {
 struct Courier {
     receiver: Arc<Receiver>,
     told: u64,
-    mailbox: Mailbox,
     telemetry: Arc<Telemetry>,
 }
 
@@ -136,7 +133,7 @@ impl Courier {
         let (receiver, release) = (self.receiver.name.as_str(), notice.key());
         let mut pause = PAUSES.0;
         loop {
-            let (why, after) = match attempt(&self.mailbox, &self.receiver, notice).await {
+            let (why, after) = match attempt(&self.receiver, notice).await {
                 Attempt::Delivered => {
                     self.telemetry.notified(receiver, Outcome::Delivered);
                     return;

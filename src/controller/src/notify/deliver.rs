@@ -7,7 +7,7 @@ use hyper::header::{HeaderMap, RETRY_AFTER};
 
 use super::receivers::{Format, Receiver};
 use super::{Notice, body};
-use crate::webhook::{Answer, Mailbox};
+use crate::webhook::Answer;
 
 /// How long a receiver may take to answer. Chat services do at once or not at all.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,10 +32,10 @@ pub(crate) enum Attempt {
 }
 
 /// Tries once.
-pub(crate) async fn attempt(mailbox: &Mailbox, receiver: &Receiver, notice: &Notice) -> Attempt {
+pub(crate) async fn attempt(receiver: &Receiver, notice: &Notice) -> Attempt {
     let text = body::of(notice, receiver.format).to_string();
     let id = (receiver.format == Format::Webhook).then(|| notice.id());
-    match mailbox.post(&receiver.target, id.as_deref(), text, PATIENCE).await {
+    match receiver.mailbox.post(&receiver.target, id.as_deref(), text, PATIENCE).await {
         Ok(answer) => judge(&answer),
         Err(why) => Attempt::Later { why, after: None },
     }

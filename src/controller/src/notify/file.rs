@@ -7,7 +7,7 @@ use hyper::Uri;
 use serde::Deserialize;
 
 use super::receivers::{About, Format, Pattern, Receiver};
-use crate::webhook::{Address, Target, uri};
+use crate::webhook::{Address, Mailbox, Target, uri};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,7 +34,10 @@ struct Spec {
 /// # Errors
 /// Every fault, one a line, with field, value and rule.
 pub(super) fn read(text: &str, folder: &Path) -> Result<Vec<Receiver>, String> {
-    let file: File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+    // A line of the file may hold a secret, and an error is for the log.
+    let plain = serde_saphyr::options! { with_snippet: false };
+    let file: File =
+        serde_saphyr::from_str_with_options(text, plain).map_err(|error| error.to_string())?;
     let mut faults = Vec::new();
     let mut names = BTreeSet::new();
     let mut read = Vec::new();
@@ -86,6 +89,7 @@ fn receiver(spec: Spec, folder: &Path, place: &mut Place<'_>) -> Option<Receiver
         },
         releases,
         about: about?,
+        mailbox: Mailbox::default(),
     })
 }
 
@@ -160,6 +164,12 @@ mod tests {
                 "receivers[0].releases: \"*/a*\": NAMESPACE/NAME, where either may be `*`",
             ]
         );
+    }
+
+    #[test]
+    fn a_fault_of_shape_shows_no_line_of_the_file() {
+        let why = read_one("format: slack, url: 'https://secret', chanel: x").unwrap_err();
+        assert!(why.contains("chanel") && !why.contains("secret"), "{why}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Notice, file};
 use crate::release::Release;
-use crate::webhook::Target;
+use crate::webhook::{Mailbox, Target};
 
 /// All who are told.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +51,7 @@ pub struct InvalidReceivers {
 }
 
 /// One who is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Receiver {
     /// Names it in records, in figures and in the log; unique.
     pub(crate) name: String,
@@ -60,6 +60,8 @@ pub(crate) struct Receiver {
     /// Of which releases; all where there is none.
     pub(super) releases: Vec<Pattern>,
     pub(super) about: About,
+    /// Shared by all releases, as it holds the authorities.
+    pub(super) mailbox: Mailbox,
 }
 
 impl Receiver {
@@ -135,6 +137,7 @@ mod tests {
             },
             releases: releases.iter().map(pattern).collect(),
             about,
+            mailbox: Mailbox::default(),
         }
     }
 

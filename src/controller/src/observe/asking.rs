@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serin_rollout::{GateReading, Plan, State, Verdict};
 
-use crate::gates::{Question, Webhook};
+use crate::gates::{Judgement, Question, Webhook};
 use crate::metrics::now_ms;
 use crate::release::Release;
 use crate::webhook::Mailbox;
@@ -32,7 +32,8 @@ struct System {
 #[derive(Debug, Default)]
 struct Heard {
     under_way: bool,
-    newest: Option<GateReading>,
+    /// The newest answer, and since when that was asked, which names the question.
+    newest: Option<(u64, GateReading)>,
 }
 
 impl Asking {
@@ -71,7 +72,8 @@ impl Asking {
 impl System {
     fn reading(&self, question: &Question, at_ms: u64) -> Option<GateReading> {
         let mut heard = lock(&self.heard);
-        let newest = heard.newest.clone().filter(|reading| reading.at_ms >= question.since_ms);
+        let newest = heard.newest.clone().filter(|(since_ms, _)| *since_ms == question.since_ms);
+        let newest = newest.map(|(_, reading)| reading);
         if !heard.under_way && newest.as_ref().is_none_or(|reading| is_due(reading, at_ms)) {
             heard.under_way = true;
             self.ask(question.clone());
@@ -88,12 +90,9 @@ impl System {
             let judgement = webhook.ask(&mailbox, &question).await;
             let mut heard = lock(&heard);
             heard.under_way = false;
-            heard.newest = Some(GateReading {
-                gate: webhook.name,
-                at_ms,
-                verdict: judgement.verdict,
-                detail: judgement.detail,
-            });
+            let Judgement { verdict, detail } = judgement;
+            let reading = GateReading { gate: webhook.name, at_ms, verdict, detail };
+            heard.newest = Some((question.since_ms, reading));
         });
     }
 }

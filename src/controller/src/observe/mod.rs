@@ -33,6 +33,7 @@ use crate::prometheus::{Clients, SetupError};
 use crate::release::Release;
 
 pub(crate) use names::flat;
+pub(crate) use proof::UNSEEN;
 pub(crate) use requests::Placed;
 pub(crate) use survey::{Proxy, survey};
 pub use weight_in_force::WeightUnknown;

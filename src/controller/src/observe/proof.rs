@@ -7,6 +7,9 @@ use super::{names, three_scrapes};
 use crate::gates::{Subject, whole};
 use crate::metrics::{Sample, Selector, Source};
 
+/// Why there is no proof where metrics answer and no proxy shows the rollout.
+pub(crate) const UNSEEN: &str = "no proxy shows this rollout in the last three scrapes";
+
 pub(super) fn selector(subject: &Subject) -> Selector {
     names::of_rollout(&[metrics::REVISION], &subject.metric_id)
 }
@@ -26,8 +29,7 @@ fn read(samples: &[Sample], revision: u64) -> Proof {
     let shown = |sample: &Sample| whole(sample.point.value);
     let range = samples.iter().map(shown).min().zip(samples.iter().map(shown).max());
     let Some((smallest, largest)) = range else {
-        let why = "no proxy shows this rollout in the last three scrapes".to_owned();
-        return Proof::Unknown { why };
+        return Proof::Unknown { why: UNSEEN.to_owned() };
     };
     if largest >= Revision::MAX.get() {
         let why = format!("a proxy shows revision {largest}, which none can follow: restart it");

@@ -105,6 +105,10 @@ impl Caches {
 pub(super) struct Listed(watch::Receiver<bool>);
 
 impl Listed {
+    pub(super) fn is_ready(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits for it.
     pub(super) async fn ready(&self) {
         if self.0.clone().wait_for(|listed| *listed).await.is_err() {

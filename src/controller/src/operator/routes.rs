@@ -8,11 +8,12 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use kube::Client;
 use serin_routes::Kind;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::cache::{AGAIN, Listed, Objects, Watched};
 use super::client::answer;
@@ -25,6 +26,9 @@ const NAMED: Duration = Duration::from_secs(1);
 
 /// How often a kind that is not served is looked for: one request of each replica a kind.
 const LOOKED_FOR: Duration = Duration::from_secs(30);
+
+/// How long a start waits for them.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All objects of each kind in which weights are moved.
 #[derive(Clone, Debug)]
@@ -64,17 +68,12 @@ impl Routes {
     }
 
     /// Waits until every kind that one of the releases names was listed once, or is known not to be
-    /// served.
+    /// served; not for long, as a kind that nobody may list is no reason to leave the others alone.
     pub(super) async fn ready(&self, releases: &Objects) {
         let named = named(releases);
-        for OfKind { listed, served, .. } in self.0.iter().filter(|one| named.contains(&one.kind)) {
-            let mut served = served.clone();
-            match served.wait_for(Option::is_some).await.map(|it| *it) {
-                Ok(Some(false)) => {}
-                Ok(_) => listed.ready().await,
-                // Its task has ended, so that nothing will come any more.
-                Err(_) => core::future::pending().await,
-            }
+        let all = self.0.iter().filter(|one| named.contains(&one.kind)).map(OfKind::ready);
+        if timeout(PATIENCE, join_all(all)).await.is_err() {
+            tracing::warn!("not all kinds that releases name as their route can be listed");
         }
     }
 
@@ -93,12 +92,24 @@ impl Routes {
         let one = self.0.iter().find(|one| one.kind == *kind);
         match one {
             Some(one) if *one.served.borrow() == Some(false) => Err(kinds::not_served(*kind)),
-            Some(one) if one.served.borrow().is_none() => {
+            Some(one) if one.served.borrow().is_none() || !one.listed.is_ready() => {
                 Err(format!("nobody has told yet whether there is {kind} {key}"))
             }
             one => one
                 .and_then(|one| one.objects.kept(&key))
                 .ok_or_else(|| format!("there is no {kind} {key}")),
+        }
+    }
+}
+
+impl OfKind {
+    async fn ready(&self) {
+        let mut served = self.served.clone();
+        match served.wait_for(Option::is_some).await.map(|it| *it) {
+            Ok(Some(false)) => {}
+            Ok(_) => self.listed.ready().await,
+            // Its task has ended, so that nothing will come any more.
+            Err(_) => core::future::pending().await,
         }
     }
 }

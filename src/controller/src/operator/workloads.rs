@@ -124,14 +124,13 @@ impl Workloads {
                     autoscaled_from: autoscaled(&Key::of(deployment)),
                 };
                 let (stable, canary) = (side(&pair.stable), side(&pair.canary));
-                match release.plan.steps.above(state.traffic.weight) {
-                    Some((_, next)) => capacity::check(next.weight, stable, canary),
-                    // Nothing rises any more, and stable is what a rollback would need.
-                    None => {
-                        let at_start = capacity::stable_at_start(&pair.stable, &pair.canary);
-                        capacity::check_stable(stable, at_start)
-                    }
+                let next = release.plan.steps.above(state.traffic.weight);
+                if let Some((_, next)) = next {
+                    return capacity::check(next.weight, stable, canary);
                 }
+                // Nothing rises any more, and stable is what a rollback would need.
+                let at_start = capacity::stable_at_start(&pair.stable, &pair.canary);
+                capacity::check_stable(stable, at_start)
             }
             Err(why) => Capacity::Unknown { why },
         }

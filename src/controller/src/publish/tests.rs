@@ -72,14 +72,17 @@ async fn a_revision_is_given_once_and_what_is_shown_rises_in_whatever_order_it_i
     let first = board.reserve(&a, NOW_MS);
     let second = board.reserve(&b, NOW_MS);
     assert!(second > first);
-    board.publish(a.clone(), first).await.unwrap();
+    // Who is held back by another is not shown yet.
+    assert_eq!(board.publish(a.clone(), first).await.unwrap(), None);
     board.publish(b, second).await.unwrap();
     assert_eq!(shown(&board).unwrap().revision, second);
     let slow = board.reserve(&a, NOW_MS);
     publish(&board, rollout("b", "c.example.com", 6), NOW_MS).await;
     let between = shown(&board).unwrap().revision;
-    board.publish(a, slow).await.unwrap();
+    let told = board.publish(a, slow).await.unwrap();
     assert!(shown(&board).unwrap().revision > between);
+    // It is stored, and others take what is new by it: the one that was reserved is overtaken.
+    assert_eq!(told, Some(shown(&board).unwrap().revision));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use super::App;
 use super::connections::Limits;
 use super::error::ApiError;
-use super::running::Shown;
+use super::running::{Shown, Told};
 use super::summary::Summary;
 use crate::engine::{Curves, Stop};
 use crate::status::Status;
@@ -41,13 +41,17 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Which part of all connections people may take up who watch: the rest is left for proxies.
 const PART: usize = 4;
 
+/// The most who may watch: more than a company has at one rollout, and each knows of every release
+/// what it was told.
+const MOST: usize = 200;
+
 /// The places for whoever watches.
 #[derive(Clone, Debug)]
 pub(super) struct Watchers(Arc<Semaphore>);
 
 impl Watchers {
     pub(super) fn within(limits: Limits) -> Self {
-        Self(Arc::new(Semaphore::new((limits.connections / PART).max(1))))
+        Self(Arc::new(Semaphore::new((limits.connections / PART).clamp(1, MOST))))
     }
 
     fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
@@ -127,10 +131,10 @@ struct Watch {
     stop: Stop,
     look: Interval,
     told_at: Option<Instant>,
-    known: BTreeMap<(String, String), (Shown, Option<Summary>)>,
+    known: BTreeMap<(String, String), (Told, Option<Summary>)>,
     followed: Option<(String, String)>,
     /// What was told of the one that is followed.
-    told: Option<Shown>,
+    told: Option<Told>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -188,7 +192,7 @@ impl Watch {
             if before.is_none_or(|(_, told)| *told != summary) {
                 news.releases.extend(summary.clone());
             }
-            self.known.insert(key, (now, summary));
+            self.known.insert(key, (now.told(), summary));
         }
         news.release = self.followed();
         news
@@ -196,15 +200,17 @@ impl Watch {
 
     fn followed(&mut self) -> Option<Followed> {
         let key = self.followed.as_ref()?;
-        let Some((now, _)) = self.known.get(key) else {
+        let Some(now) = self.app.releases.shown_one(key) else {
             self.told = None;
             return None;
         };
-        if self.told.as_ref().is_some_and(|told| told.is(now)) {
+        if self.told.as_ref().is_some_and(|told| told.is(&now)) {
             return None;
         }
-        let status = self.app.releases.status(key, now)?.without_inputs();
-        let first = self.told.replace(now.clone()).is_none();
+        let status = self.app.releases.status(key, &now)?.without_inputs();
+        let before = self.told.replace(now.told());
+        // Who runs it knows how it went, who has read what is stored does not.
+        let first = !matches!(before, Some(Told::Run(_)));
         let run = self.app.releases.get(&key.0, &key.1).filter(|_| first);
         let stored = matches!(now, Shown::Stored(_));
         Some(Followed { status, stored, trail: run.map(|run| run.trail.curves()) })

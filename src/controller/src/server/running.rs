@@ -1,7 +1,7 @@
 //! The releases that this process runs, and those that it can only show.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::engine::Handle;
 use crate::status::Status;
@@ -45,13 +45,29 @@ pub(super) enum Shown {
     Stored(String),
 }
 
+/// Names how a release stood when somebody was told, without keeping it.
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    Run(Weak<Status>),
+    Stored(String),
+}
+
 impl Shown {
-    /// Whether nothing has changed in between.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Run(one), Self::Run(other)) => Arc::ptr_eq(one, other),
-            (Self::Stored(one), Self::Stored(other)) => one == other,
-            (Self::Run(_), Self::Stored(_)) | (Self::Stored(_), Self::Run(_)) => false,
+    pub(super) fn told(&self) -> Told {
+        match self {
+            Self::Run(status) => Told::Run(Arc::downgrade(status)),
+            Self::Stored(version) => Told::Stored(version.clone()),
+        }
+    }
+}
+
+impl Told {
+    /// Whether nothing has changed since.
+    pub(super) fn is(&self, now: &Shown) -> bool {
+        match (self, now) {
+            (Self::Run(told), Shown::Run(now)) => core::ptr::eq(told.as_ptr(), Arc::as_ptr(now)),
+            (Self::Stored(told), Shown::Stored(now)) => told == now,
+            (Self::Run(_), Shown::Stored(_)) | (Self::Stored(_), Shown::Run(_)) => false,
         }
     }
 }

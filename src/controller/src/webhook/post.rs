@@ -17,7 +17,7 @@ use crate::prometheus::tls;
 /// Of an answer's body only the beginning of what it says is of use.
 const ANSWER: Cap = Cap { bytes: 64 << 10, remedy: "an answer is a status and a few words" };
 
-/// Where messages go. Files are read anew for each.
+/// Where messages go. Addresses and keys in files are read anew for each; authorities once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     /// Where it listens.
@@ -79,7 +79,7 @@ impl Mailbox {
         body: String,
     ) -> Result<Answer, String> {
         let request = request(target, id, body).await?;
-        let http = self.http.get_or_try_init(async || connect(target)).await?;
+        let http = self.http.get_or_try_init(async || connect(target, request.uri())).await?;
         let answer = http.request(request).await;
         let answer = answer.map_err(|error| http::unreachable(&error).to_string())?;
         let (head, body) = answer.into_parts();
@@ -109,10 +109,10 @@ pub(crate) fn uri(text: &str) -> Option<Uri> {
     fits.then_some(uri)
 }
 
-fn connect(target: &Target) -> Result<Http, String> {
+fn connect(target: &Target, uri: &Uri) -> Result<Http, String> {
     let tls = match &target.ca_file {
         Some(file) => tls::trusting(file),
-        None => tls::system_config(true),
+        None => tls::system_config(uri.scheme_str() == Some("https")),
     };
     tls.map(http::connections).map_err(|error| error.to_string())
 }

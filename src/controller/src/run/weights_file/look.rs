@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::Route;
 use crate::engine::{Observe, Part, Question};
-use crate::observe::Observer;
+use crate::observe::{Observer, UNSEEN};
 
 /// The eyes of one release.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Observe for Look {
         let pass_on = async {
             while let Some(part) = heard.recv().await {
                 say(match part {
-                    Part::Proof(Proof::Unknown { why }) => {
+                    Part::Proof(Proof::Unknown { why }) if why == UNSEEN => {
                         Part::Proof(proof(route.has(traffic), why))
                     }
                     part => part,

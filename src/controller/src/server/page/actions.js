@@ -27,7 +27,7 @@ const ACTIONS = [
   {
     word: "abort",
     label: "Abort",
-    fits: (it) => it.phase === "Progressing" || it.phase === "Promoting" || (it.phase === "Succeeded" && it.canaryServes),
+    fits: (it) => ["Pending", "Progressing", "Promoting"].includes(it.phase) || (it.phase === "Succeeded" && it.canaryServes),
     sure: () => "Everyone goes back to stable at once. The version starts again from its first step only.",
   },
   { word: "retry", label: "Retry", fits: (it) => it.phase === "RolledBack" },

@@ -18,8 +18,17 @@ let shown = null;
 /** Whether the controller has said anything yet. */
 let heard = false;
 
+/** An address that nobody can read leads to the list. */
+function decoded(address) {
+  try {
+    return decodeURIComponent(address);
+  } catch {
+    return "";
+  }
+}
+
 function route() {
-  const address = decodeURIComponent(location.hash);
+  const address = decoded(location.hash);
   if (address && !address.startsWith("#/")) return;
   const key = address.slice(2);
   wanted = key.includes("/") ? key : null;
