@@ -67,7 +67,8 @@ async fn everyone_is_told_of_everything_and_nothing_waits_for_them() -> Result<(
     let harm = texts.iter().filter(|message| text(Some(message)).contains("Harm")).count();
     ensure!(harm >= 1 && texts.iter().all(|m| !text(Some(m)).contains("Baking")), "{texts:?}");
 
-    // Nothing that was taken comes again with the next process.
+    // Nothing that was taken comes again with the next process, once that it was is stored.
+    stored(&shop, told.len()).await?;
     drop(controller);
     let before = program.messages().len();
     let controller = shop.control().await?;
@@ -80,6 +81,19 @@ async fn everyone_is_told_of_everything_and_nothing_waits_for_them() -> Result<(
     ensure!(next.pointer("/data/number") == Some(&json!(told.len() + 1)), "{next}");
     shop.judge()?;
     Ok(())
+}
+
+/// Waits until it is stored that the program has so many decisions.
+async fn stored(shop: &Shop, many: usize) -> Result<()> {
+    let end = tokio::time::Instant::now() + LIMIT;
+    loop {
+        let record: Value = serde_json::from_slice(&fs::read(shop.state_file())?)?;
+        if record.pointer("/told/program") == Some(&json!(many)) {
+            return Ok(());
+        }
+        ensure!(tokio::time::Instant::now() < end, "{:?}", record.get("told"));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// The file of receivers, with the key beside it.

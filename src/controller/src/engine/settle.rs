@@ -12,7 +12,7 @@ use super::seen::Observe;
 use super::task::Running;
 use super::{Change, Keep, Order};
 use crate::folded::Folded;
-use crate::notify::Notice;
+use crate::notify::{Notice, Told};
 use crate::store::{Bounds, Given, Live, Record, StoreError};
 
 /// How often the record is stored where only its counters have moved. A crash forgets no more
@@ -43,6 +43,16 @@ impl<O: Observe, K: Keep> Running<O, K> {
     pub(super) async fn farewell(&mut self) {
         let stored = self.store(self.record.clone(), DISK).await;
         self.complain(stored);
+    }
+
+    /// Notes what a receiver has. Who is told twice has lost nothing: it is stored with what comes
+    /// next, and by itself where nothing comes.
+    pub(super) async fn told(&mut self, told: Told) {
+        self.record.told.insert(told.receiver, told.number);
+        if self.is_over() && self.record.all_told() {
+            let stored = self.store(self.record.clone(), DISK).await;
+            self.complain(stored);
+        }
     }
 
     /// Does what was decided.

@@ -237,8 +237,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
                     }
                 },
                 told = self.couriers.told() => {
-                    // Stored with what comes next: who is told twice has lost nothing.
-                    self.record.told.insert(told.receiver, told.number);
+                    self.told(told).await;
                 }
                 () = sleep_until(next), if gathering.is_none() && self.knows_roles() => {
                     next = Instant::now() + self.pause();
@@ -272,7 +271,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
     }
 
     /// Whether the rollout is over, with everyone on stable, and no other is asked for.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         let state = &self.record.state;
         matches!(state.phase, Phase::Succeeded | Phase::RolledBack)
             && !state.traffic.canary_serves

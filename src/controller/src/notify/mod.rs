@@ -12,7 +12,7 @@ mod file;
 mod notice;
 mod receivers;
 
-pub(crate) use courier::{Couriers, Outcome};
+pub(crate) use courier::{Couriers, Outcome, Told};
 pub(crate) use deliver::{Attempt, attempt};
 pub(crate) use notice::{Notice, is_trouble};
 pub use receivers::{InvalidReceivers, Receivers};

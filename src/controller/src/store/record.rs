@@ -207,6 +207,13 @@ impl Record {
         }
     }
 
+    /// Whether every receiver has every decision.
+    #[must_use]
+    pub fn all_told(&self) -> bool {
+        let last = self.decisions.back().map_or(0, |last| last.number);
+        self.told.values().all(|told| *told >= last)
+    }
+
     /// Notes an alert and says whether it is a new one.
     pub fn raise(&mut self, name: Alert, since_ms: u64) -> bool {
         let known = self.alerts.iter().any(|active| active.name == name);
