@@ -41,7 +41,7 @@ images: setup ## Write OCI images of the controller and of the filter: target/im
 
 # The module's own logic, built for this machine: a test counts its instructions.
 decisions:
-	@cargo build --quiet --release --package serin-filter --example decisions
+	@cargo build --quiet --profile counted --package serin-filter --example decisions
 
 test: setup releases browser proxies build wasm images decisions ## Run all tests, those on the real Envoy, NGINX, HAProxy and Prometheus among them
 	$(call first-time,target/debug/deps/serin_tests-*,the tests)

@@ -123,7 +123,7 @@ pub fn module_with_tripwires() -> Result<PathBuf> {
 /// # Errors
 /// Where it was not built.
 pub fn decisions() -> Result<PathBuf> {
-    made("target/release/examples/decisions", "make decisions")
+    made("target/counted/examples/decisions", "make decisions")
 }
 
 /// A module that the filter is compared with, by its name in `tests/modules/examples`.
