@@ -68,7 +68,8 @@ fn judge(seen: &[Seen], log: &str) -> Result<()> {
     println!("{} requests; on the canary: {shares:?}", seen.len());
     // On a busy machine an answer may come too late, which is as good as none.
     ensure!(shares.first > 50 && shares.last > 50, "{shares:?}");
-    ensure!(shares.all < 90, "{shares:?}: nobody fell back");
+    // How many did hangs on how long the proxy tries a dead endpoint before it does without.
+    ensure!(shares.all < shares.first.min(shares.last), "{shares:?}: nobody fell back");
     Ok(())
 }
 

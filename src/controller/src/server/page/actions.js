@@ -74,8 +74,13 @@ export function start(place, release, done) {
   });
 }
 
+/** How often somebody was asked whether they are sure. */
+let asked = 0;
+
 function sure(action, release) {
   const dialog = byId("sure");
+  asked += 1;
+  const mine = asked;
   byId("sure-title").textContent = `${action.label} ${release.namespace}/${release.name}?`;
   byId("sure-text").textContent = action.sure(release);
   byId("sure-yes").textContent = action.label;
@@ -83,7 +88,13 @@ function sure(action, release) {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    const closed = () => {
+      // The event comes a moment after the end, when the next question may be open already.
+      if (mine === asked && dialog.open) return;
+      dialog.removeEventListener("close", closed);
+      resolve(mine === asked && dialog.returnValue === "yes");
+    };
+    dialog.addEventListener("close", closed);
   });
 }
 
