@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::{apt, process};
 
@@ -27,10 +27,7 @@ const FEATURES: [&str; 6] = [
 
 /// `WASM_OPT_BIN`, else what is on `PATH`, else Debian's package in the cache folder.
 pub(crate) fn find() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os(OVERRIDE).map(PathBuf::from) {
-        if !process::is_executable(&path) {
-            bail!("{OVERRIDE} is set to \"{}\", which is no executable file", path.display());
-        }
+    if let Some(path) = process::named_by(OVERRIDE)? {
         return Ok(path);
     }
     if let Some(path) = process::find_on_path("wasm-opt") {

