@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{HeaderMap, HeaderValue, LOCATION};
 use hyper::{Request, Response};
 use serde_json::Value;
 
+use crate::patience::until;
 use crate::serve::Server;
 
 /// How it answers.
@@ -118,15 +119,9 @@ impl Receiver {
         limit: Duration,
         so: impl Fn(&[Message]) -> bool,
     ) -> Result<Vec<Message>> {
-        let end = tokio::time::Instant::now() + limit;
-        loop {
-            let messages = self.messages();
-            if so(&messages) {
-                return Ok(messages);
-            }
-            ensure!(tokio::time::Instant::now() < end, "after {limit:?} came {messages:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let waited = until(limit, async || Ok(so(&self.messages()))).await;
+        waited.with_context(|| format!("these came: {:?}", self.messages()))?;
+        Ok(self.messages())
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use serin_tests::documents::{Rollout, document, revision_now};
+use serin_tests::patience::until;
 use serin_tests::site::Site;
 use serin_tests::source::Answer;
 
@@ -84,9 +85,12 @@ async fn one_bad_rollout(site: &Site) -> Result<()> {
     served_by(site, SHOP, "stable").await?;
     let shown = site.see(OTHER, "/", &FORGED).await?;
     ensure!(shown.values("x-serin-variant").is_empty(), "{shown:?}");
-    until(async || Ok(admin.sum("serin_left_out", &[]).await?.is_some_and(|count| count >= 1.0)))
-        .await
-        .context("serin_left_out")
+    until(LIMIT, async || {
+        Ok(admin.sum("serin_left_out", &[]).await?.is_some_and(|count| count >= 1.0))
+    })
+    .await
+    .map(drop)
+    .context("serin_left_out")
 }
 
 /// Nothing changes while it is away; what it says when it is back is taken.
@@ -94,7 +98,7 @@ async fn dies_and_comes_back(site: &mut Site) -> Result<()> {
     site.publish(revision_now(), &[shop("100%")]).await?;
     site.source.die().await;
     let failed = answers(site, "failed").await?;
-    until(async || Ok(answers(site, "failed").await? > failed))
+    until(LIMIT, async || Ok(answers(site, "failed").await? > failed))
         .await
         .context("no failure counted")?;
     served_by(site, SHOP, "canary").await?;
@@ -146,23 +150,13 @@ async fn served_by(site: &Site, host: &str, expected: &str) -> Result<()> {
 async fn counted(site: &Site, result: &str, answer: Answer) -> Result<()> {
     let before = answers(site, result).await?;
     site.source.answer(answer);
-    until(async || Ok(answers(site, result).await? > before))
+    until(LIMIT, async || Ok(answers(site, result).await? > before))
         .await
+        .map(drop)
         .with_context(|| format!("no answer counted as {result}"))
 }
 
 async fn answers(site: &Site, result: &str) -> Result<f64> {
     let labels = [("result", result)];
     Ok(site.envoy()?.admin().sum("serin_source_answers", &labels).await?.unwrap_or_default())
-}
-
-async fn until(holds: impl AsyncFn() -> Result<bool>) -> Result<()> {
-    let start = Instant::now();
-    while !holds().await? {
-        if start.elapsed() > LIMIT {
-            bail!("not within {LIMIT:?}");
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
 }

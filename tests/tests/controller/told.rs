@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use base64ct::{Base64, Encoding as _};
 use ring::hmac;
 use serde_json::{Value, json};
+use serin_tests::patience::until;
 use serin_tests::receiver::{Message, Mood, Receiver};
 use serin_tests::shop::{RELEASE, Shop};
 
@@ -85,15 +86,11 @@ async fn everyone_is_told_of_everything_and_nothing_waits_for_them() -> Result<(
 
 /// Waits until it is stored that the program has so many decisions.
 async fn stored(shop: &Shop, many: usize) -> Result<()> {
-    let end = tokio::time::Instant::now() + LIMIT;
-    loop {
+    let stored = async || {
         let record: Value = serde_json::from_slice(&fs::read(shop.state_file())?)?;
-        if record.pointer("/told/program") == Some(&json!(many)) {
-            return Ok(());
-        }
-        ensure!(tokio::time::Instant::now() < end, "{:?}", record.get("told"));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        Ok(record.pointer("/told/program") == Some(&json!(many)))
+    };
+    until(LIMIT, stored).await.map(drop).with_context(|| format!("{many} told"))
 }
 
 /// The file of receivers, with the key beside it.

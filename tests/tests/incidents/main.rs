@@ -8,21 +8,15 @@ mod refused;
 mod retries;
 mod site;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use serin_tests::patience;
 
 /// Longer than anything here takes to come.
 const LIMIT: Duration = Duration::from_secs(40);
 
 /// Asks again and again until it holds.
 async fn until(holds: impl AsyncFn() -> Result<bool>) -> Result<Duration> {
-    let start = Instant::now();
-    while !holds().await? {
-        if start.elapsed() > LIMIT {
-            bail!("not within {LIMIT:?}");
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(start.elapsed())
+    patience::until(LIMIT, holds).await
 }

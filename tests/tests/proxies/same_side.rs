@@ -1,17 +1,14 @@
 //! A user is on the same side whatever proxy a request comes through.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result};
-use hyper::Method;
-use serin_assignment::{Salt, Variant, Weight, assign};
+use serin_assignment::{Salt, Weight};
 use serin_tests::documents::{Rollout, document, revision_now};
-use serin_tests::http::{self, Connection};
+use serin_tests::hashed::goes_by_the_hash;
+use serin_tests::http::Connection;
 use serin_tests::ports;
 use serin_tests::proxies::{Around, HaProxy, Nginx, ServeAssign};
 use serin_tests::site::Site;
 use serin_tests::source::Answer;
-use serin_tests::webapp::NAME_HEADER;
 
 const HOST: &str = "shop.example.com";
 const SALT: &str = "shop/checkout";
@@ -37,18 +34,8 @@ async fn a_thousand_users_get_the_same_side_through_nginx_haproxy_and_envoy() ->
         let mut connection = Connection::to(port).await?;
         for number in 0..USERS {
             let user = format!("user-{number}");
-            // A mark of the client's own, always the other one, must change nothing.
-            let expected = assign(&salt, user.as_bytes()).variant(weight);
-            let forged = match expected {
-                Variant::Canary => "stable",
-                Variant::Stable => "canary",
-            };
-            let headers = [("host", HOST), ("x-user-id", &user), ("x-serin-variant", forged)];
-            let request = http::request(Method::GET, "/cart?step=2", &headers, "")?;
-            let answer = connection.send(request, Duration::from_secs(5)).await?;
-            let served =
-                answer.header(NAME_HEADER).with_context(|| format!("{name}: {answer:?}"))?;
-            assert_eq!(served.parse::<Variant>()?, expected, "{name}, {user}");
+            let asked = goes_by_the_hash(&mut connection, HOST, &user, (&salt, weight)).await;
+            asked.context(name)?;
         }
     }
     Ok(())

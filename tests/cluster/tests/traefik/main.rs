@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hyper::Method;
-use serin_assignment::{Salt, Variant, Weight, assign};
+use serin_assignment::{Salt, Weight};
 use serin_cluster::parts::Parts;
 use serin_tests::artifacts;
 use serin_tests::documents::{Rollout, document, revision_now};
+use serin_tests::hashed::goes_by_the_hash;
 use serin_tests::http::{self, Connection};
 use serin_tests::ports;
 use serin_tests::process::Process;
@@ -18,7 +19,7 @@ use serin_tests::proxies::ServeAssign;
 use serin_tests::scratch::Scratch;
 use serin_tests::source::{Answer, Source};
 use serin_tests::steady::{self, Profile, Steady};
-use serin_tests::webapp::{Behaviour, NAME_HEADER, WebApp};
+use serin_tests::webapp::{Behaviour, WebApp};
 
 const HOST: &str = "shop.example.com";
 const SALT: &str = "shop/checkout";
@@ -125,16 +126,7 @@ async fn a_thousand_users_get_the_side_of_the_hash_also_while_one_of_two_endpoin
             site.assign.first_mut().context("an endpoint")?.process().kill()?;
         }
         let user = format!("user-{number}");
-        let expected = assign(&salt, user.as_bytes()).variant(weight);
-        let forged = match expected {
-            Variant::Canary => "stable",
-            Variant::Stable => "canary",
-        };
-        let headers = [("host", HOST), ("x-user-id", &user), ("x-serin-variant", forged)];
-        let request = http::request(Method::GET, "/cart?step=2", &headers, "")?;
-        let answer = connection.send(request, Duration::from_secs(5)).await?;
-        let served = answer.header(NAME_HEADER).with_context(|| format!("{user}: {answer:?}"))?;
-        assert_eq!(served.parse::<Variant>()?, expected, "{user}");
+        goes_by_the_hash(&mut connection, HOST, &user, (&salt, weight)).await?;
     }
     // What the documentation says of Traefik: without anybody to ask it fails requests.
     site.assign.clear();
