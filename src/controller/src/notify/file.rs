@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use hyper::Uri;
 use serde::Deserialize;
 
 use super::receivers::{About, Format, Pattern, Receiver};
+use crate::release::{Faults, FieldPath};
 use crate::webhook::{Address, Mailbox, Target, uri};
 
 #[derive(Deserialize)]
@@ -38,46 +38,65 @@ pub(super) fn read(text: &str, folder: &Path) -> Result<Vec<Receiver>, String> {
     let plain = serde_saphyr::options! { with_snippet: false };
     let file: File =
         serde_saphyr::from_str_with_options(text, plain).map_err(|error| error.to_string())?;
-    let mut faults = Vec::new();
+    let mut faults = Faults::default();
     let mut names = BTreeSet::new();
     let mut read = Vec::new();
     for (index, spec) in file.receivers.into_iter().enumerate() {
-        let mut place = Place { at: format!("receivers[{index}]"), faults: &mut faults };
+        let at = FieldPath::default().field("receivers").index(index);
         if spec.name.is_empty() || !names.insert(spec.name.clone()) {
-            place.note("name", &spec.name, "each receiver has a name of its own");
+            faults.value(at.field("name"), &spec.name, "each receiver has a name of its own");
         }
-        read.extend(receiver(spec, folder, &mut place));
+        read.extend(receiver(spec, folder, &at, &mut faults));
     }
-    if faults.is_empty() { Ok(read) } else { Err(faults.join("\n")) }
+    if faults.is_empty() {
+        return Ok(read);
+    }
+    let faults: Vec<String> = faults.into_vec().iter().map(ToString::to_string).collect();
+    Err(faults.join("\n"))
 }
 
-fn receiver(spec: Spec, folder: &Path, place: &mut Place<'_>) -> Option<Receiver> {
-    let format = match spec.format.as_str() {
-        "slack" => Some(Format::Slack),
-        "teams" => Some(Format::Teams),
-        "webhook" => Some(Format::Webhook),
-        other => place.fault("format", other, "`slack`, `teams` or `webhook`"),
-    };
+/// Stands for a value that may be a secret.
+const HIDDEN: &str = "…";
+
+fn receiver(spec: Spec, folder: &Path, at: &FieldPath, faults: &mut Faults) -> Option<Receiver> {
+    let format = faults.parse(at.field("format"), &spec.format, |text| match text {
+        "slack" => Ok(Format::Slack),
+        "teams" => Ok(Format::Teams),
+        "webhook" => Ok(Format::Webhook),
+        _ => Err("`slack`, `teams` or `webhook`".to_owned()),
+    });
     let address = match (&spec.url, spec.url_file) {
-        (Some(url), None) => address(url, place).map(Address::Plain),
+        (Some(url), None) => {
+            let address = uri(url).map(Address::Plain);
+            if address.is_none() {
+                faults.value(at.field("url"), HIDDEN, "an `https://` or `http://` address");
+            }
+            address
+        }
         (None, Some(file)) => Some(Address::File(folder.join(file))),
-        _ => place.fault("url", "…", "exactly one of `url` and `urlFile`"),
+        _ => {
+            faults.value(at.field("url"), HIDDEN, "exactly one of `url` and `urlFile`");
+            None
+        }
     };
     if spec.signing_key_file.is_some() && format.is_some_and(|it| it != Format::Webhook) {
-        place.note("signingKeyFile", "…", "only receivers of format `webhook` check signatures");
+        let rule = "only receivers of format `webhook` check signatures";
+        faults.value(at.field("signingKeyFile"), HIDDEN, rule);
     }
-    let about = match spec.about.as_deref() {
-        None | Some("milestones") => Some(About::Milestones),
-        Some("trouble") => Some(About::Trouble),
-        Some("all") => Some(About::All),
-        Some(other) => place.fault("about", other, "`trouble`, `milestones` or `all`"),
+    let about = match &spec.about {
+        None => Some(About::Milestones),
+        Some(text) => faults.parse(at.field("about"), text, |text| match text {
+            "milestones" => Ok(About::Milestones),
+            "trouble" => Ok(About::Trouble),
+            "all" => Ok(About::All),
+            _ => Err("`trouble`, `milestones` or `all`".to_owned()),
+        }),
     };
     let mut releases = Vec::new();
     for text in &spec.releases {
-        match pattern(text) {
-            Some(pattern) => releases.push(pattern),
-            None => place.note("releases", text, "NAMESPACE/NAME, where either may be `*`"),
-        }
+        releases.extend(faults.parse(at.field("releases"), text, |text| {
+            pattern(text).ok_or_else(|| "NAMESPACE/NAME, where either may be `*`".to_owned())
+        }));
     }
     Some(Receiver {
         name: spec.name,
@@ -93,34 +112,12 @@ fn receiver(spec: Spec, folder: &Path, place: &mut Place<'_>) -> Option<Receiver
     })
 }
 
-fn address(url: &str, place: &mut Place<'_>) -> Option<Uri> {
-    // The value is not repeated: of a chat room it is a secret.
-    uri(url).or_else(|| place.fault("url", "…", "an `https://` or `http://` address"))
-}
-
 fn pattern(text: &str) -> Option<Pattern> {
     let (namespace, name) = text.split_once('/')?;
     let part = |text: &str| (text != "*").then(|| text.to_owned());
     let well = |text: &str| !text.is_empty() && (text == "*" || !text.contains(['*', '/']));
     (well(namespace) && well(name))
         .then(|| Pattern { namespace: part(namespace), name: part(name) })
-}
-
-struct Place<'a> {
-    at: String,
-    faults: &'a mut Vec<String>,
-}
-
-impl Place<'_> {
-    fn note(&mut self, field: &str, value: &str, rule: &str) {
-        self.faults.push(format!("{}.{field}: {value:?}: {rule}", self.at));
-    }
-
-    /// Notes a fault; the answer stands where a value would.
-    fn fault<T>(&mut self, field: &str, value: &str, rule: &str) -> Option<T> {
-        self.note(field, value, rule);
-        None
-    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) async fn authorization(
 }
 
 /// A secret without the line end that editors and `echo` put behind it.
-async fn secret(what: &'static str, file: &Path) -> Result<String, SetupError> {
+pub(crate) async fn secret(what: &'static str, file: &Path) -> Result<String, SetupError> {
     let text = tokio::fs::read_to_string(file)
         .await
         .map_err(|error| SetupError::new(what, file, &error))?;

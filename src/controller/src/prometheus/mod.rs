@@ -7,7 +7,7 @@ mod address;
 mod answer;
 mod client;
 mod clients;
-mod credentials;
+pub(crate) mod credentials;
 mod error;
 pub(crate) mod promql;
 mod settings;

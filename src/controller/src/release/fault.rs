@@ -91,13 +91,13 @@ pub struct Fault {
 
 /// The faults found so far. A reader goes on after one, so that a user sees all at once.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Fault>);
+pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
     /// The longest value, in characters, that a fault repeats.
     const SHOWN: usize = 60;
 
-    pub(super) fn value(&mut self, path: FieldPath, value: &str, rule: impl fmt::Display) {
+    pub(crate) fn value(&mut self, path: FieldPath, value: &str, rule: impl fmt::Display) {
         let mut shown: String = value.chars().take(Self::SHOWN).collect();
         if shown.len() < value.len() {
             shown.push('…');
@@ -106,16 +106,16 @@ impl Faults {
     }
 
     /// A fault whose value another check has made fit to be shown.
-    pub(super) fn told(&mut self, path: FieldPath, value: &str, rule: &str) {
+    pub(crate) fn told(&mut self, path: FieldPath, value: &str, rule: &str) {
         self.0.push(Fault { path, value: value.to_owned(), rule: rule.to_owned() });
     }
 
-    pub(super) fn missing(&mut self, path: FieldPath, rule: impl fmt::Display) {
+    pub(crate) fn missing(&mut self, path: FieldPath, rule: impl fmt::Display) {
         self.0.push(Fault { path, value: "missing".to_owned(), rule: rule.to_string() });
     }
 
     /// Parses a text; a fault where it breaks its rule.
-    pub(super) fn parse<T>(
+    pub(crate) fn parse<T>(
         &mut self,
         path: FieldPath,
         text: &str,
@@ -130,11 +130,11 @@ impl Faults {
         }
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn into_vec(self) -> Vec<Fault> {
+    pub(crate) fn into_vec(self) -> Vec<Fault> {
         self.0
     }
 }

@@ -27,6 +27,7 @@ use serin_document::{
 };
 use serin_rollout::{Plan, Side, Traffic, Version};
 
+pub(crate) use fault::Faults;
 pub use fault::{Fault, FieldPath};
 pub use file::{Reload, Template, WeightsFile};
 pub use kubernetes::{CapacityRule, Kubernetes, PluginRef, Resolved, RouteRef, Target};

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::sign::Key;
 use crate::metrics::http::{self, Cap, Http};
-use crate::prometheus::tls;
+use crate::prometheus::{credentials, tls};
 
 /// Of an answer's body only the beginning of what it says is of use.
 const ANSWER: Cap = Cap { bytes: 64 << 10, remedy: "an answer is a status and a few words" };
@@ -160,10 +160,9 @@ async fn address(address: &Address) -> Result<Uri, String> {
     }
 }
 
-/// A secret, without the line end that editors put behind it.
-async fn secret(what: &str, path: &Path) -> Result<String, String> {
-    let text = tokio::fs::read_to_string(path).await;
-    let text = text.map_err(|error| format!("{what}: {}: {error}", path.display()))?;
+/// A secret without the spaces that were copied along with it.
+async fn secret(what: &'static str, file: &Path) -> Result<String, String> {
+    let text = credentials::secret(what, file).await.map_err(|error| error.to_string())?;
     Ok(text.trim().to_owned())
 }
 
