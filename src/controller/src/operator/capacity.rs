@@ -49,21 +49,20 @@ pub(super) fn check(next: Weight, stable: Side<'_>, canary: Side<'_>) -> Capacit
 
 /// Whether stable could take everyone back.
 pub(super) fn check_stable(stable: Side<'_>, at_start: u64) -> Capacity {
-    let ready = available(stable.deployment);
-    match stable.autoscaled_from {
-        Some(least) if ready >= least && ready < at_start => Capacity::Lean {
-            why: format!(
-                "stable has {ready} of the {at_start} pods that it had at the start, as its \
-                 autoscaler takes what nobody asks for: a rollback would lack the others at first"
-            ),
-        },
-        from if ready < from.unwrap_or(at_start) => {
-            let wanted = from.unwrap_or(at_start);
-            let why = format!("stable has {ready} of the {wanted} pods that a rollback would need");
-            Capacity::Short { why }
-        }
-        _ => Capacity::Enough,
+    let (ready, wanted) =
+        (available(stable.deployment), stable.autoscaled_from.unwrap_or(at_start));
+    if ready < wanted {
+        let why = format!("stable has {ready} of the {wanted} pods that a rollback would need");
+        return Capacity::Short { why };
     }
+    if ready < at_start {
+        let why = format!(
+            "stable has {ready} of the {at_start} pods that it had at the start, as its autoscaler \
+             takes what nobody asks for: a rollback would lack the others at first"
+        );
+        return Capacity::Lean { why };
+    }
+    Capacity::Enough
 }
 
 #[cfg(test)]

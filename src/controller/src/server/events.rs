@@ -167,12 +167,13 @@ impl Watch {
 
     fn news(&mut self) -> News {
         let shown = self.app.releases.shown();
+        let followed = self.followed(&shown);
         let mut news = News {
             at: Timestamp::now().as_millisecond(),
             whole: self.told_at.is_none(),
             releases: Vec::new(),
             gone: Vec::new(),
-            release: None,
+            release: followed,
         };
         self.known.retain(|key, _| {
             let stays = shown.contains_key(key);
@@ -194,20 +195,19 @@ impl Watch {
             }
             self.known.insert(key, (now.told(), summary));
         }
-        news.release = self.followed();
         news
     }
 
-    fn followed(&mut self) -> Option<Followed> {
+    fn followed(&mut self, shown: &BTreeMap<(String, String), Shown>) -> Option<Followed> {
         let key = self.followed.as_ref()?;
-        let Some(now) = self.app.releases.shown_one(key) else {
+        let Some(now) = shown.get(key) else {
             self.told = None;
             return None;
         };
-        if self.told.as_ref().is_some_and(|told| told.is(&now)) {
+        if self.told.as_ref().is_some_and(|told| told.is(now)) {
             return None;
         }
-        let status = self.app.releases.status(key, &now)?.without_inputs();
+        let status = self.app.releases.status(key, now)?.without_inputs();
         let before = self.told.replace(now.told());
         // Who runs it knows how it went, who has read what is stored does not.
         let first = !matches!(before, Some(Told::Run(_)));
