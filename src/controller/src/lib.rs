@@ -25,6 +25,7 @@ pub mod release;
 pub mod run;
 pub mod serve_assign;
 pub mod server;
+mod serving;
 pub mod status;
 pub mod store;
 pub mod telemetry;

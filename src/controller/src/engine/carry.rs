@@ -23,6 +23,34 @@ pub enum Change {
     Less,
 }
 
+impl Change {
+    /// The traffic beside which it is looked whether a person has lowered the weight, where that
+    /// matters; `written` is what this process last brought there.
+    pub(crate) fn looks_beside(
+        self,
+        written: Option<Traffic>,
+        traffic: Traffic,
+    ) -> Option<Traffic> {
+        match self {
+            Self::Less | Self::Back => None,
+            Self::More => written,
+            // A process that has just started goes by what is stored.
+            Self::None => Some(written.unwrap_or(traffic)),
+        }
+    }
+
+    /// What becomes of the change where a person has lowered the weight: nothing is written.
+    ///
+    /// # Errors
+    /// Where it would have sent more users to the canary.
+    pub(crate) const fn after_lowering(self) -> Result<(), &'static str> {
+        match self {
+            Self::More => Err("somebody has lowered the canary's weight by hand"),
+            Self::None | Self::Back | Self::Less => Ok(()),
+        }
+    }
+}
+
 /// A router's object, of which the weights are the controller's.
 pub trait Carry: fmt::Debug + Send + Sync + 'static {
     /// Brings the traffic into the router; writes nothing where it is there. A write that meets

@@ -35,10 +35,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use kube::Api;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -53,6 +50,7 @@ use crate::engine::Stop;
 use crate::notify::Receivers;
 use crate::publish::Board;
 use crate::server::{Access, App, Deciding, Limits, Ready, Releases, serve};
+use crate::serving;
 use crate::store::Folder;
 use crate::telemetry::Telemetry;
 use cache::Caches;
@@ -91,12 +89,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let access = Access::new(settings.token_file.clone())?;
     let folder = Folder::create(&settings.work_dir)?;
     let client = client::connect().await?;
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", settings.listen))?;
-    let address = listener.local_addr()?;
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (listener, address) = serving::listen(settings.listen).await?;
+    let mut asked = serving::Asked::to_end()?;
     tracing::info!(%address, identity = %settings.identity, "serving on http://{address}");
 
     let mut background = JoinSet::new();
@@ -138,8 +132,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut work = tokio::spawn(work(shared, tell_known, stop));
     let served = tokio::select! {
         biased;
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
+        () = asked.come() => None,
         served = &mut serving => Some(served),
         worked = &mut work => {
             worked?;

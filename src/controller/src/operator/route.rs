@@ -126,12 +126,7 @@ impl Route {
             let object = self.fetch().await?.ok_or_else(|| self.missing())?;
             let mut json = whole(&object);
             if self.was_lowered(&json, traffic, change)? {
-                return match change {
-                    Change::More => {
-                        Err(self.about("somebody has lowered the canary's weight by hand"))
-                    }
-                    Change::None | Change::Back | Change::Less => Ok(()),
-                };
+                return change.after_lowering().map_err(|why| self.about(why));
             }
             let router = self.named.kind.router();
             let differs = router
@@ -181,12 +176,7 @@ impl Route {
         traffic: Traffic,
         change: Change,
     ) -> Result<bool, String> {
-        let before = match change {
-            Change::Less | Change::Back => None,
-            Change::More => self.written().traffic,
-            // A process that has just started goes by what is stored.
-            Change::None => Some(self.written().traffic.unwrap_or(traffic)),
-        };
+        let before = change.looks_beside(self.written().traffic, traffic);
         let Some(before) = before else { return Ok(false) };
         let found = self.read(object, &self.reference(before))?;
         Ok(matches!(drift(&found, &wanted(before)), Drift::Lowered(_)))

@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -20,6 +19,7 @@ use crate::notify::Receivers;
 use crate::observe::Observer;
 use crate::publish::Board;
 use crate::server::{Access, App, Deciding, Limits, Ready, Releases, serve};
+use crate::serving;
 use crate::store::{Folder, Record, StateFile};
 use crate::telemetry::Telemetry;
 use files::Loaded;
@@ -83,13 +83,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     for loaded in loaded {
         owned.push(own(loaded, &folder).await?);
     }
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", settings.listen))?;
-    let address = listener.local_addr()?;
+    let (listener, address) = serving::listen(settings.listen).await?;
     let mut hangup = signal(SignalKind::hangup())?;
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut asked = serving::Asked::to_end()?;
 
     announce(&owned, address, &folder);
     let (give, stop) = Stop::new();
@@ -113,8 +109,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let ended = loop {
         tokio::select! {
             biased;
-            _ = terminate.recv() => break Ended::Asked,
-            _ = interrupt.recv() => break Ended::Asked,
+            () = asked.come() => break Ended::Asked,
             served = &mut serving => break Ended::Server(served),
             Some(ended) = tasks.join_next() => break Ended::Engine(ended),
             () = received(&mut hangup) => reload(&mut places).await,

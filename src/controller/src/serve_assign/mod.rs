@@ -10,17 +10,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serin_document::Environment;
 use serin_document::plugin::WhenStale;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::engine::Stop;
 use crate::metrics::http::Http;
 use crate::prometheus::Address;
 use crate::run::open_files;
 use crate::server::Limits;
+use crate::serving;
 use held::Held;
 use server::App;
 
@@ -79,12 +78,8 @@ impl Source {
 /// Where the address cannot be used, or the server ends by itself.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let limits = Limits { head: LONGEST_HEAD, ..Limits::for_open_files(open_files::raise()) };
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", settings.listen))?;
-    let address = listener.local_addr()?;
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (listener, address) = serving::listen(settings.listen).await?;
+    let mut asked = serving::Asked::to_end()?;
     let Settings { source, environment, .. } = settings;
     let held = Arc::new(Held::new(environment, source.name(), source.patience()));
     tracing::info!(%address, source = held.source(), "deciding on http://{address}");
@@ -94,8 +89,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut serving = tokio::spawn(server::serve(listener, app, limits, stop));
     tokio::select! {
         biased;
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = asked.come() => {}
         served = &mut serving => {
             served?;
             bail!("the server ended though nobody asked it to")

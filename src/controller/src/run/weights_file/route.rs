@@ -100,20 +100,9 @@ impl Route {
             self.note(&file, traffic);
             return Ok(());
         }
-        let before = match change {
-            Change::Less | Change::Back => None,
-            Change::More => taken,
-            // A process that has just started goes by what is stored.
-            Change::None => Some(taken.unwrap_or(traffic)),
-        };
-        let by_hand = before.zip(present.as_ref());
+        let by_hand = change.looks_beside(taken, traffic).zip(present.as_ref());
         if by_hand.is_some_and(|(before, present)| lowered(&file, present, before).is_some()) {
-            return match change {
-                Change::More => {
-                    Err(about(&file, "somebody has lowered the canary's weight by hand"))
-                }
-                Change::None | Change::Back | Change::Less => Ok(()),
-            };
+            return change.after_lowering().map_err(|why| about(&file, why));
         }
         write(&file, text).await?;
         if let Err(why) = take_over(&file).await {
