@@ -1,7 +1,6 @@
 //! What carries the weights beside the filters' document: an object of a router.
 
 use core::fmt;
-use core::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serin_rollout::Traffic;
@@ -59,12 +58,6 @@ pub trait Carry: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Why it is not there, for people; it is tried again in the next pass.
     fn carry(&self, traffic: Traffic, change: Change) -> BoxFuture<'_, Result<(), String>>;
-
-    /// How long that may take. While a router hangs every pass takes that much longer.
-    fn patience(&self) -> Duration {
-        // An API server answers within a fraction of a second.
-        Duration::from_secs(2)
-    }
 }
 
 /// What a router's weights have to say for this traffic.

@@ -27,6 +27,10 @@ const DISK: Duration = Duration::from_secs(3);
 /// How long it may take where users or testers are taken from the canary: that happens anyway.
 const DISK_BEFORE_RELIEF: Duration = Duration::from_secs(1);
 
+/// How long a router may take; an API server answers within a fraction of a second. While one hangs
+/// every pass takes that much longer.
+const ROUTER: Duration = Duration::from_secs(2);
+
 impl<O: Observe, K: Keep> Running<O, K> {
     /// Publishes what is stored, as every process does once when it starts.
     pub(super) async fn announce(&mut self) {
@@ -235,10 +239,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
             Change::None if !self.record.state.can_go_back() => Change::Back,
             change => change,
         };
-        let (patience, traffic) = (route.patience(), self.record.state.traffic);
-        let carried = match timeout(patience, route.carry(traffic, change)).await {
+        let traffic = self.record.state.traffic;
+        let carried = match timeout(ROUTER, route.carry(traffic, change)).await {
             Ok(carried) => carried,
-            Err(_) => Err(format!("no answer within {patience:?}")),
+            Err(_) => Err(format!("no answer within {ROUTER:?}")),
         };
         let not_carried = carried.err();
         if let Some(why) = &not_carried

@@ -4,6 +4,7 @@
 mod command;
 mod look;
 mod route;
+mod under_way;
 
 pub(super) use look::Look;
 pub(super) use route::Route;

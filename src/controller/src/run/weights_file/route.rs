@@ -9,8 +9,10 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serin_rollout::{RouteSeen, Traffic};
 use serin_routes::{Drift, Wanted, drift};
+use tokio::sync::Notify;
 
 use super::command;
+use super::under_way::UnderWay;
 use crate::engine::{Carry, Change, wanted};
 use crate::input;
 use crate::release::file::WeightsFile;
@@ -22,16 +24,21 @@ const LONGEST: usize = 4 << 20;
 /// Who may read a file that was not there before: its proxy runs as another user.
 const MODE: u32 = 0o644;
 
-/// How much longer than its command a write may take, for the disk.
-const WRITING: Duration = Duration::from_secs(2);
+/// How long a change is waited for; after that its release goes on looking while it is made. Most
+/// commands only send a signal. It leaves half of the engine's patience with a router to the disk.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// One release's file.
 #[derive(Debug)]
 pub(in crate::run) struct Route {
-    kept: Mutex<Kept>,
-    /// One write at a time.
-    turn: tokio::sync::Mutex<()>,
+    known: Arc<Known>,
+    /// One change at a time.
+    under_way: tokio::sync::Mutex<Option<UnderWay>>,
 }
+
+/// What is known of it.
+#[derive(Debug)]
+struct Known(Mutex<Kept>);
 
 #[derive(Clone, Debug)]
 struct Kept {
@@ -42,15 +49,13 @@ struct Kept {
 
 impl Route {
     pub(in crate::run) fn new(file: WeightsFile) -> Self {
-        Self {
-            kept: Mutex::new(Kept { file: Arc::new(file), taken: None }),
-            turn: tokio::sync::Mutex::new(()),
-        }
+        let kept = Kept { file: Arc::new(file), taken: None };
+        Self { known: Arc::new(Known(Mutex::new(kept))), under_way: tokio::sync::Mutex::new(None) }
     }
 
     /// Goes on with what the release file says now. Another template is another file.
     pub(in crate::run) fn set(&self, file: WeightsFile) {
-        let mut kept = self.kept();
+        let mut kept = self.known.kept();
         if *kept.file != file {
             *kept = Kept { file: Arc::new(file), taken: None };
         }
@@ -58,12 +63,12 @@ impl Route {
 
     /// Whether the proxy has taken over this traffic.
     pub(super) fn has(&self, traffic: Traffic) -> bool {
-        self.kept().taken.is_some_and(|taken| taken.revision == traffic.revision)
+        self.known.kept().taken.is_some_and(|taken| taken.revision == traffic.revision)
     }
 
     /// What the file says beside what it should.
     pub(super) async fn seen(&self, traffic: Traffic) -> RouteSeen {
-        let Kept { file, taken } = self.kept().clone();
+        let Kept { file, taken } = self.known.kept().clone();
         let text = match read(&file).await {
             Ok(Some(text)) => text,
             // It is written in the same pass.
@@ -83,15 +88,47 @@ impl Route {
     /// # Errors
     /// Why it cannot be told.
     pub(super) async fn in_force(&self) -> Result<Option<Wanted>, String> {
-        let file = Arc::clone(&self.kept().file);
+        let file = Arc::clone(&self.known.kept().file);
         let Some(text) = read(&file).await? else { return Ok(None) };
         let unlike = "it holds nothing that its template renders; take it away if nobody is on the \
                       canary";
         file.template.read(&text).map(Some).ok_or_else(|| about(&file, unlike))
     }
 
+    /// Brings it there. A change that is not there soon is under way: its outcome is told when it
+    /// is asked for again. Another traffic ends it, so that a rollback waits for no rise.
     async fn bring(&self, traffic: Traffic, change: Change) -> Result<(), String> {
-        let _turn = self.turn.lock().await;
+        let mut slot = self.under_way.lock().await;
+        let mut patience = AT_ONCE;
+        if let Some(earlier) = slot.as_mut() {
+            if earlier.brings(traffic) {
+                patience = Duration::ZERO;
+            } else {
+                earlier.cut_short().await;
+                *slot = None;
+            }
+        }
+        let under_way = slot.get_or_insert_with(|| {
+            let known = Arc::clone(&self.known);
+            UnderWay::start(traffic, |cut_short| async move {
+                known.bring(traffic, change, &cut_short).await
+            })
+        });
+        if let Some(outcome) = under_way.outcome(patience).await {
+            *slot = None;
+            return outcome;
+        }
+        Err(about(&self.known.kept().file, "the proxy has not taken it yet"))
+    }
+}
+
+impl Known {
+    async fn bring(
+        &self,
+        traffic: Traffic,
+        change: Change,
+        cut_short: &Notify,
+    ) -> Result<(), String> {
         let Kept { file, taken } = self.kept().clone();
         let text = file.template.render(wanted(traffic)).map_err(|why| about(&file, &why))?;
         let present = read(&file).await?;
@@ -105,7 +142,7 @@ impl Route {
             return change.after_lowering().map_err(|why| about(&file, why));
         }
         write(&file, text).await?;
-        if let Err(why) = take_over(&file).await {
+        if let Err(why) = take_over(&file, cut_short).await {
             self.forget(&file);
             if change == Change::More
                 && let Some(present) = present
@@ -138,18 +175,13 @@ impl Route {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Carry for Route {
     fn carry(&self, traffic: Traffic, change: Change) -> BoxFuture<'_, Result<(), String>> {
         self.bring(traffic, change).boxed()
-    }
-
-    fn patience(&self) -> Duration {
-        let file = Arc::clone(&self.kept().file);
-        file.reload.as_ref().map_or(Duration::ZERO, |reload| reload.timeout) + WRITING
     }
 }
 
@@ -190,9 +222,9 @@ async fn on_disk<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(ended_early)?
 }
 
-async fn take_over(file: &WeightsFile) -> Result<(), String> {
+async fn take_over(file: &WeightsFile, cut_short: &Notify) -> Result<(), String> {
     match &file.reload {
-        Some(reload) => command::run(reload).await,
+        Some(reload) => command::run(reload, cut_short).await,
         None => Ok(()),
     }
 }

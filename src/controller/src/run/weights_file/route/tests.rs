@@ -12,15 +12,19 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// One that takes over its file by copying it, unless a file `broken` is there.
+    /// One that takes over its file by copying it, unless a file `broken` is there. Its first command
+    /// that finds a file `hangs` makes it `hanging` and waits until that is gone.
     fn new() -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let at = |name: &str| scratch.path().join(name);
         let script = format!(
-            "test ! -e {} && cp {} {}",
+            "mv {} {hanging} 2>/dev/null && while test -e {hanging}; do sleep 0.05; done
+             test ! -e {} && cp {} {}",
+            at("hangs").display(),
             at("broken").display(),
             at("weights").display(),
-            at("taken").display()
+            at("taken").display(),
+            hanging = at("hanging").display(),
         );
         let file = WeightsFile {
             template: Template::new("t", TEMPLATE.to_owned()).unwrap(),
@@ -37,7 +41,7 @@ impl Proxy {
 
     /// The same proxy for a process that has just started.
     fn anew(self) -> Self {
-        let file = WeightsFile::clone(&self.route.kept().file);
+        let file = WeightsFile::clone(&self.route.known.kept().file);
         Self { route: Route::new(file), ..self }
     }
 
@@ -49,8 +53,8 @@ impl Proxy {
         std::fs::write(self.scratch.path().join(name), text).unwrap();
     }
 
-    fn mend(&self) {
-        std::fs::remove_file(self.scratch.path().join("broken")).unwrap();
+    fn remove(&self, name: &str) {
+        std::fs::remove_file(self.scratch.path().join(name)).unwrap();
     }
 
     async fn carry(&self, traffic: Traffic, change: Change) -> Result<(), String> {
@@ -119,8 +123,39 @@ async fn a_rise_that_the_proxy_does_not_take_is_not_left_in_the_file() {
     assert!(why.contains("the proxy has not taken it: /bin/sh: exit status: 1"), "{why}");
     assert_eq!(proxy.text("weights"), text(500, "canary"));
     assert!(!proxy.route.has(at("25%", 2)));
-    proxy.mend();
+    proxy.remove("broken");
     proxy.carry(at("25%", 2), Change::More).await.unwrap();
+    assert_eq!(proxy.text("taken"), text(2_500, "canary"));
+}
+
+#[tokio::test]
+async fn a_rollback_does_not_wait_for_the_command_of_a_rise() {
+    let proxy = Proxy::new();
+    proxy.carry(at("5%", 1), Change::More).await.unwrap();
+    proxy.put("hangs", "");
+    let why = proxy.carry(at("25%", 2), Change::More).await.unwrap_err();
+    assert!(why.contains("not taken it yet"), "{why}");
+    assert_eq!(proxy.carry(at("25%", 2), Change::More).await, Err(why), "it is still under way");
+    // Its own command does not hang.
+    proxy.carry(rolled_back(3), Change::Less).await.unwrap();
+    assert_eq!(
+        [proxy.text("weights"), proxy.text("taken")],
+        [text(0, "stable"), text(0, "stable")]
+    );
+}
+
+#[tokio::test]
+async fn a_command_that_takes_long_is_asked_for_its_outcome_again() {
+    let proxy = Proxy::new();
+    proxy.carry(at("5%", 1), Change::More).await.unwrap();
+    proxy.put("hangs", "");
+    proxy.carry(at("25%", 2), Change::More).await.unwrap_err();
+    proxy.remove("hanging");
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while proxy.carry(at("25%", 2), Change::More).await.is_err() {
+        assert!(std::time::Instant::now() < end);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert_eq!(proxy.text("taken"), text(2_500, "canary"));
 }
 
@@ -132,7 +167,7 @@ async fn a_rollback_that_the_proxy_does_not_take_stays_in_the_file_until_it_does
     proxy.carry(rolled_back(2), Change::Less).await.unwrap_err();
     assert_eq!(proxy.text("weights"), text(0, "stable"));
     assert_eq!(proxy.text("taken"), text(500, "canary"));
-    proxy.mend();
+    proxy.remove("broken");
     proxy.carry(rolled_back(2), Change::None).await.unwrap();
     assert_eq!(proxy.text("taken"), text(0, "stable"));
 }
@@ -170,7 +205,7 @@ async fn what_else_was_done_to_the_file_is_put_back() {
 async fn another_template_is_rendered_and_taken_over() {
     let proxy = Proxy::new();
     proxy.carry(at("25%", 1), Change::More).await.unwrap();
-    let mut file = WeightsFile::clone(&proxy.route.kept().file);
+    let mut file = WeightsFile::clone(&proxy.route.known.kept().file);
     proxy.route.set(file.clone());
     assert!(proxy.route.has(at("25%", 1)), "it is the same");
     file.template = Template::new("t", "{{ canary_percent }}\n".to_owned()).unwrap();
