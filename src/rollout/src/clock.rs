@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use crate::decide::Pass;
 use crate::{
-    Endpoints, Phase, Proof, StableRuns, State, StepClock, evidence, rollback, route, serving,
-    swap, tripwire, version,
+    Endpoints, Phase, StableRuns, State, StepClock, evidence, rollback, route, serving, swap,
+    tripwire, version,
 };
 
 /// Brings all that depends on time up to this pass.
@@ -59,7 +59,7 @@ fn follow_plan(pass: Pass<'_>, state: &mut State) {
 /// Starts with the proof that the weight is live; counts time in which every gate was answered. While
 /// a proxy has tripped, users are not where the weight says: the step begins anew after that.
 fn run_step_clock(pass: Pass<'_>, state: &mut State) {
-    if !matches!(pass.seen.proof, Proof::Live { .. }) {
+    if !pass.seen.proof.is_live() {
         return;
     }
     let tripped = tripwire::tripped(pass, state).is_some();
@@ -96,7 +96,7 @@ fn measure(pass: Pass<'_>, state: &mut State) {
     state.no_data_ms = longer(state.no_data_ms, no_data, gap);
 
     let unproved = match state.phase {
-        Phase::Pending | Phase::Progressing => !matches!(pass.seen.proof, Proof::Live { .. }),
+        Phase::Pending | Phase::Progressing => !pass.seen.proof.is_live(),
         Phase::RollingBack => !rollback::emptied(pass.seen),
         Phase::Promoting if state.restoring => true,
         Phase::Promoting if state.hands_over() => !rollback::emptied(pass.seen),

@@ -122,10 +122,21 @@ pub(crate) fn proof(proof: &Proof, revision: u64) -> String {
         Proof::Ahead { largest, .. } => {
             format!("revision {revision} not live: a proxy shows {largest}, a later one")
         }
+        Proof::Share { canary, requests } => {
+            format!("the weight is live: {}", drawn(*canary, *requests))
+        }
+        Proof::OtherShare { canary, requests } => {
+            format!("the weight is not live: {}", drawn(*canary, *requests))
+        }
         Proof::Unknown { why } => {
             format!("nobody can tell whether revision {revision} is live: {why}")
         }
     }
+}
+
+/// `40 of 812 requests went to the canary`.
+fn drawn(canary: u64, requests: u64) -> String {
+    format!("{canary} of {requests} requests went to the canary")
 }
 
 /// `requests still reach the canary`; `side` is the one that is to be empty.
@@ -146,7 +157,10 @@ pub(crate) fn emptying(seen: &Observation, side: &str) -> String {
             format!("{traffic}, {behind} of {proxies} proxies behind")
         }
         Proof::Ahead { largest, .. } => format!("{traffic}, a proxy shows revision {largest}"),
-        Proof::Live { .. } | Proof::Unknown { .. } => traffic,
+        Proof::OtherShare { canary, requests } => {
+            format!("{traffic}, of late {}", drawn(canary, requests))
+        }
+        Proof::Live { .. } | Proof::Share { .. } | Proof::Unknown { .. } => traffic,
     }
 }
 

@@ -136,11 +136,35 @@ pub enum Proof {
         /// The largest revision among them.
         largest: u64,
     },
+    /// No proxy shows any, and of the requests that their router drew the canary's share is the
+    /// weight's.
+    Share {
+        /// How many went to the canary.
+        canary: u64,
+        /// How many there were.
+        requests: u64,
+    },
+    /// No proxy shows any, and of the requests that their router drew the canary has another share
+    /// than the weight's.
+    OtherShare {
+        /// How many went to the canary.
+        canary: u64,
+        /// How many there were.
+        requests: u64,
+    },
     /// No proxy was seen, or the question could not be answered.
     Unknown {
         /// Why.
         why: String,
     },
+}
+
+impl Proof {
+    /// Whether it proves that the traffic is in force.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        matches!(self, Self::Live { .. } | Self::Share { .. })
+    }
 }
 
 /// A gate's answer.

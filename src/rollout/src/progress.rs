@@ -6,8 +6,8 @@ use serin_assignment::Weight;
 
 use crate::decide::Pass;
 use crate::{
-    Approval, Decision, Endpoints, Length, OnSuccess, Pause, Phase, Proof, Reason, Served, State,
-    Step, asks, capacity, evidence, message, promote, route, serving, swap, tripwire, version,
+    Approval, Decision, Endpoints, Length, OnSuccess, Pause, Phase, Reason, Served, State, Step,
+    asks, capacity, evidence, message, promote, route, serving, swap, tripwire, version,
 };
 
 /// Waits until both sides can serve and proxies are proved to follow, then goes to the first step.
@@ -156,8 +156,7 @@ pub(crate) fn canary_away(pass: Pass<'_>) -> Option<(Reason, String)> {
 }
 
 pub(crate) fn unproved(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
-    let live = matches!(pass.seen.proof, Proof::Live { .. });
-    (!live).then(|| {
+    (!pass.seen.proof.is_live()).then(|| {
         let why = message::proof(&pass.seen.proof, state.traffic.revision);
         (Reason::WaitingForProxies, why)
     })

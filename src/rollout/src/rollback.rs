@@ -101,7 +101,7 @@ fn by_itself(seen: &Observation, state: &State) -> bool {
 /// that was not written, may still send somebody there, however quiet it is just now.
 pub(crate) const fn emptied(seen: &Observation) -> bool {
     matches!(seen.canary_traffic, CanaryTraffic::Still { scrapes } if scrapes >= SCRAPES_TO_PROVE_EMPTY)
-        && matches!(seen.proof, Proof::Live { .. } | Proof::Unknown { .. })
+        && (seen.proof.is_live() || matches!(seen.proof, Proof::Unknown { .. }))
         && !matches!(seen.route, RouteSeen::Unknown { .. })
 }
 

@@ -17,8 +17,8 @@ use serin_assignment::Weight;
 use crate::clock::lasted;
 use crate::decide::Pass;
 use crate::{
-    Decision, Endpoints, Phase, Proof, Reason, RouteSeen, State, Templates, Traffic, message,
-    progress, rollback, route, tripwire,
+    Decision, Endpoints, Phase, Reason, RouteSeen, State, Templates, Traffic, message, progress,
+    rollback, route, tripwire,
 };
 
 /// Has the route send everyone to the canary's side.
@@ -104,7 +104,7 @@ pub(crate) fn harm(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
 /// Whether the route is as it was set, as far as it is a part of the rollout.
 pub(crate) const fn stands(pass: Pass<'_>) -> bool {
     matches!(pass.seen.route, RouteSeen::AsSet | RouteSeen::NotApplicable)
-        && matches!(pass.seen.proof, Proof::Live { .. })
+        && pass.seen.proof.is_live()
 }
 
 impl State {

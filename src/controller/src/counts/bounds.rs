@@ -3,12 +3,12 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use crate::gates::{Counts, Ratio, Subject, cluster_label, whole};
+use crate::gates::{Counts, Ratio, Subject, cluster_label, service_label, whole};
 use crate::metrics::{Matcher, Selector, Series, Source, growth};
 use crate::prometheus::QueryError;
 
 use super::buckets::{LE, TimeUnit, bucket_name};
-use super::{custom, envoy, istio};
+use super::{custom, envoy, istio, linkerd, traefik};
 
 /// How far back stable's times are read.
 const BEFORE: Duration = Duration::from_hours(1);
@@ -84,6 +84,16 @@ fn histogram(ratio: &Ratio, subject: &Subject) -> Option<(String, Selector)> {
             let own = labels.iter().map(|(name, value)| Matcher::equal(name, value.as_str()));
             let stable = Matcher::equal(&sides.label, sides.stable.as_str());
             (istio::TIMES.to_owned(), own.chain(reporter).chain([stable]).collect())
+        }
+        Counts::Linkerd { sides, labels } => {
+            let stable = Matcher::equal(&sides.label, sides.stable.as_str());
+            let matchers = linkerd::matchers(labels).into_iter().chain([stable]);
+            (linkerd::TIMES.to_owned(), matchers.collect())
+        }
+        Counts::Traefik => {
+            let stable = service_label(&subject.stable_cluster);
+            let stable = Matcher::equal(traefik::SERVICE, stable);
+            (traefik::TIMES.to_owned(), vec![stable])
         }
         Counts::Custom { histogram, sides, .. } => {
             let histogram = histogram.as_ref()?;

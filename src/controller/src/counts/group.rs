@@ -13,7 +13,9 @@ use super::custom::{Counters, Histogram};
 use super::envoy::Envoy;
 use super::filter::Filter;
 use super::istio::Istio;
+use super::linkerd::Linkerd;
 use super::meaning::{COHORTS, Meaning, Stream};
+use super::traefik::Traefik;
 use crate::gates::numbers::{count, whole};
 use crate::metrics::{Labels, Sample, Selector, Series};
 
@@ -35,6 +37,8 @@ pub(super) enum Preset {
     Filter(Filter),
     Envoy(Envoy),
     Istio(Istio),
+    Linkerd(Linkerd),
+    Traefik(Traefik),
     Counters(Counters),
     Histogram(Histogram),
 }
@@ -88,6 +92,8 @@ impl Preset {
             Self::Filter(it) => it.selectors(),
             Self::Envoy(it) => it.selectors(),
             Self::Istio(it) => it.selectors(),
+            Self::Linkerd(it) => it.selectors(),
+            Self::Traefik(it) => it.selectors(),
             Self::Counters(it) => it.selectors(),
             Self::Histogram(it) => it.selectors(),
         }
@@ -98,6 +104,8 @@ impl Preset {
             Self::Filter(it) => it.read(labels),
             Self::Envoy(it) => it.read(labels),
             Self::Istio(it) => it.read(labels),
+            Self::Linkerd(it) => it.read(labels),
+            Self::Traefik(it) => it.read(labels),
             Self::Counters(it) => it.read(labels),
             Self::Histogram(it) => it.read(labels),
         }
@@ -110,7 +118,14 @@ impl Preset {
 
     /// Whether slow requests are found by the bounds of buckets.
     const fn has_buckets(&self) -> bool {
-        matches!(self, Self::Envoy(_) | Self::Istio(_) | Self::Histogram(_))
+        match self {
+            Self::Envoy(_)
+            | Self::Istio(_)
+            | Self::Linkerd(_)
+            | Self::Traefik(_)
+            | Self::Histogram(_) => true,
+            Self::Filter(_) | Self::Counters(_) => false,
+        }
     }
 }
 

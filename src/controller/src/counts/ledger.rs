@@ -10,7 +10,9 @@ use super::envoy::Envoy;
 use super::filter::Filter;
 use super::group::{Fed, Group, Preset};
 use super::istio::Istio;
+use super::linkerd::Linkerd;
 use super::meaning::Stream;
+use super::traefik::Traefik;
 use crate::gates::{Counts, Gate, Kind, Measure, Ratio, Subject};
 use crate::metrics::Selector;
 
@@ -111,6 +113,10 @@ fn preset(ratio: &Ratio, subject: &Subject, streams: &[Stream]) -> Result<Preset
         Counts::Istio { sides, labels } => {
             Ok(Preset::Istio(Istio::new(sides.clone(), labels.clone(), streams.to_vec())))
         }
+        Counts::Linkerd { sides, labels } => {
+            Ok(Preset::Linkerd(Linkerd::new(sides.clone(), labels.clone(), streams.to_vec())))
+        }
+        Counts::Traefik => Ok(Preset::Traefik(Traefik::new(subject, streams.to_vec()))),
         Counts::Custom { events, opportunities, histogram, sides, cohort } => {
             let who = Who { sides: sides.clone(), cohort: cohort.clone() };
             match (&ratio.measure, events, opportunities, histogram) {

@@ -36,10 +36,12 @@ mod istio;
 mod key;
 mod ledger;
 mod line;
+mod linkerd;
 mod meaning;
 mod read;
 mod renamed;
 mod target;
+mod traefik;
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ const WORDS: [(&str, &[&str]); 10] = [
     ("spec.assignment.identity[].generated.sameSite", &["lax", "strict", "none"]),
     ("spec.steps[].approval", &["automatic", "manual"]),
     ("spec.gates[].kind", &["errorRate", "latency", "conversion", "threshold", "manual"]),
-    ("spec.gates[].counts.preset", &["filter", "envoy", "istio"]),
+    ("spec.gates[].counts.preset", &["filter", "envoy", "istio", "linkerd", "traefik"]),
     ("spec.policy.onNoData", &["hold", "rollBack"]),
     ("status.conditions[].status", &["True", "False", "Unknown"]),
     ("spec.onSuccess", &["keep", "promote"]),

@@ -218,7 +218,10 @@ fn proxies(proof: Option<&Proof>) -> Proxies {
             Proxies { seen: *proxies, behind: 0 }
         }
         Some(Proof::Behind { proxies, behind, .. }) => Proxies { seen: *proxies, behind: *behind },
-        Some(Proof::Unknown { .. }) | None => Proxies::default(),
+        // Who counts requests is not asked how many it is.
+        Some(Proof::Share { .. } | Proof::OtherShare { .. } | Proof::Unknown { .. }) | None => {
+            Proxies::default()
+        }
     }
 }
 

@@ -13,8 +13,8 @@
 //!
 //! A warning counts as broken, not as data: part of the series may be missing.
 
-mod envoy;
 pub(crate) mod numbers;
+mod proxies;
 mod ratio;
 mod read;
 mod single;
@@ -27,8 +27,8 @@ use core::time::Duration;
 use serin_assignment::{Variant, Weight};
 use serin_rollout::Verdict;
 
-pub(crate) use envoy::cluster_label;
 pub(crate) use numbers::whole;
+pub(crate) use proxies::{cluster_label, is_of_traefik, service_label};
 pub use ratio::{Bounds, Counts, Measure, Ratio, Selected, Sides};
 pub use template::{InvalidTemplate, Template};
 pub use threshold::{Limits, Samples, Threshold};

@@ -67,6 +67,15 @@ pub enum Counts {
         /// What else a series must carry.
         labels: BTreeMap<String, String>,
     },
+    /// By Linkerd's proxies, as the caller's side reports where the labels say nothing else.
+    Linkerd {
+        /// What tells the sides apart.
+        sides: Sides,
+        /// What else a series must carry.
+        labels: BTreeMap<String, String>,
+    },
+    /// By Traefik, for the two services that the release names as clusters; of all requests.
+    Traefik,
     /// By the application, or anything else.
     Custom {
         /// The counter of events.

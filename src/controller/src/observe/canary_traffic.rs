@@ -6,8 +6,9 @@ use serin_assignment::Variant;
 use serin_document::metrics;
 use serin_rollout::CanaryTraffic;
 
+use super::drawn::Drawn;
 use super::{millis, names};
-use crate::gates::Subject;
+use crate::gates::{Subject, service_label};
 use crate::metrics::{Labels, Matcher, Point, Selector, Series, Source, Text};
 
 /// How many scrapes are looked at: three that stand still, the one before them, and room for two
@@ -36,7 +37,7 @@ const OF_OTHERS: [&str; 2] =
 pub(super) fn selectors(subject: &Subject, side: Variant) -> [Selector; 3] {
     let cluster = subject.cluster(side);
     // An absent label is an empty one, and each of the two metrics has only one of them.
-    let others = [("proxy", cluster.to_owned()), ("service", format!("{cluster}@file"))]
+    let others = [("proxy", cluster.to_owned()), ("service", service_label(cluster))]
         .map(|(label, name)| Matcher::any_of(label, [Text::whole(name), Text::whole("")]));
     [
         names::of_cluster(&COUNTERS, cluster),
@@ -51,6 +52,7 @@ pub(super) fn selectors(subject: &Subject, side: Variant) -> [Selector; 3] {
 pub(super) async fn ask(
     source: &Source,
     subject: &Subject,
+    drawn: Option<&Drawn>,
     (side, since_ms, emptying): (Variant, u64, bool),
     at_ms: u64,
 ) -> CanaryTraffic {
@@ -69,8 +71,13 @@ pub(super) async fn ask(
             series.extend(served(filters, side, counted));
             if series.is_empty() {
                 // No Envoy is to be seen, so that nobody else is asked about one.
-                let others = source.samples(of_others, from_ms, at_ms).await;
-                series = others.unwrap_or_default();
+                series = match drawn {
+                    Some(drawn) => {
+                        let both = source.samples(&drawn.selector(), from_ms, at_ms).await;
+                        of_side(both.unwrap_or_default(), |labels| drawn.side(labels), side)
+                    }
+                    None => source.samples(of_others, from_ms, at_ms).await.unwrap_or_default(),
+                };
             }
             read(&series, since_ms, at_ms, scrape)
         }
@@ -99,17 +106,31 @@ fn served(series: Vec<Series>, side: Variant, counted: bool) -> Vec<Series> {
     if !counted {
         return Vec::new();
     }
-    let told = |mut one: Series| {
+    let told = |one: Series| {
         if is_of(&one.labels, side) {
             return Some(one);
         }
-        if !names::carries(&one.labels, metrics::REVISION, &[]) {
-            return None;
-        }
-        one.points.iter_mut().for_each(|point| point.value = 0.0);
-        Some(one)
+        names::carries(&one.labels, metrics::REVISION, &[]).then(|| none_yet(one))
     };
     series.into_iter().filter_map(told).collect()
+}
+
+/// The counters of one side of a router that draws. Those of the other stand in for what was not born:
+/// both go by the names that the router gives them, so that a weight was proved by the same names.
+fn of_side(
+    series: Vec<Series>,
+    whose: impl Fn(&Labels) -> Option<Variant>,
+    side: Variant,
+) -> Vec<Series> {
+    let told =
+        |one: Series| if whose(&one.labels)? == side { Some(one) } else { Some(none_yet(one)) };
+    series.into_iter().filter_map(told).collect()
+}
+
+/// What a counter that was not born shows where this one was scraped.
+fn none_yet(mut one: Series) -> Series {
+    one.points.iter_mut().for_each(|point| point.value = 0.0);
+    one
 }
 
 /// The counter that stood still for the fewest scrapes decides. A proxy that ceased to be scraped

@@ -7,6 +7,7 @@
 mod asking;
 mod canary_traffic;
 mod counting;
+mod drawn;
 mod endpoints;
 mod names;
 mod proof;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serin_assignment::{Variant, Weight};
-use serin_rollout::Phase;
+use serin_rollout::{Phase, Proof, State, Steps};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::counts::{self, Ledger, Start};
@@ -30,7 +31,7 @@ use crate::engine::{Observe, Part, Question};
 use crate::gates::{Gate, Moment, Subject};
 use crate::metrics::{Source, now_ms};
 use crate::prometheus::{Clients, SetupError};
-use crate::release::Release;
+use crate::release::{Kubernetes, Release};
 
 pub(crate) use names::flat;
 pub(crate) use proof::UNSEEN;
@@ -40,6 +41,7 @@ pub use weight_in_force::WeightUnknown;
 
 use asking::Asking;
 use counting::Counting;
+use drawn::{Drawn, Weights};
 
 /// The eyes of one release.
 #[derive(Debug)]
@@ -51,6 +53,9 @@ pub struct Observer {
     asking: Asking,
     /// The release's part of the users, 0.0 to 1.0: of them the hash places.
     part: f64,
+    /// Where each request is drawn by the weights alone, who counts them.
+    drawn: Option<Drawn>,
+    steps: Steps,
 }
 
 impl Observer {
@@ -82,6 +87,9 @@ impl Observer {
         for side in [Variant::Canary, Variant::Stable] {
             source.keep(canary_traffic::selectors(&subject, side));
         }
+        let by_weight = release.kubernetes.as_ref().is_some_and(Kubernetes::draws);
+        let drawn = by_weight.then(|| Drawn::of(&subject));
+        source.keep(drawn.as_ref().map(Drawn::selector));
         let gates: Arc<[Gate]> = release.gates.clone().into();
         // What is read of a page and nobody asked for is forgotten: the counts from before the
         // rollout's start are needed to know what was counted since.
@@ -93,9 +101,37 @@ impl Observer {
             counting::from_stable(&gates)
                 .filter_map(|(_, ratio)| counts::bounds_selector(ratio, &subject)),
         );
-        let part = release.plan.steps.full().share();
+        let steps = release.plan.steps.clone();
+        let part = steps.full().share();
         let (counting, asking) = (Counting::default(), Asking::new(release));
-        Ok(Self { source, subject, gates, counting, asking, part })
+        Ok(Self { source, subject, gates, counting, asking, part, drawn, steps })
+    }
+
+    /// By the revision that proxies show, or, where none does and each request is drawn, by the share
+    /// that was.
+    async fn proof(&self, state: &State, at_ms: u64) -> Proof {
+        let by_revision = proof::ask(&self.source, &self.subject, state.traffic.revision, at_ms);
+        let by_revision = by_revision.await;
+        let unseen = matches!(&by_revision, Proof::Unknown { why } if why == UNSEEN);
+        let Some(drawn) = self.drawn.as_ref().filter(|_| unseen) else { return by_revision };
+        let now = state.traffic.weight;
+        let lower = self.steps.iter().map(|step| step.weight).filter(|weight| *weight < now);
+        let weights = Weights { now, below: lower.last().unwrap_or(Weight::ZERO) };
+        let by_share = drawn.proof(&self.source, weights, state.traffic_since_ms, at_ms).await;
+        by_share.unwrap_or(by_revision)
+    }
+
+    /// The requests of both sides since the step's clock started, and the canary's share to compare
+    /// with the weight.
+    async fn requests(&self, state: &State, at_ms: u64) -> (Option<Placed>, Option<f64>) {
+        let placed = requests::ask(&self.source, &self.subject, state.clock, at_ms).await;
+        match (placed, &self.drawn, state.clock) {
+            (None, Some(drawn), Some(clock)) => {
+                let placed = drawn.since(&self.source, clock.started_ms, at_ms).await;
+                (placed, placed.and_then(Placed::share))
+            }
+            _ => (placed, placed.and_then(Placed::share).map(|share| share * self.part)),
+        }
     }
 
     /// Tells every part of what is to be seen as of `at_ms` (milliseconds since 1970).
@@ -122,20 +158,20 @@ impl Observer {
         });
         let gates = join_all(asked);
         let proof = async {
-            tell(Part::Proof(proof::ask(source, subject, state.traffic.revision, at_ms).await));
+            tell(Part::Proof(self.proof(state, at_ms).await));
         };
         let requests = async {
-            let placed = requests::ask(source, subject, state.clock, at_ms).await;
+            let (placed, share) = self.requests(state, at_ms).await;
             tell(Part::CanaryRequests(placed.map(|placed| placed.canary)));
-            let share = placed.and_then(requests::Placed::share);
-            tell(Part::ObservedShare(share.map(|share| share * self.part)));
+            tell(Part::ObservedShare(share));
         };
         let traffic = async {
             let (everyone, since_ms) = (state.traffic.everyone, state.traffic_since_ms);
             let side = if everyone { Variant::Stable } else { Variant::Canary };
             let emptying = matches!(state.phase, Phase::RollingBack | Phase::Promoting);
             let asked = (side, since_ms, emptying);
-            let traffic = canary_traffic::ask(source, subject, asked, at_ms).await;
+            let drawn = self.drawn.as_ref();
+            let traffic = canary_traffic::ask(source, subject, drawn, asked, at_ms).await;
             tell(Part::CanaryTraffic(traffic));
         };
         let canary = async {

@@ -1,7 +1,7 @@
 //! The Kubernetes objects that a release names.
 
 use serin_rollout::{Side, Version};
-use serin_routes::{Kind, Reference};
+use serin_routes::{Entries, Kind, Reference};
 
 /// The objects of a release that moves the weights of a router's object between two Deployments, all
 /// in the release's namespace but for the plugin.
@@ -17,6 +17,19 @@ pub struct Kubernetes {
     pub plugin: Option<PluginRef>,
     /// What the release's owner calls the version, beside the hash of the canary's pod template.
     pub stated_version: Option<String>,
+}
+
+impl Kubernetes {
+    /// Whether its router draws every request by the weights, and counts what it sends to each side
+    /// under a name that is known: what it counts is then the proof that a weight is live.
+    #[must_use]
+    pub fn draws(&self) -> bool {
+        let by_weight = match self.reference.entries {
+            Entries::One(_) | Entries::Whole => true,
+            Entries::ByMark { .. } => false,
+        };
+        by_weight && self.route.kind != Kind::Ingress
+    }
 }
 
 /// Names the object whose weights are moved.

@@ -51,10 +51,12 @@ impl Gate {
         let Kind::Ratio(ratio) = &mut self.kind else { return };
         match &mut ratio.counts {
             Counts::Custom { sides, .. } if sides.label == Sides::DEFAULT_LABEL => {}
-            Counts::Istio { sides, .. } | Counts::Custom { sides, .. } => {
+            Counts::Istio { sides, .. }
+            | Counts::Linkerd { sides, .. }
+            | Counts::Custom { sides, .. } => {
                 swap(&mut sides.canary, &mut sides.stable);
             }
-            Counts::Filter | Counts::Envoy => {}
+            Counts::Filter | Counts::Envoy | Counts::Traefik => {}
         }
     }
 }
@@ -115,7 +117,7 @@ mod tests {
             let ratio = release.gates.first().unwrap().ratio().unwrap();
             match &ratio.counts {
                 Counts::Istio { sides, .. } | Counts::Custom { sides, .. } => sides.canary.clone(),
-                Counts::Filter | Counts::Envoy => panic!(),
+                other => panic!("{other:?}"),
             }
         };
         let custom = |label| Counts::Custom {

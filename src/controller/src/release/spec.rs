@@ -386,7 +386,8 @@ pub(super) struct Gate {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Counts {
-    /// `filter` (the default for errors and latency), `envoy` or `istio`; absent for selectors.
+    /// `filter` (the default for errors and latency), `envoy`, `istio`, `linkerd` or `traefik`;
+    /// absent for selectors.
     pub(super) preset: Option<String>,
     /// The counter of events.
     pub(super) events: Option<Selected>,
@@ -396,7 +397,7 @@ pub(super) struct Counts {
     pub(super) histogram: Option<Selected>,
     /// What tells the sides apart.
     pub(super) side: Option<Sides>,
-    /// What else Istio's series must carry.
+    /// What else Istio's or Linkerd's series must carry.
     pub(super) labels: Option<BTreeMap<String, String>>,
     /// The label that carries the cohort; `cohort` where it is absent.
     pub(super) cohort: Option<String>,

@@ -20,4 +20,5 @@ mod rollout;
 mod route;
 mod swap;
 mod traefik;
+mod traefik_rollout;
 mod versions;

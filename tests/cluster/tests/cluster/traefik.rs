@@ -5,16 +5,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
-use serde_json::{Value, json};
+use serde_json::Value;
 use serin_assignment::{Variant, Weight};
 use serin_cluster::cluster::Cluster;
 use serin_cluster::namespace::Namespace;
 use serin_cluster::shop::HOST;
-use serin_cluster::traefik::Traefik;
+use serin_cluster::traefik::{Traefik, side, weighted};
 use serin_routes::{Destination, Entries, Kind, Reference, Wanted};
 use serin_tests::load::{Load, Outcome, Profile};
-use serin_tests::ports;
-use serin_tests::webapp::{Behaviour, WebApp};
 
 use crate::records::none_failed;
 
@@ -29,15 +27,17 @@ const POLL: Duration = Duration::from_millis(10);
 async fn a_hundred_weights_of_a_traefik_service_are_taken_over_without_a_failed_request()
 -> Result<()> {
     let namespace = Cluster::shared().await?.namespace("traefik-weights").await?;
-    let (stable, canary) = (side(&namespace, "stable").await?, side(&namespace, "canary").await?);
+    let stable = side(&namespace, Variant::Stable).await?;
+    let canary = side(&namespace, Variant::Canary).await?;
     let reference = Reference {
         entries: Entries::Whole,
         mark: "x-serin-variant".to_owned(),
         stable: destination("stable", stable.port()),
         canary: destination("canary", canary.port()),
     };
-    namespace.apply(&weighted(&reference).to_string()).await?;
-    namespace.apply(&ingress_route().to_string()).await?;
+    for object in weighted(HOST, [stable.port(), canary.port()]) {
+        namespace.apply(&object.to_string()).await?;
+    }
     let traefik = Traefik::start(&namespace).await?;
     live(&traefik, &namespace, [100, 0]).await?;
     let load = Load::start(&Profile {
@@ -80,53 +80,8 @@ async fn a_hundred_weights_of_a_traefik_service_are_taken_over_without_a_failed_
     Ok(())
 }
 
-/// An application, and the Service that leads to it.
-async fn side(namespace: &Namespace, name: &str) -> Result<WebApp> {
-    let app = WebApp::start(name, ports::free()?, Behaviour::healthy("1.0")).await?;
-    let service = json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": format!("web-{name}")},
-        "spec": {
-            "type": "ExternalName",
-            "externalName": "localhost",
-            "ports": [{"name": "http", "port": app.port()}],
-        },
-    });
-    namespace.apply(&service.to_string()).await?;
-    Ok(app)
-}
-
 fn destination(side: &str, port: u16) -> Destination {
     Destination { host: format!("web-{side}"), subset: None, port: Some(port) }
-}
-
-fn weighted(reference: &Reference) -> Value {
-    let one = |side: &Destination, weight: u32| json!({"name": side.host, "port": side.port, "weight": weight});
-    json!({
-        "apiVersion": "traefik.io/v1alpha1",
-        "kind": "TraefikService",
-        "metadata": {"name": "web"},
-        "spec": {"weighted": {
-            "services": [one(&reference.stable, 100), one(&reference.canary, 0)],
-        }},
-    })
-}
-
-fn ingress_route() -> Value {
-    json!({
-        "apiVersion": "traefik.io/v1alpha1",
-        "kind": "IngressRoute",
-        "metadata": {"name": "web"},
-        "spec": {
-            "entryPoints": ["web"],
-            "routes": [{
-                "kind": "Rule",
-                "match": format!("Host(`{HOST}`)"),
-                "services": [{"kind": "TraefikService", "name": "web"}],
-            }],
-        },
-    })
 }
 
 /// Writes weights as the controller does: read, change the integers, write with the version that was

@@ -5,7 +5,9 @@ use serin_document::duration;
 use serin_judge::{SetAside, Share};
 use serin_rollout::Before;
 
-use crate::gates::{Bounds, Counts, Gate, Kind, Measure, Ratio, Selected, Threshold, before};
+use crate::gates::{
+    Bounds, Counts, Gate, Kind, Measure, Ratio, Selected, Sides, Threshold, before,
+};
 use crate::release::Release;
 
 /// One line a gate, with its name.
@@ -141,10 +143,9 @@ fn counted(counts: &Counts) -> String {
     match counts {
         Counts::Filter => "counted by the filter".to_owned(),
         Counts::Envoy => "counted by Envoy's clusters, before retries".to_owned(),
-        Counts::Istio { sides, .. } => {
-            let (label, canary, stable) = (&sides.label, &sides.canary, &sides.stable);
-            format!("counted by Istio, {label} {canary} against {stable}")
-        }
+        Counts::Istio { sides, .. } => format!("counted by Istio, {}", told_apart(sides)),
+        Counts::Linkerd { sides, .. } => format!("counted by Linkerd, {}", told_apart(sides)),
+        Counts::Traefik => "counted by Traefik's services, each retry too".to_owned(),
         Counts::Custom { histogram: histogram @ Some(_), .. } => {
             format!("counted by {}", name(histogram))
         }
@@ -152,6 +153,11 @@ fn counted(counts: &Counts) -> String {
             format!("counted by {} of {}", name(events), name(opportunities))
         }
     }
+}
+
+fn told_apart(sides: &Sides) -> String {
+    let Sides { label, canary, stable } = sides;
+    format!("{label} {canary} against {stable}")
 }
 
 fn limited(threshold: &Threshold) -> String {

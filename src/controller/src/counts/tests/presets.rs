@@ -255,6 +255,105 @@ fn istios_requests_fail_by_code_or_by_grpc_status() {
     assert_eq!(raw(&slow[1], None), [10.0, 1.0, 0.0, 0.0]);
 }
 
+#[test]
+fn linkerds_responses_fail_by_their_classification_and_only_answers_are_slow() {
+    let counts = Counts::Linkerd {
+        sides: Sides {
+            label: "dst_deployment".to_owned(),
+            canary: "web-canary".to_owned(),
+            stable: "web".to_owned(),
+        },
+        labels: [("dst_namespace".to_owned(), "shop".to_owned())].into(),
+    };
+    let of = |name: &str, deployment: &str, code: &str, more: &[(&str, &str)]| {
+        let mut all = labels(&[
+            ("__name__", name),
+            ("instance", "10.1.3.93:4191"),
+            ("direction", "outbound"),
+            ("dst_namespace", "shop"),
+            ("dst_deployment", deployment),
+            ("status_code", code),
+        ]);
+        all.extend(labels(more));
+        all
+    };
+    let response = |deployment, code, classification| {
+        of("response_total", deployment, code, &[("classification", classification)])
+    };
+    let all = counted(
+        &errors(counts.clone()),
+        &[
+            (response("web-canary", "200", "success"), 100.0),
+            (response("web-canary", "503", "failure"), 3.0),
+            // gRPC's failures have status 200.
+            (response("web-canary", "200", "failure"), 4.0),
+            (response("web", "404", "success"), 300.0),
+        ],
+    );
+    assert_eq!(raw(&all[0], None), [107.0, 7.0, 300.0, 0.0]);
+    let bucket =
+        |code: &str, le: &str| of("response_latency_ms_bucket", "web-canary", code, &[("le", le)]);
+    let slow = counted(
+        &latency(counts.clone()),
+        &[
+            (bucket("200", "250"), 8.0),
+            (bucket("200", "1000"), 9.0),
+            (bucket("200", "+Inf"), 10.0),
+            (bucket("503", "+Inf"), 50.0),
+        ],
+    );
+    assert_eq!(raw(&slow[0], None), [10.0, 2.0, 0.0, 0.0]);
+    assert_eq!(raw(&slow[1], None), [10.0, 1.0, 0.0, 0.0]);
+    let ledger = ledger(&[errors(counts)], 1000);
+    let mut inbound = response("web-canary", "200", "success");
+    inbound.insert("direction".to_owned(), "inbound".to_owned());
+    assert!(!ledger.selectors().iter().any(|it| it.matches(&inbound)), "counted by both ends");
+}
+
+#[test]
+fn traefiks_answers_and_times_are_counted_by_service() {
+    let of = |name: &str, service: &str, code: &str, more: &[(&str, &str)]| {
+        let mut all = labels(&[
+            ("__name__", name),
+            ("instance", "a"),
+            ("method", "GET"),
+            ("protocol", "http"),
+            ("service", service),
+            ("code", code),
+        ]);
+        all.extend(labels(more));
+        all
+    };
+    // Without a provider the names are those of a file.
+    let (canary, stable) = ("ns::canary@file", "outbound|80||web@file");
+    let answer = |service, code| of("traefik_service_requests_total", service, code, &[]);
+    let all = counted(
+        &errors(Counts::Traefik),
+        &[
+            (answer(canary, "200"), 100.0),
+            (answer(canary, "502"), 3.0),
+            // Its caller had gone.
+            (answer(canary, "499"), 1000.0),
+            (answer(stable, "404"), 300.0),
+        ],
+    );
+    assert_eq!(raw(&all[0], None), [103.0, 3.0, 300.0, 0.0]);
+    let bucket = |code: &str, le: &str| {
+        of("traefik_service_request_duration_seconds_bucket", canary, code, &[("le", le)])
+    };
+    let slow = counted(
+        &latency(Counts::Traefik),
+        &[
+            (bucket("200", "0.25"), 8.0),
+            (bucket("200", "1"), 9.0),
+            (bucket("200", "+Inf"), 10.0),
+            (bucket("500", "+Inf"), 50.0),
+        ],
+    );
+    assert_eq!(raw(&slow[0], None), [10.0, 2.0, 0.0, 0.0]);
+    assert_eq!(raw(&slow[1], None), [10.0, 1.0, 0.0, 0.0]);
+}
+
 fn custom(name: &str, side: &str, cohort: &str, more: &[(&str, &str)]) -> Labels {
     let mut all =
         labels(&[("__name__", name), ("instance", "a"), ("variant", side), ("cohort", cohort)]);

@@ -50,26 +50,43 @@ fn read(spec: spec::Counts, wanted: Wanted, at: &FieldPath, faults: &mut Faults)
         None => custom(spec, wanted, at, faults),
         Some("filter") => only(spec, &[], "filter", at, faults).map(|_| Counts::Filter),
         Some("envoy") => only(spec, &[], "envoy", at, faults).map(|_| Counts::Envoy),
-        Some("istio") => istio(spec, at, faults),
+        Some("istio") => {
+            let (sides, labels) = labelled(spec, "istio", "destination_version", at, faults)?;
+            Some(Counts::Istio { sides, labels })
+        }
+        Some("linkerd") => {
+            let (sides, labels) = labelled(spec, "linkerd", "dst_deployment", at, faults)?;
+            Some(Counts::Linkerd { sides, labels })
+        }
+        Some("traefik") => only(spec, &[], "traefik", at, faults).map(|_| Counts::Traefik),
         Some(preset) => {
-            let rule = "the presets are `filter`, `envoy` and `istio`; without one, name counters";
+            let rule = "the presets are `filter`, `envoy`, `istio`, `linkerd` and `traefik`; \
+                        without one, name counters";
             faults.value(at.field("preset"), preset, rule);
             None
         }
     }
 }
 
-fn istio(spec: spec::Counts, at: &FieldPath, faults: &mut Faults) -> Option<Counts> {
-    let mut spec = only(spec, &["side", "labels"], "istio", at, faults)?;
+/// A mesh's own metrics, whose sides differ in a label such as `example`.
+fn labelled(
+    spec: spec::Counts,
+    mesh: &str,
+    example: &str,
+    at: &FieldPath,
+    faults: &mut Faults,
+) -> Option<(Sides, BTreeMap<String, String>)> {
+    let mut spec = only(spec, &["side", "labels"], mesh, at, faults)?;
     let labels = labels(spec.labels.take().unwrap_or_default(), &at.field("labels"), faults);
     let Some(side) = spec.side.take() else {
-        let rule = "what tells the sides apart, such as {label: destination_version, canary: v2, \
-                    stable: v1}";
+        let rule = format!(
+            "what tells the sides apart, such as {{label: {example}, canary: v2, stable: v1}}"
+        );
         faults.missing(at.field("side"), rule);
         return None;
     };
     let sides = sides(Some(side), &at.field("side"), faults);
-    Some(Counts::Istio { sides: sides?, labels: labels? })
+    Some((sides?, labels?))
 }
 
 fn custom(

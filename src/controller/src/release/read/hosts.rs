@@ -41,6 +41,14 @@ pub(super) fn in_full(host: &str, namespace: &str) -> String {
     if host.contains('.') { host.to_owned() } else { format!("{host}.{namespace}.{SERVICES}") }
 }
 
+/// Traefik's name of a Service's port: what separates words there is one `-` (its `Normalize`).
+pub(super) fn traefiks(host: &str, namespace: &str, port: u16) -> String {
+    let (service, namespace) = service(host, namespace).unwrap_or((host, namespace));
+    let name = format!("{namespace}-{service}-{port}");
+    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    format!("{}@kubernetescrd", words.collect::<Vec<_>>().join("-"))
+}
+
 fn service<'a>(host: &'a str, namespace: &'a str) -> Option<(&'a str, &'a str)> {
     if host == "*" {
         return None;

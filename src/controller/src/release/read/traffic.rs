@@ -46,10 +46,13 @@ pub(super) fn read(
         }
         Some(paths) => list(paths, &at.field("paths"), PathPrefix::new, faults),
     };
-    let named = route.is_some();
-    let file = file::read(spec.file.as_ref(), named, origin, &at.field("file"), faults);
+    let file = file::read(spec.file.as_ref(), route.is_some(), origin, &at.field("file"), faults);
     let mut cluster = |side: &Side, name: &str| {
-        cluster(side, named.then_some(namespace?), &at.field(name), faults)
+        let route = match route {
+            Some(kind) => Some((kind, namespace?)),
+            None => None,
+        };
+        cluster(side, route, &at.field(name), faults)
     };
     let stable_cluster = cluster(&spec.stable, "stable");
     let canary_cluster = cluster(&spec.canary, "canary");
@@ -147,30 +150,36 @@ fn list<T>(
     read.into_iter().collect()
 }
 
-/// The cluster that is named, or, where destinations are named (`namespace` is theirs), Istio's for
-/// the destination.
+/// The cluster that is named, or, where an object of this kind and namespace names destinations, the
+/// one that its router makes of the destination.
 fn cluster(
     side: &Side,
-    namespace: Option<&str>,
+    route: Option<(Kind, &str)>,
     at: &FieldPath,
     faults: &mut Faults,
 ) -> Option<ClusterName> {
-    let name = match (&side.cluster, namespace) {
+    let name = match (&side.cluster, route) {
         (Some(name), _) => name.clone(),
         (None, None) => {
             faults.missing(at.field("cluster"), "Envoy's name of the cluster, such as shop-canary");
             return None;
         }
-        (None, Some(namespace)) => {
+        (None, Some((kind, namespace))) => {
             // A host that is missing has its own fault.
-            let host = hosts::in_full(side.host.as_deref()?, namespace);
+            let host = side.host.as_deref()?;
             let Some(port) = side.port else {
                 let rule = "the service's port, such as 80, which is a part of the name of Envoy's \
                             cluster; or that name as `cluster`";
                 faults.missing(at.field("port"), rule);
                 return None;
             };
-            format!("outbound|{port}|{}|{host}", side.subset.as_deref().unwrap_or_default())
+            match kind {
+                Kind::TraefikService => hosts::traefiks(host, namespace, port),
+                Kind::VirtualService | Kind::HttpRoute | Kind::Ingress => {
+                    let (subset, host) = (side.subset.as_deref(), hosts::in_full(host, namespace));
+                    format!("outbound|{port}|{}|{host}", subset.unwrap_or_default())
+                }
+            }
         }
     };
     faults.parse(at.field("cluster"), &name, by_rule(ClusterName::new))

@@ -278,8 +278,8 @@ fn faults_of_ratio_gates_are_told() {
             "spec.gates[0].margin: \"1.1\": a margin of at most 1",
         ),
         (
-            "kind: errorRate, counts: {preset: linkerd}",
-            "spec.gates[0].counts.preset: \"linkerd\": the presets are `filter`, `envoy`",
+            "kind: errorRate, counts: {preset: nginx}",
+            "spec.gates[0].counts.preset: \"nginx\": the presets are `filter`, `envoy`",
         ),
         (
             "kind: errorRate, counts: {preset: istio}",

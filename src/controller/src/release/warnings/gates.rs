@@ -54,7 +54,7 @@ impl Release {
                     warn(counts, message.to_owned());
                 }
             }
-            Counts::Envoy | Counts::Istio { .. } => {
+            Counts::Envoy | Counts::Istio { .. } | Counts::Linkerd { .. } | Counts::Traefik => {
                 let mut message =
                     "proxies count every request, testers too, so that the sides may \
                                    differ in who uses them"
