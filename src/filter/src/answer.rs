@@ -34,7 +34,7 @@ enum Content {
 
 /// Takes in the answer to a call: shares a newer document, notes a good
 /// answer, and leaves everything as it is on any other.
-pub fn take(host: &impl Host, keys: &SourceKeys, answer: &Answer) -> Answered {
+pub fn take(host: &dyn Host, keys: &SourceKeys, answer: &Answer) -> Answered {
     let (revision, json) = match read(host, answer) {
         Err(bad) => return bad,
         Ok(Content::NotModified) => {
@@ -59,7 +59,7 @@ pub fn take(host: &impl Host, keys: &SourceKeys, answer: &Answer) -> Answered {
     Answered::good(outcome)
 }
 
-fn read(host: &impl Host, answer: &Answer) -> Result<Content, Answered> {
+fn read(host: &dyn Host, answer: &Answer) -> Result<Content, Answered> {
     match answer.status.as_deref() {
         Some(b"200") => {}
         Some(b"304") => return Ok(Content::NotModified),

@@ -51,7 +51,7 @@ impl Contexts {
     }
 
     /// A context comes into being: a root where `parent` is zero, else a stream of that root.
-    pub fn create(&mut self, host: &impl Host, id: u32, parent: u32) {
+    pub fn create(&mut self, host: &dyn Host, id: u32, parent: u32) {
         if parent == 0 {
             let vm = self.vm.get_or_insert_with(|| Rc::new(Vm::new(host)));
             self.roots.push((id, Plugin::new(Rc::clone(vm), id)));
@@ -94,7 +94,7 @@ impl Contexts {
 
     /// A context is gone. A root's plugin makes room; a stream that was never told of its end, or
     /// never had a request, is forgotten.
-    pub fn delete(&mut self, host: &impl Host, id: u32) {
+    pub fn delete(&mut self, host: &dyn Host, id: u32) {
         self.open.remove(&id);
         self.take_begun(id);
         if let Some(place) = self.roots.iter().position(|(known, _)| *known == id) {

@@ -105,7 +105,7 @@ impl Counts {
     }
 
     /// Adds what has come together since the last time to the proxy's counters.
-    pub fn flush(&self, host: &impl Host, metrics: &mut Metrics) {
+    pub fn flush(&self, host: &dyn Host, metrics: &mut Metrics) {
         let names = SIDES.iter().flat_map(|side| Reason::ALL.map(|reason| (*side, reason)));
         let mut rollouts = self.rollouts.borrow_mut();
         for rollout in rollouts.values_mut().iter_mut().filter(|rollout| rollout.changed) {

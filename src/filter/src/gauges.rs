@@ -43,7 +43,7 @@ impl Gauges {
     }
 
     /// Reads the rows of the live VMs, and those only that have changed.
-    pub fn read(&mut self, host: &impl Host, live: &[Entry]) {
+    pub fn read(&mut self, host: &dyn Host, live: &[Entry]) {
         let is_known =
             |known: &Read, entry: &Entry| known.vm == entry.vm && known.number == entry.row;
         self.rows.retain(|known| live.iter().any(|entry| is_known(known, entry)));
@@ -62,7 +62,7 @@ impl Gauges {
     }
 
     /// Writes all gauges.
-    pub fn record(&self, host: &impl Host, metrics: &mut Metrics) {
+    pub fn record(&self, host: &dyn Host, metrics: &mut Metrics) {
         for Gauge { name, value } in self.values.values() {
             metrics.record(host, name, *value);
         }

@@ -1,6 +1,6 @@
 //! All that the filter asks of the proxy.
 //!
-//! The logic is written against these traits; `abi` answers them inside a proxy, a fake in tests.
+//! The logic is written against these traits; the module answers them inside a proxy, a fake in tests.
 
 use core::fmt;
 use core::ops::Add;
@@ -153,7 +153,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetricId(pub u32);
 
-/// The proxy as a VM sees it outside of requests.
+/// The proxy as a VM sees it outside of requests: seldom asked, so never generic code.
 pub trait Host {
     /// The monotonic clock.
     fn now(&self) -> Moment;

@@ -11,7 +11,7 @@ use crate::verdict::Verdict;
 /// # Errors
 /// What is wrong with those in the environment, without showing one. A configuration is not judged
 /// by it, since its verdict depends on its own bytes alone.
-pub fn keys(host: &impl Host, own: Option<TesterKeys>) -> Result<TesterKeys, Fault> {
+pub fn keys(host: &dyn Host, own: Option<TesterKeys>) -> Result<TesterKeys, Fault> {
     match (own, host.variable(KEYS_VARIABLE)) {
         (Some(own), _) => Ok(own),
         (None, Some(text)) => TesterKeys::read(&text, KEYS_VARIABLE),
@@ -25,7 +25,7 @@ pub struct Lack(Option<Vec<String>>);
 
 impl Lack {
     /// Says which rollouts of the document lack keys, once per proxy and again when it has changed.
-    pub fn report(&mut self, host: &impl Host, plugin: &str, document: &Compiled) {
+    pub fn report(&mut self, host: &dyn Host, plugin: &str, document: &Compiled) {
         let lacking = document.rollouts().iter().filter(|rollout| rollout.lacks_keys());
         let names: Vec<String> = lacking.map(|rollout| rollout.name().to_string()).collect();
         if self.0.as_ref() == Some(&names) {

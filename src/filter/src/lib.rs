@@ -1,4 +1,4 @@
-//! The filter: a proxy-wasm module that marks each request with its variant.
+//! What the proxy-wasm module does: it marks each request with its variant.
 //!
 //! ```text
 //!              source ──answer──▶ poller ──▶ shared data ──tick──▶ every VM's document
@@ -7,12 +7,11 @@
 //! end of its stream ──▶ class ──▲
 //! ```
 //!
-//! All logic is written against the traits of [`host`] and runs natively in tests; `abi` is the one
-//! place that talks to a proxy. Nothing that a request, a configuration or a source says makes it
+//! All logic is written against the traits of [`host`] and runs natively in tests; the crate of the
+//! module is the one place that talks to a proxy. What is generic over a request is what every request
+//! waits for: it is compiled there, for speed, and all the rest here, for size. Nothing that a request, a configuration or a source says makes it
 //! panic, since a panic would take the worker's VM down.
 
-#[cfg(target_arch = "wasm32")]
-mod abi;
 pub mod answer;
 pub mod class;
 pub mod contexts;

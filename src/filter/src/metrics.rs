@@ -44,14 +44,14 @@ pub struct Metrics {
 
 impl Metrics {
     /// Sets a gauge.
-    pub fn record(&mut self, host: &impl Host, name: &str, value: u64) {
+    pub fn record(&mut self, host: &dyn Host, name: &str, value: u64) {
         if let Some(metric) = self.metric(host, Kind::Gauge, Purpose::State, name) {
             host.record(metric, value);
         }
     }
 
     /// Adds to a counter; whether there was room for it.
-    pub fn increment(&mut self, host: &impl Host, purpose: Purpose, name: &str, by: u64) -> bool {
+    pub fn increment(&mut self, host: &dyn Host, purpose: Purpose, name: &str, by: u64) -> bool {
         let metric = self.metric(host, Kind::Counter, purpose, name);
         if let Some(metric) = metric {
             host.increment(metric, by);
@@ -61,7 +61,7 @@ impl Metrics {
 
     fn metric(
         &mut self,
-        host: &impl Host,
+        host: &dyn Host,
         kind: Kind,
         purpose: Purpose,
         name: &str,

@@ -55,6 +55,8 @@ struct Source {
     carried: bool,
 }
 
+// What happens once in a while is `inline(never)`: its callers in the module are compiled for speed,
+// and this is compiled for size.
 impl Plugin {
     /// A root context without configuration: it marks nothing, and removes forged marks.
     #[must_use]
@@ -89,7 +91,8 @@ impl Plugin {
     /// The verdict depends on the bytes alone, since it has to be the same in the VM that checks
     /// a configuration and in each that takes it: any JSON is a configuration. What is JSON but
     /// no document is reported, and what was in force goes on.
-    pub fn configure(&mut self, host: &impl Host, bytes: &[u8]) -> bool {
+    #[inline(never)]
+    pub fn configure(&mut self, host: &dyn Host, bytes: &[u8]) -> bool {
         self.name = plugin_name(host);
         let config = match parse(bytes) {
             Err(refused) if !refused.is_json() => {
@@ -133,7 +136,8 @@ impl Plugin {
     }
 
     /// Looks for a newer document, asks the source where it is time, and says what is in force.
-    pub fn tick(&mut self, host: &impl Host) {
+    #[inline(never)]
+    pub fn tick(&mut self, host: &dyn Host) {
         let now = host.now();
         if let Some(verdict) = self.verdict.take()
             && verdict.report(host, &plugin_hash(&self.name))
@@ -154,7 +158,8 @@ impl Plugin {
     }
 
     /// Takes in the answer to a call.
-    pub fn answered(&mut self, host: &impl Host, token: Token, answer: &Answer) {
+    #[inline(never)]
+    pub fn answered(&mut self, host: &dyn Host, token: Token, answer: &Answer) {
         let Mode::Source(source) = &mut self.mode else { return };
         let Some(answered) = source.poller.answered(host, token, answer) else { return };
         self.count(host, &answered);
@@ -168,7 +173,8 @@ impl Plugin {
     }
 
     /// Makes room: this root context will be given no further request.
-    pub fn done(&mut self, host: &impl Host) {
+    #[inline(never)]
+    pub fn done(&mut self, host: &dyn Host) {
         if let Mode::Source(source) = &mut self.mode {
             source.poller.stop(host);
         }
@@ -186,7 +192,7 @@ impl Plugin {
     /// source before it, so that a new configuration leaves no request unmarked.
     fn take_source(
         &mut self,
-        host: &impl Host,
+        host: &dyn Host,
         source: SourceConfig,
         env: Environment,
         previous: Option<(Rc<Compiled>, bool)>,
@@ -204,7 +210,7 @@ impl Plugin {
 
     /// Takes the shared document, if it is newer than the one in force, and sees whether the
     /// source still answers.
-    fn refresh(&mut self, host: &impl Host, now: Moment) {
+    fn refresh(&mut self, host: &dyn Host, now: Moment) {
         let Mode::Source(source) = &mut self.mode else { return };
         let config = source.poller.config();
         let head = Head::read(host, source.poller.keys());
@@ -241,7 +247,7 @@ impl Plugin {
         self.vm.put(self.root, &self.name, in_force, good);
     }
 
-    fn count(&self, host: &impl Host, answered: &Answered) {
+    fn count(&self, host: &dyn Host, answered: &Answered) {
         if let Mode::Source(source) = &self.mode {
             self.vm.count_answer(host, &source.poller.config().key_hash(), answered.outcome);
         }
@@ -257,7 +263,7 @@ impl Plugin {
     /// What this proxy adds to documents, and what there is to say about it.
     fn environment(
         &self,
-        host: &impl Host,
+        host: &dyn Host,
         overrides: Overrides,
         own: Option<TesterKeys>,
     ) -> (Environment, Vec<String>) {
@@ -295,7 +301,7 @@ impl Good {
     /// as `env` has it, else the one in force where nothing but the source has changed.
     fn for_source(
         &self,
-        host: &impl Host,
+        host: &dyn Host,
         source: &SourceConfig,
         env: &Environment,
     ) -> Option<(Rc<Compiled>, bool)> {
@@ -314,7 +320,7 @@ impl Good {
 
 /// The newest document of a source, following on a previous one.
 fn shared(
-    host: &impl Host,
+    host: &dyn Host,
     keys: &SourceKeys,
     previous: Option<&Compiled>,
     env: &Environment,
@@ -325,7 +331,7 @@ fn shared(
 }
 
 /// A plugin's name with its root id, where it has one.
-fn plugin_name(host: &impl Host) -> String {
+fn plugin_name(host: &dyn Host) -> String {
     let property = |name| host.property(&[name]).filter(|value| !value.is_empty());
     let name = property("plugin_name").unwrap_or_default();
     match property("plugin_root_id") {

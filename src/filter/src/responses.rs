@@ -111,7 +111,7 @@ impl Responses {
     }
 
     /// Adds what has come together since the last time to the proxy's counters.
-    pub fn flush(&self, host: &impl Host, metrics: &mut Metrics) {
+    pub fn flush(&self, host: &dyn Host, metrics: &mut Metrics) {
         for rollout in &mut *self.rollouts.borrow_mut() {
             if let Some(cells) = take(&mut rollout.cells) {
                 rollout.flush(&cells, host, metrics);
@@ -121,7 +121,7 @@ impl Responses {
 }
 
 impl Rollout {
-    fn flush(&self, cells: &Cells, host: &impl Host, metrics: &mut Metrics) {
+    fn flush(&self, cells: &Cells, host: &dyn Host, metrics: &mut Metrics) {
         let mut whole = true;
         let mut add = |base, tags: &[(&str, &str)], count| {
             let own = [(metrics::ID, self.metric_id.as_str()), (metrics::ROLLOUT, &self.name)];

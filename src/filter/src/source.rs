@@ -54,7 +54,7 @@ pub struct Poller {
 
 impl Poller {
     /// A poller that asks from its next tick on.
-    pub fn new(host: &impl Host, config: SourceConfig) -> Self {
+    pub fn new(host: &dyn Host, config: SourceConfig) -> Self {
         Self {
             keys: SourceKeys::new(&config.key_hash()),
             path: format!("{}?wait={}", config.path, duration::format(config.wait)),
@@ -81,7 +81,7 @@ impl Poller {
     }
 
     /// Takes or renews the lease, and asks when it is time. What it returns has failed.
-    pub fn tick(&mut self, host: &impl Host, now: Moment) -> Option<Answered> {
+    pub fn tick(&mut self, host: &dyn Host, now: Moment) -> Option<Answered> {
         if self.is_forgotten(now) {
             self.call = None;
             return Some(self.judge(host, Answered::bad(Outcome::Failed, "no callback came")));
@@ -124,19 +124,14 @@ impl Poller {
 
     /// Takes in the answer to a call; `None` where it is not to this poller's. It counts whoever
     /// holds the lease by now: a newer document is a newer document.
-    pub fn answered(
-        &mut self,
-        host: &impl Host,
-        token: Token,
-        answer: &Answer,
-    ) -> Option<Answered> {
+    pub fn answered(&mut self, host: &dyn Host, token: Token, answer: &Answer) -> Option<Answered> {
         self.call.take_if(|call| call.token == token)?;
         let answered = answer::take(host, &self.keys, answer);
         Some(self.judge(host, answered))
     }
 
     /// Returns the lease, if this poller holds it, so that another VM need not wait for its end.
-    pub fn stop(&mut self, host: &impl Host) {
+    pub fn stop(&mut self, host: &dyn Host) {
         let (lease, version) = Lease::read(host, &self.keys.lease);
         if lease.holder == self.me {
             // Whoever wrote it in between has it now.
@@ -149,7 +144,7 @@ impl Poller {
         self.call.is_some_and(|call| now.since(call.began) > limit)
     }
 
-    fn ask(&mut self, host: &impl Host, now: Moment) -> Result<(), CallRefused> {
+    fn ask(&mut self, host: &dyn Host, now: Moment) -> Result<(), CallRefused> {
         let etag = Head::read(host, &self.keys).and_then(|head| head.etag);
         let token = host.get(&Get {
             cluster: self.config.cluster.as_str(),
@@ -164,7 +159,7 @@ impl Poller {
 
     /// After a call that could not be sent: leaves the lease to a VM that perhaps can, and takes
     /// no part for a while. Nobody was asked, so the others may do so at once.
-    fn give_way(&mut self, host: &impl Host, now: Moment, ask_from: Moment) {
+    fn give_way(&mut self, host: &dyn Host, now: Moment, ask_from: Moment) {
         let (lease, version) = Lease::read(host, &self.keys.lease);
         if lease.holder == self.me {
             let returned = Lease { ask_from, ..lease.returned() };
@@ -191,7 +186,7 @@ impl Poller {
     }
 
     /// Logs what changes: the first of equal complaints, and the end of them.
-    fn judge(&mut self, host: &impl Host, answered: Answered) -> Answered {
+    fn judge(&mut self, host: &dyn Host, answered: Answered) -> Answered {
         if answered.complaint != self.complaint {
             let cluster = &self.config.cluster;
             match &answered.complaint {

@@ -17,7 +17,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// Logs the verdict unless another VM has; whether this VM was the one to report it.
-    pub fn report(&self, host: &impl Host, plugin: &str) -> bool {
+    pub fn report(&self, host: &dyn Host, plugin: &str) -> bool {
         let key = format!("serin.1.verdict.{plugin}");
         let note = self.lines.join("\n").into_bytes();
         let shared = host.shared(&key);

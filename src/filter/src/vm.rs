@@ -91,7 +91,7 @@ struct State {
 
 impl Vm {
     /// A VM that has just started.
-    pub fn new(host: &impl Host) -> Self {
+    pub fn new(host: &dyn Host) -> Self {
         Self { id: host.random(), counts: Counts::default(), state: RefCell::default() }
     }
 
@@ -148,7 +148,7 @@ impl Vm {
     }
 
     /// Takes a root context out that will see no further request.
-    pub fn remove(&self, host: &impl Host, root: u32) {
+    pub fn remove(&self, host: &dyn Host, root: u32) {
         let state = &mut *self.state.borrow_mut();
         let removed = state.roots.iter().position(|known| known.id == root);
         if let Some(removed) = removed.map(|place| state.roots.remove(place))
@@ -170,23 +170,23 @@ impl Vm {
     }
 
     /// Counts an answer of a source.
-    pub fn count_answer(&self, host: &impl Host, source: &str, outcome: Outcome) {
+    pub fn count_answer(&self, host: &dyn Host, source: &str, outcome: Outcome) {
         let tags = [(names::SOURCE, source), (names::RESULT, outcome.as_str())];
         self.increment(host, &names::tagged(names::SOURCE_ANSWERS, &tags));
     }
 
     /// Counts a configuration that was JSON but no document.
-    pub fn count_refused(&self, host: &impl Host) {
+    pub fn count_refused(&self, host: &dyn Host) {
         self.increment(host, names::CONFIG_REFUSED);
     }
 
-    fn increment(&self, host: &impl Host, name: &str) {
+    fn increment(&self, host: &dyn Host, name: &str) {
         self.state.borrow_mut().metrics.increment(host, Purpose::Count, name, 1);
     }
 
     /// Says what this VM has in force, that it is alive, and what the proxy as a whole has, each
     /// where it is time.
-    pub fn tick(&self, host: &impl Host, now: Moment) {
+    pub fn tick(&self, host: &dyn Host, now: Moment) {
         let state = &mut *self.state.borrow_mut();
         let beat = now >= state.next_beat;
         if beat {
@@ -211,7 +211,7 @@ impl Vm {
     }
 
     /// Shares this VM's row, if it has changed, and its beat; whether that worked.
-    fn share(&self, host: &impl Host, now: Moment, state: &mut State) -> bool {
+    fn share(&self, host: &dyn Host, now: Moment, state: &mut State) -> bool {
         let row = state.row(now);
         let bytes = row.encode();
         if bytes != state.row {
@@ -236,7 +236,7 @@ impl State {
     }
 
     /// Adds what was counted for tripwires to what the VMs share, and does what that says.
-    fn watch(&mut self, host: &impl Host, counts: &Counts, now: Moment, beat: bool) {
+    fn watch(&mut self, host: &dyn Host, counts: &Counts, now: Moment, beat: bool) {
         let Self { wire, metrics, roots, plugins, unfitted, .. } = self;
         if core::mem::take(unfitted) {
             let is_newest = |root: &&Root| plugins.iter().any(|known| known.newest == root.id);

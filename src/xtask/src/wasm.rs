@@ -11,7 +11,7 @@ use crate::repository::Repository;
 use crate::toolchain::{self, TARGET, Toolchain};
 use crate::{binaryen, flags, setup};
 
-pub(crate) const PACKAGE: &str = "serin-filter";
+pub(crate) const PACKAGE: &str = "serin-module";
 const COMPARED: &str = "serin-bench-modules";
 const PROFILE: &str = "wasm";
 
@@ -60,7 +60,7 @@ pub(crate) fn build(repository: &Repository, warnings: Warnings) -> Result<()> {
     }
     for (flavour, name) in MODULES {
         build_one(repository, &toolchain, flavour, warnings)?;
-        let built = folder.join(TARGET).join(PROFILE).join("serin_filter.wasm");
+        let built = folder.join(TARGET).join(PROFILE).join("serin_module.wasm");
         publish(&built, &setup.wasm_opt, &repository.target(name))?;
     }
     Ok(())

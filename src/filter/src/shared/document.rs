@@ -47,7 +47,7 @@ pub struct Head {
 
 impl Head {
     /// Reads the head; `None` before the source's first good answer.
-    pub fn read(host: &impl Host, keys: &SourceKeys) -> Option<Self> {
+    pub fn read(host: &dyn Host, keys: &SourceKeys) -> Option<Self> {
         Self::decode(&host.shared(&keys.head).value)
     }
 
@@ -83,7 +83,7 @@ pub enum Stored {
 }
 
 /// Shares a document, if it is newer than the one there.
-pub fn store(host: &impl Host, keys: &SourceKeys, revision: Revision, json: &[u8]) -> Stored {
+pub fn store(host: &dyn Host, keys: &SourceKeys, revision: Revision, json: &[u8]) -> Stored {
     for _ in 0..ATTEMPTS {
         let shared = host.shared(&keys.document);
         if let Some((present, _)) = decode(&shared.value) {
@@ -106,7 +106,7 @@ pub fn store(host: &impl Host, keys: &SourceKeys, revision: Revision, json: &[u8
 /// `answer` is the revision and entity tag of the document that came; without one (the source says that
 /// nothing changed) what the head says of the document stays as it is.
 pub fn note(
-    host: &impl Host,
+    host: &dyn Host,
     keys: &SourceKeys,
     now: Moment,
     answer: Option<&(Revision, Option<ETag>)>,
@@ -131,7 +131,7 @@ pub fn note(
 }
 
 /// Reads the document and its revision; `None` before the first.
-pub fn load(host: &impl Host, keys: &SourceKeys) -> Option<(Revision, Vec<u8>)> {
+pub fn load(host: &dyn Host, keys: &SourceKeys) -> Option<(Revision, Vec<u8>)> {
     let mut value = host.shared(&keys.document).value;
     let (revision, json) = decode(&value)?;
     let json = value.len() - json.len();

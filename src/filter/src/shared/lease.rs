@@ -66,7 +66,7 @@ impl Lease {
     }
 
     /// Reads the lease; one that nobody has written, or in a form that doesn't fit, is free.
-    pub fn read(host: &impl Host, key: &str) -> (Self, Version) {
+    pub fn read(host: &dyn Host, key: &str) -> (Self, Version) {
         let shared = host.shared(key);
         (Self::decode(&shared.value).unwrap_or_default(), shared.version)
     }
@@ -75,7 +75,7 @@ impl Lease {
     ///
     /// # Errors
     /// [`Changed`] in that case.
-    pub fn write(&self, host: &impl Host, key: &str, version: Version) -> Result<(), Changed> {
+    pub fn write(&self, host: &dyn Host, key: &str, version: Version) -> Result<(), Changed> {
         host.share(key, &self.encode(), Some(version))
     }
 

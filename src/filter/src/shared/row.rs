@@ -139,12 +139,12 @@ impl Row {
     }
 
     /// Reads a VM's row; empty where it has none.
-    pub fn read(host: &impl Host, vm: u64) -> Self {
+    pub fn read(host: &dyn Host, vm: u64) -> Self {
         Self::decode(&host.shared(&Self::key(vm)).value).unwrap_or_default()
     }
 
     /// Writes a VM's row. No other VM writes it.
-    pub fn write(host: &impl Host, vm: u64, row: &[u8]) {
+    pub fn write(host: &dyn Host, vm: u64, row: &[u8]) {
         // Without an expected version the write always succeeds.
         let _ = host.share(&Self::key(vm), row, None);
     }

@@ -30,7 +30,7 @@ pub struct Table(Vec<Entry>);
 
 impl Table {
     /// Reads the table.
-    pub fn read(host: &impl Host) -> Self {
+    pub fn read(host: &dyn Host) -> Self {
         Self::decode(&host.shared(KEY).value)
     }
 
@@ -62,7 +62,7 @@ impl Table {
     }
 
     /// Changes the table that is shared; whether that worked, for others may write all the time.
-    pub fn change(host: &impl Host, change: impl Fn(&Self) -> Self) -> bool {
+    pub fn change(host: &dyn Host, change: impl Fn(&Self) -> Self) -> bool {
         (0..ATTEMPTS).any(|_| {
             let shared = host.shared(KEY);
             let changed = change(&Self::decode(&shared.value));

@@ -41,7 +41,7 @@ impl Wire {
     /// Nothing to fit.
     pub fn fit<'a>(
         &mut self,
-        _: &impl Host,
+        _: &dyn Host,
         _: &mut Metrics,
         _: &Tallies,
         _: impl Iterator<Item = &'a Rc<Serving>>,
@@ -51,7 +51,7 @@ impl Wire {
     /// Nothing to look at.
     pub fn tick<'a>(
         &mut self,
-        _: &impl Host,
+        _: &dyn Host,
         _: &mut Metrics,
         _: Moment,
         _: bool,
@@ -63,5 +63,5 @@ impl Wire {
     pub fn turn<'a>(&self, _: impl Iterator<Item = &'a Rc<Serving>>) {}
 
     /// Nothing to leave.
-    pub fn leave(&mut self, _: &impl Host, _: &mut Metrics) {}
+    pub fn leave(&mut self, _: &dyn Host, _: &mut Metrics) {}
 }

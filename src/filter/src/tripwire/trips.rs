@@ -133,7 +133,7 @@ pub struct Trips(Vec<Trip>);
 
 impl Trips {
     /// Reads the list.
-    pub fn read(host: &impl Host) -> Self {
+    pub fn read(host: &dyn Host) -> Self {
         Self::decode(&host.shared(KEY).value)
     }
 
@@ -145,7 +145,7 @@ impl Trips {
 
     /// Changes the list that is shared, by a change that says whether there is anything to change;
     /// the list as it is after that. None where others wrote all the time.
-    pub fn change(host: &impl Host, change: impl Fn(&mut Self) -> bool) -> Option<Self> {
+    pub fn change(host: &dyn Host, change: impl Fn(&mut Self) -> bool) -> Option<Self> {
         (0..ATTEMPTS).find_map(|_| {
             let shared = host.shared(KEY);
             let mut trips = Self::decode(&shared.value);

@@ -37,7 +37,7 @@ impl Wire {
     /// Takes in what the VM has in force. What is in force no more has no trip either.
     pub fn fit<'a>(
         &mut self,
-        host: &impl Host,
+        host: &dyn Host,
         metrics: &mut Metrics,
         tallies: &Tallies,
         servings: impl Iterator<Item = &'a Rc<Serving>>,
@@ -86,7 +86,7 @@ impl Wire {
     /// last tick to what is shared. `beat`: the gauges are written even where nothing has changed.
     pub fn tick<'a>(
         &mut self,
-        host: &impl Host,
+        host: &dyn Host,
         metrics: &mut Metrics,
         now: Moment,
         beat: bool,
@@ -120,7 +120,7 @@ impl Wire {
 
     /// Says that none of its rollouts has tripped, since this VM will see no further request. Others
     /// know better, where there are any, and say so within a beat.
-    pub fn leave(&mut self, host: &impl Host, metrics: &mut Metrics) {
+    pub fn leave(&mut self, host: &dyn Host, metrics: &mut Metrics) {
         for (_, wired) in self.0.drain() {
             metrics.record(host, &wired.gauge, 0);
         }
@@ -137,7 +137,7 @@ impl Wire {
 
 impl Wired {
     /// Lets a trip go on or end, by what this VM has in force.
-    fn settle(&mut self, host: &impl Host, name: &str, now: Moment) {
+    fn settle(&mut self, host: &dyn Host, name: &str, now: Moment) {
         let Some(trip) = self.trip else { return };
         let (new, end) = match trip.fate(&self.subject, self.just, now) {
             Fate::Stays => return,
@@ -157,7 +157,7 @@ impl Wired {
     }
 
     /// Empties the shared watch; whether that worked.
-    fn begin_anew(&self, host: &impl Host) -> bool {
+    fn begin_anew(&self, host: &dyn Host) -> bool {
         (0..ATTEMPTS).any(|_| {
             let version = host.shared(&self.key).version;
             let empty = self.encode(&self.subject, &Watch::new(&self.terms));
@@ -166,7 +166,7 @@ impl Wired {
     }
 
     /// Adds what was counted to what is shared, looks where it is time, and trips on proof.
-    fn add(&mut self, host: &impl Host, name: &str, sums: &Sums, now: Moment) {
+    fn add(&mut self, host: &dyn Host, name: &str, sums: &Sums, now: Moment) {
         for _ in 0..ATTEMPTS {
             let shared = host.shared(&self.key);
             let Some((subject, mut watch)) = self.follow(&shared.value) else { return };
@@ -183,7 +183,7 @@ impl Wired {
         self.tally.give_back(sums);
     }
 
-    fn trip(&mut self, host: &impl Host, name: &str, watch: &Watch, now: Moment) {
+    fn trip(&mut self, host: &dyn Host, name: &str, watch: &Watch, now: Moment) {
         let trip = Trip::new(self.subject, &self.tripwire, now);
         let Some(trips) = Trips::change(host, |trips| trips.add(trip)) else { return };
         self.trip = trips.of(self.subject.name).copied();

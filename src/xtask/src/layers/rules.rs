@@ -23,7 +23,7 @@ const fn rule(member: &'static str, layer: u8, external: External) -> Rule {
     Rule { member, layer, external }
 }
 
-const TABLE: [Rule; 12] = [
+const TABLE: [Rule; 13] = [
     rule("serin-assignment", 0, External::Pure),
     // Below all that it is compared with, so that it can take nothing from there.
     rule("serin-oracle", 0, External::Anything),
@@ -32,6 +32,7 @@ const TABLE: [Rule; 12] = [
     rule("serin-routes", 1, External::Pure),
     rule("serin-judge", 1, External::Pure),
     rule("serin-filter", 2, External::Only(IN_THE_PROXY)),
+    rule("serin-module", 3, External::Only(&[])),
     rule("serin-controller", 2, External::Anything),
     rule("serin-tests", 3, External::Anything),
     // Built on the processes and loads of the tests without a cluster.

@@ -7,8 +7,8 @@ use core::cell::RefCell;
 
 use super::imports::{self, Buffer, Map};
 use super::{CRITICAL, Proxy, Request, Response};
-use crate::contexts::Contexts;
-use crate::host::{Answer, Token};
+use serin_filter::contexts::Contexts;
+use serin_filter::host::{Answer, Token};
 
 thread_local! {
     static CONTEXTS: RefCell<Contexts> = const { RefCell::new(Contexts::new()) };

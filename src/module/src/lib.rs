@@ -1,17 +1,19 @@
-//! The proxy-wasm ABI: the module's entry, and the traits of [`host`](crate::host) answered by the
-//! proxy.
+//! The proxy-wasm ABI: the module's entry, and the traits of [`host`](serin_filter::host) answered
+//! by the proxy.
 //!
 //! It does without the SDK, whose calls panic on bytes that are no text and on statuses that they
 //! don't expect: a panic takes the worker's VM down. Nor would its dispatcher be of use;
-//! [`contexts`](crate::contexts) says why.
+//! [`contexts`](serin_filter::contexts) says why.
+
+#![cfg(target_arch = "wasm32")]
 
 mod callbacks;
 mod imports;
 
 use core::time::Duration;
 
-use crate::headers::{HeaderBlock, encode};
-use crate::host::{
+use serin_filter::headers::{HeaderBlock, encode};
+use serin_filter::host::{
     CallRefused, Changed, Get, Host, Kind, Level, MetricId, Moment, RequestHeaders,
     ResponseHeaders, Shared, StreamEnd, Token, Version,
 };
