@@ -1,19 +1,25 @@
-//! JSON as a tree that still knows when a key stood twice, which serde's own values forget.
+//! JSON as a tree that still knows when a key stood twice, and how each number was written.
 
-use core::fmt;
+pub(crate) mod number;
+pub(crate) mod scan;
+mod text;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Serialize, Serializer};
-use serde_json::Number;
+use core::fmt::{self, Write as _};
 
 use crate::{Refused, named::sorted, parse::MAX_DOCUMENT_BYTES};
+use scan::{Problem, Scan, Start};
+
+/// How many lists and objects may stand within each other: as many as other readers of JSON let
+/// by, and a document of ours has ten.
+const MAX_DEPTH: usize = 127;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Json {
     Null,
     Bool(bool),
-    Number(Number),
+    /// As it was written.
+    Number(String),
     Text(String),
     List(Vec<Json>),
     Object(Object),
@@ -42,84 +48,53 @@ pub(crate) struct Object {
 ///
 /// # Errors
 /// [`Refused::NotJson`] for anything but JSON; [`Refused::NotDocument`] for JSON that is too large
-/// or that no tree can hold (nested too deep, numbers out of range, half a surrogate pair).
+/// or that no tree can hold (nested too deep, half a surrogate pair).
 pub(crate) fn read(bytes: &[u8]) -> Result<Json, Refused> {
     let not_json = |problem: String| Refused::NotJson { problem };
     let text = str::from_utf8(bytes).map_err(|e| not_json(e.to_string()))?;
     // Judges the grammar alone, without building anything.
-    serde_json::from_str::<IgnoredAny>(text).map_err(|e| not_json(e.to_string()))?;
+    let mut scan = Scan::new(text);
+    scan.skip()
+        .and_then(|()| scan.end())
+        .map_err(|problem| not_json(format!("{problem}, at {}", scan.place())))?;
     if bytes.len() > MAX_DOCUMENT_BYTES {
         return Err(Refused::NotDocument {
             value: format!("{} bytes", bytes.len()),
             rule: format!("a document has at most {MAX_DOCUMENT_BYTES} bytes"),
         });
     }
-    serde_json::from_str(text).map_err(|e| Refused::NotDocument {
-        value: e.to_string(),
-        rule: "a document is JSON with plain numbers, whole characters and little nesting".into(),
+    let mut scan = Scan::new(text);
+    tree(&mut scan, MAX_DEPTH).map_err(|problem| Refused::NotDocument {
+        value: format!("{problem}, at {}", scan.place()),
+        rule: "a document is JSON with whole characters and little nesting".into(),
     })
 }
 
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
-    }
-}
-
-struct JsonVisitor;
-
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Bool(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        // JSON writes no number that isn't finite.
-        Ok(Number::from_f64(value).map_or(Json::Null, Json::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-        Ok(Json::Text(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Json, E> {
-        Ok(Json::Text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
+/// Builds the next value, which holds at most so many within each other.
+fn tree(scan: &mut Scan<'_>, depth: usize) -> Result<Json, Problem> {
+    let below = || depth.checked_sub(1).ok_or("lists and objects within each other, too many");
+    let mut first = true;
+    Ok(match scan.begin()? {
+        Start::Null => Json::Null,
+        Start::Bool(value) => Json::Bool(value),
+        Start::Number(number) => Json::Number(number.to_owned()),
+        Start::Text(text) => Json::Text(text.decode()?.into_owned()),
+        Start::List => {
+            let (below, mut items) = (below()?, Vec::new());
+            while scan.more(b']', core::mem::take(&mut first))? {
+                items.push(tree(scan, below)?);
+            }
+            Json::List(items)
         }
-        Ok(Json::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = entries.next_entry()? {
-            members.push(member);
+        Start::Object => {
+            let (below, mut members) = (below()?, Vec::new());
+            while scan.more(b'}', core::mem::take(&mut first))? {
+                members.push((scan.key()?.decode()?.into_owned(), tree(scan, below)?));
+            }
+            let twice = twice(&members);
+            Json::Object(Object { members, twice })
         }
-        let twice = twice(&members);
-        Ok(Json::Object(Object { members, twice }))
-    }
+    })
 }
 
 /// The first of the keys that stands twice. Whoever wrote them may have written very many.
@@ -129,30 +104,41 @@ fn twice(members: &[(String, Json)]) -> Option<String> {
     members.get(*place).map(|(key, _)| key.clone())
 }
 
-impl Serialize for Json {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl fmt::Display for Json {
+    /// One line of JSON, for errors.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Null => serializer.serialize_unit(),
-            Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Number(value) => value.serialize(serializer),
-            Self::Text(value) => serializer.serialize_str(value),
-            Self::List(items) => serializer.collect_seq(items),
-            Self::Object(object) => {
-                serializer.collect_map(object.members.iter().map(|(key, value)| (key, value)))
+            Self::Null => f.write_str("null"),
+            Self::Bool(true) => f.write_str("true"),
+            Self::Bool(false) => f.write_str("false"),
+            Self::Number(number) => f.write_str(number),
+            Self::Text(text) => text::quote(text, f),
+            Self::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    f.write_char(if index == 0 { '[' } else { ',' })?;
+                    item.fmt(f)?;
+                }
+                f.write_str(if items.is_empty() { "[]" } else { "]" })
+            }
+            Self::Object(Object { members, .. }) => {
+                for (index, (key, value)) in members.iter().enumerate() {
+                    f.write_char(if index == 0 { '{' } else { ',' })?;
+                    text::quote(key, f)?;
+                    f.write_char(':')?;
+                    value.fmt(f)?;
+                }
+                f.write_str(if members.is_empty() { "{}" } else { "}" })
             }
         }
     }
 }
 
-impl fmt::Display for Json {
-    /// One line of JSON, for errors.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde::de::IgnoredAny;
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -173,7 +159,7 @@ mod tests {
     fn json_that_no_tree_can_hold_is_still_json() {
         let deep = "[".repeat(1000) + &"]".repeat(1000);
         let large = format!("\"{}\"", "a".repeat(MAX_DOCUMENT_BYTES));
-        for text in ["1e999", r#""\ud800""#, &deep, &large] {
+        for text in [r#""\ud800""#, &deep, &large] {
             let refused = read(text.as_bytes()).unwrap_err();
             assert!(matches!(refused, Refused::NotDocument { .. }), "{refused}");
         }
@@ -182,6 +168,80 @@ mod tests {
         {
             let refused = read(bytes).unwrap_err();
             assert!(!refused.is_json(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (text, problem) in [
+            ("", "expected a value, not the end, at line 1 column 1"),
+            ("{\"a\": 1,\n \"b\" 2}", "expected a colon, at line 2 column 6"),
+            ("[1,\n\n]", "expected a value, at line 3 column 1"),
+            ("[1 2]", "expected a comma or the end of it, at line 1 column 4"),
+            ("{'a': 1}", "expected a key, in quotes, at line 1 column 2"),
+            ("{} {}", "expected the end, at line 1 column 4"),
+            ("\"a", "expected the end of the text, a quote, at line 1 column 3"),
+            ("no", "expected a value; words are true, false and null, at line 1 column 1"),
+        ] {
+            assert_eq!(
+                read(text.as_bytes()).unwrap_err().to_string(),
+                format!("not JSON: {problem}")
+            );
+        }
+    }
+
+    /// What is nearly JSON, and sometimes is.
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "{", "}", "[", "]", ",", ":", "\"", "\"a\"", "\"a\":", "\\", "\\n", "\\u00e9",
+            "\\ud83d", "\\ude00", "ü", "\u{1}", " ", "\n", "\t", "0", "1", "-", ".", "e", "E+",
+            "12", "0.5", "true", "false", "null", "nul", "[[", "]]", "\"b\":1,", "\u{7f}",
+            "\u{a0}",
+        ]);
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(any::<String>(), inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn it_is_json_exactly_where_another_reader_takes_it(text in pieces()) {
+            let is_json = !matches!(read(text.as_bytes()), Err(Refused::NotJson { .. }));
+            prop_assert_eq!(is_json, serde_json::from_str::<IgnoredAny>(&text).is_ok(), "{}", text);
+        }
+
+        #[test]
+        fn a_text_holds_what_another_reader_finds_in_it(inner in pieces()) {
+            let text = format!("\"{inner}\"");
+            let found = read(text.as_bytes()).ok();
+            let other = serde_json::from_str::<String>(&text).ok();
+            prop_assert_eq!(found.as_ref().and_then(Json::text), other.as_deref(), "{}", text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_tree_is_what_another_reader_makes_of_it(value in value(), pretty: bool) {
+            let print = if pretty { serde_json::to_string_pretty } else { serde_json::to_string };
+            let read = read(print(&value).unwrap().as_bytes()).unwrap();
+            prop_assert_eq!(read.to_string(), value.to_string());
         }
     }
 }

@@ -98,7 +98,7 @@ impl<'n> Node<'n> {
     /// A whole number from 0 to `max`.
     pub(crate) fn whole(self, max: u64) -> Result<u64, Fault> {
         match self.json {
-            Json::Number(number) => number.as_u64().filter(|n| *n <= max),
+            Json::Number(number) => number.parse().ok().filter(|n| *n <= max),
             _ => None,
         }
         .ok_or_else(|| self.fault(format!("this is a whole number from 0 to {max}")))

@@ -16,7 +16,7 @@ use crate::{Fault, HeaderName, Invalid, Request};
 const MAX_LEN: usize = 256;
 
 /// The largest number that a JSON number carries without a loss: beyond it two users' would be one.
-const MAX_NUMBER: f64 = 9_007_199_254_740_991.0;
+const MAX_NUMBER: u64 = 9_007_199_254_740_991;
 
 /// Where Envoy's filter for tokens puts what it has verified.
 const JWT_AUTHN: &str = "metadata\0filter_metadata\0envoy.filters.http.jwt_authn";
@@ -211,7 +211,10 @@ fn from_property(bytes: Vec<u8>) -> Option<Vec<u8>> {
     if str::from_utf8(&bytes).is_ok_and(is_id) {
         return Some(bytes);
     }
-    of_number(f64::from_le_bytes(bytes.try_into().ok()?))
+    let number = f64::from_le_bytes(bytes.try_into().ok()?);
+    // Beyond the range of whole numbers this gives their ends, which are beyond ours too.
+    #[expect(clippy::cast_possible_truncation, reason = "see above")]
+    Some(number).filter(|number| number.fract() == 0.0).and_then(|whole| of_whole(whole as i64))
 }
 
 /// Whether a text can be an id: control characters say that it is something else.
@@ -223,11 +226,9 @@ pub(super) fn of_bool(value: bool) -> Vec<u8> {
     if value { b"true".to_vec() } else { b"false".to_vec() }
 }
 
-/// A whole number in decimal; none for others.
-pub(super) fn of_number(value: f64) -> Option<Vec<u8>> {
-    let whole = value.fract() == 0.0 && value.abs() <= MAX_NUMBER;
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole and in the range")]
-    whole.then(|| (value as i64).to_string().into_bytes())
+/// A whole number in decimal, in the range.
+pub(super) fn of_whole(value: i64) -> Option<Vec<u8>> {
+    (value.unsigned_abs() <= MAX_NUMBER).then(|| value.to_string().into_bytes())
 }
 
 #[cfg(test)]

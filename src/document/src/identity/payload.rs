@@ -3,12 +3,11 @@
 //! It is searched for one claim and nothing of it is kept; whatever is wrong with it, there is no
 //! id.
 
-use core::fmt;
-
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::claim::{is_id, of_bool, of_number};
+use super::claim::{is_id, of_bool, of_whole};
+use crate::json::number;
+use crate::json::scan::{Problem, Scan, Start};
 
 /// The longest payload, in bytes as sent; a longer one has no id. It is read for each request.
 const MAX_PAYLOAD: usize = 16 << 10;
@@ -19,10 +18,9 @@ pub(super) fn claim(sent: &[u8], path: &[Box<str>]) -> Option<Vec<u8>> {
         return None;
     }
     let json = Base64UrlUnpadded::decode_vec(unpadded(str::from_utf8(sent).ok()?)).ok()?;
-    // By text, as documents are: a reader of bytes would be a second one in the module.
-    let mut reader = serde_json::Deserializer::from_str(str::from_utf8(&json).ok()?);
-    let found = Claim(path).deserialize(&mut reader).ok()?;
-    reader.end().ok()?;
+    let mut scan = Scan::new(str::from_utf8(&json).ok()?);
+    let found = find(&mut scan, path).ok()?;
+    scan.end().ok()?;
     found
 }
 
@@ -32,103 +30,37 @@ fn unpadded(base64: &str) -> &str {
     once.strip_suffix('=').unwrap_or(once)
 }
 
-/// Reads a value, and of it the id at the end of a path.
-#[derive(Clone, Copy)]
-struct Claim<'p>(&'p [Box<str>]);
-
-impl Claim<'_> {
-    /// A value that isn't an object: the id itself, if the path ends here.
-    fn leaf(self, id: impl FnOnce() -> Option<Vec<u8>>) -> Option<Vec<u8>> {
-        if self.0.is_empty() { id() } else { None }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Claim<'_> {
-    type Value = Option<Vec<u8>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Claim<'_> {
-    type Value = Option<Vec<u8>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("claims")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(self.leaf(|| Some(of_bool(value))))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        // Those that a float can't hold are out of its range all the same.
-        #[expect(clippy::cast_precision_loss, reason = "see above")]
-        Ok(self.leaf(|| of_number(value as f64)))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        // Those that a float can't hold are out of its range all the same.
-        #[expect(clippy::cast_precision_loss, reason = "see above")]
-        Ok(self.leaf(|| of_number(value as f64)))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(self.leaf(|| of_number(value)))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(self.leaf(|| is_id(value).then(|| value.as_bytes().to_vec())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        // With an empty name no key is the one that is looked for: none has a longer way to go.
-        let (name, rest) = self.0.split_first().map_or((None, self.0), |(n, rest)| (Some(n), rest));
-        while let Some(is_it) = entries.next_key_seed(Is(name.map(|name| &**name)))? {
-            if !is_it {
-                entries.next_value::<IgnoredAny>()?;
-            } else if found.is_none() {
-                found = Some(entries.next_value_seed(Claim(rest))?);
-            } else {
-                // Readers differ in which of the two they take.
-                return Err(A::Error::custom("the claim stands twice"));
+/// Reads a value, and of it the id at the end of a path. It calls itself no deeper than the path
+/// is long.
+fn find(scan: &mut Scan<'_>, path: &[Box<str>]) -> Result<Option<Vec<u8>>, Problem> {
+    let start = scan.begin()?;
+    match (start, path) {
+        (Start::Object, [name, rest @ ..]) => {
+            let (mut found, mut first) = (None, true);
+            while scan.more(b'}', core::mem::take(&mut first))? {
+                if *scan.key()?.decode()? != **name {
+                    scan.skip()?;
+                } else if found.is_none() {
+                    found = Some(find(scan, rest)?);
+                } else {
+                    // Readers differ in which of the two they take.
+                    return Err("the claim stands twice");
+                }
             }
+            Ok(found.flatten())
         }
-        Ok(found.flatten())
-    }
-}
-
-/// Reads a key: whether it is this one.
-struct Is<'n>(Option<&'n str>);
-
-impl<'de> DeserializeSeed<'de> for Is<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Is<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a claim's name")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
-        Ok(self.0 == Some(key))
+        (_, []) => Ok(match start {
+            Start::Bool(value) => Some(of_bool(value)),
+            Start::Number(number) => number::whole(number).and_then(of_whole),
+            Start::Text(text) => {
+                Some(text.decode()?).filter(|text| is_id(text)).map(|text| text.as_bytes().to_vec())
+            }
+            Start::Null | Start::List | Start::Object => {
+                scan.leave(start)?;
+                None
+            }
+        }),
+        _ => scan.leave(start).map(|()| None),
     }
 }
 
