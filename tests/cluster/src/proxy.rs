@@ -36,6 +36,19 @@ impl Proxy {
     /// # Errors
     /// Where it does not come up; with the end of its log.
     pub async fn gateway(namespace: &Namespace, hosts: &[&str]) -> Result<Self> {
+        Self::edge(namespace, hosts, &[]).await
+    }
+
+    /// The same, with its counters of the clusters that it sends requests to shown, which Istio has its
+    /// proxies keep to themselves unless their pods say otherwise.
+    ///
+    /// # Errors
+    /// As [`gateway`](Self::gateway).
+    pub async fn gateway_that_counts(namespace: &Namespace, hosts: &[&str]) -> Result<Self> {
+        Self::edge(namespace, hosts, &["cluster.outbound"]).await
+    }
+
+    async fn edge(namespace: &Namespace, hosts: &[&str], include: &[&str]) -> Result<Self> {
         let port = ports::free()?;
         let gateway = json!({
             "apiVersion": "networking.istio.io/v1",
@@ -52,7 +65,7 @@ impl Proxy {
         });
         namespace.apply(&gateway.to_string()).await?;
         let discovery = namespace.access.discovery;
-        Self::start("gateway", Role::Gateway, port, discovery, namespace).await
+        Self::start("gateway", Role::Gateway, port, (discovery, include), namespace).await
     }
 
     /// Applies Gateway API's Gateway `gateway`, and starts the proxy as a pod of it: a Service of the
@@ -107,7 +120,7 @@ impl Proxy {
         let pod = namespace.until("pod", POD, LIMIT, ready).await?;
         let own = own(&pod).unwrap_or_default();
         let role = Role::Parent { pod: POD, address: &own };
-        Self::start("gateway", role, port, namespace.access.discovery, namespace).await
+        Self::start("gateway", role, port, (namespace.access.discovery, &[]), namespace).await
     }
 
     /// Starts a sidecar beside a client with the label `app: client`, which sends its requests to
@@ -118,19 +131,19 @@ impl Proxy {
     /// Where it does not come up; with the end of its log.
     pub async fn sidecar(namespace: &Namespace, discovery: u16) -> Result<Self> {
         let port = ports::free()?;
-        Self::start("sidecar", Role::Sidecar(port), port, discovery, namespace).await
+        Self::start("sidecar", Role::Sidecar(port), port, (discovery, &[]), namespace).await
     }
 
     async fn start(
         name: &str,
         role: Role<'_>,
         port: u16,
-        discovery: u16,
+        (discovery, include): (u16, &[&str]),
         namespace: &Namespace,
     ) -> Result<Self> {
         let admin = ports::free()?;
         let template = &namespace.access.parts.envoy_bootstrap;
-        let stats = stats_config(template, &mesh::extra_stat_tags()?)?;
+        let stats = stats_config(template, &mesh::extra_stat_tags()?, include)?;
         let bootstrap = bootstrap(role, namespace.name(), (discovery, admin), &stats);
         let folder = namespace.folder()?;
         let file = folder.join(format!("{name}.json"));

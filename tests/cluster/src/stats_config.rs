@@ -17,11 +17,14 @@ const SUFFIXES: [&str; 4] = ["rbac.allowed", "rbac.denied", "shadow_allowed", "s
 const EXPRESSIONS: [&str; 1] = [r"vhost\..*\.route\..*"];
 
 /// The section of Istio's template for a mesh with these `extraStatTags`.
-pub(crate) fn stats_config(template: &Path, tags: &[String]) -> Result<Value> {
+///
+/// `include` are the prefixes of metrics that the proxy shows besides, as the annotation
+/// `sidecar.istio.io/statsInclusionPrefixes` of its pod has it.
+pub(crate) fn stats_config(template: &Path, tags: &[String], include: &[&str]) -> Result<Value> {
     let text =
         fs::read_to_string(template).with_context(|| format!("reading {}", template.display()))?;
     let section = section(&text).context("the template has no stats_config")?;
-    let filled = fill(section, tags)?;
+    let filled = fill(section, tags, include)?;
     serde_json::from_str(&filled).with_context(|| format!("Istio's stats_config: {filled}"))
 }
 
@@ -44,7 +47,7 @@ fn section(text: &str) -> Option<&str> {
 
 /// Does what the template's language says, as far as the section uses it: a list is written out, and
 /// what stands under a condition is left out, since nothing of the kind is configured.
-fn fill(section: &str, tags: &[String]) -> Result<String> {
+fn fill(section: &str, tags: &[String], include: &[&str]) -> Result<String> {
     let mut filled = String::new();
     let mut rest = section;
     while let Some((before, block)) = rest.split_once("{{- ") {
@@ -59,7 +62,7 @@ fn fill(section: &str, tags: &[String]) -> Result<String> {
         let name = names.rsplit(' ').next().unwrap_or_default();
         let values: Vec<&str> = match list.trim() {
             "extraStatTags" => tags.iter().map(String::as_str).collect(),
-            "inclusionPrefix" => PREFIXES.to_vec(),
+            "inclusionPrefix" => [&PREFIXES, include].concat(),
             "inclusionSuffix" => SUFFIXES.to_vec(),
             "inclusionRegexps" => EXPRESSIONS.to_vec(),
             other => bail!("nobody knows the list {other}"),
@@ -89,7 +92,7 @@ mod tests {
             {{- range $a, $s := .inclusionRegexps }}"{{js $s}}",{{- end }}
             "last"]}, "admin": {}}"#;
         let tags = ["id".to_owned(), "class".to_owned()];
-        let filled = fill(section(text).unwrap(), &tags).unwrap();
+        let filled = fill(section(text).unwrap(), &tags, &[]).unwrap();
         let value: serde_json::Value = serde_json::from_str(&filled).unwrap();
         let expected = serde_json::json!({"tags": [
             {"regex": r"(id=\.=)"}, {"regex": r"(class=\.=)"}, r"vhost\..*\.route\..*", "last"]});

@@ -23,8 +23,15 @@ const LONGEST_MS: u64 = 3_600_000;
 const TRAEFIK: &str = "traefik_service_requests_total";
 const ENVOY: &str = "envoy_cluster_upstream_rq_total";
 
+/// Traefik's label of a service.
+const SERVICE: [&str; 1] = ["service"];
+/// Envoy's labels of a cluster: its own, and Istio's, whose proxies take tags out of names by
+/// expressions of their own.
+const CLUSTER: [&str; 2] = ["envoy_cluster_name", "cluster_name"];
+
 /// The labels of both by which the series of one process differ.
-const OWN: [&str; 6] = ["__name__", "service", "code", "method", "protocol", "envoy_cluster_name"];
+const OWN: [&str; 7] =
+    ["__name__", "service", "code", "method", "protocol", "envoy_cluster_name", "cluster_name"];
 
 /// The weights that a share is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +46,8 @@ pub(super) struct Weights {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Drawn {
     metric: &'static str,
-    label: &'static str,
+    /// Those that may name a side.
+    labels: &'static [&'static str],
     stable: String,
     canary: String,
 }
@@ -50,27 +58,33 @@ impl Drawn {
         let Subject { stable_cluster: stable, canary_cluster: canary, .. } = subject;
         if is_of_traefik(stable) && is_of_traefik(canary) {
             let (stable, canary) = (stable.clone(), canary.clone());
-            Self { metric: TRAEFIK, label: "service", stable, canary }
+            Self { metric: TRAEFIK, labels: &SERVICE, stable, canary }
         } else {
             let (stable, canary) = (cluster_label(stable), cluster_label(canary));
-            Self { metric: ENVOY, label: "envoy_cluster_name", stable, canary }
+            Self { metric: ENVOY, labels: &CLUSTER, stable, canary }
         }
     }
 
     pub(super) fn selector(&self) -> Selector {
-        let names = [&self.stable, &self.canary].map(Text::whole);
-        Selector::of(self.metric, [Matcher::any_of(self.label, names)])
+        // A label that is absent is an empty one.
+        let named = |label: &&str| {
+            let names = [self.stable.as_str(), self.canary.as_str(), ""].map(Text::whole);
+            Matcher::any_of(label, names)
+        };
+        Selector::of(self.metric, self.labels.iter().map(named))
     }
 
     pub(super) fn side(&self, labels: &Labels) -> Option<Variant> {
-        let name = labels.get(self.label)?;
-        if *name == self.canary {
-            Some(Variant::Canary)
-        } else if *name == self.stable {
-            Some(Variant::Stable)
-        } else {
-            None
-        }
+        let mut names = self.labels.iter().filter_map(|label| labels.get(*label));
+        names.find_map(|name| {
+            if *name == self.canary {
+                Some(Variant::Canary)
+            } else if *name == self.stable {
+                Some(Variant::Stable)
+            } else {
+                None
+            }
+        })
     }
 
     /// The requests from `start_ms` on; `None` where nobody counts them or can tell.
@@ -265,9 +279,11 @@ mod tests {
         assert_eq!(traefik.read(&all, 0), Placed { canary: 4, stable: 20 });
         assert!(all.iter().take(3).all(|one| traefik.selector().matches(&one.labels)));
         let envoy = of("outbound|80||web.shop.svc", "outbound|80||new.shop.svc");
-        let labels = [("__name__", ENVOY), ("envoy_cluster_name", "outbound|80||new.shop.svc")];
-        let one = series(&labels, &[(0, 1.0), (10, 8.0)]);
-        assert!(envoy.selector().matches(&one.labels));
-        assert_eq!(envoy.read(&[one], 0), Placed { canary: 7, stable: 0 });
+        for label in CLUSTER {
+            let labels = [("__name__", ENVOY), (label, "outbound|80||new.shop.svc")];
+            let one = series(&labels, &[(0, 1.0), (10, 8.0)]);
+            assert!(envoy.selector().matches(&one.labels));
+            assert_eq!(envoy.read(&[one], 0), Placed { canary: 7, stable: 0 });
+        }
     }
 }

@@ -1,0 +1,181 @@
+//! A rollout by the annotations of ingress-nginx, on the real API server.
+//!
+//! There is no ingress-nginx, nor its webhook, which refuses annotations that it does not understand: what
+//! is to be seen here is that the object carries the right ones at each step and after a rollback. Of the
+//! proof of a weight, `serin serve-assign` is real; what asks it, as `auth-url` has ingress-nginx do for
+//! each request, is this test.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use hyper::Method;
+use serde_json::{Value, json};
+use serin_cluster::cluster::Cluster;
+use serin_cluster::namespace::Namespace;
+use serin_cluster::operator::Operator;
+use serin_cluster::released::{KIND, ROLLOUT, at};
+use serin_cluster::shop::HOST;
+use serin_tests::http::{self, Connection};
+use serin_tests::ports;
+use serin_tests::prometheus::{Prometheus, Target};
+use serin_tests::proxies::ServeAssign;
+use serin_tests::scratch::Scratch;
+use tokio::task::JoinSet;
+
+/// How often somebody is asked about a request.
+const EVERY: Duration = Duration::from_millis(20);
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What runs; the requests end first, and the controller before what it looks after.
+struct Stage {
+    _requests: JoinSet<Result<()>>,
+    operator: Operator,
+    _prometheus: Prometheus,
+    _assign: ServeAssign,
+    namespace: Namespace,
+}
+
+impl Stage {
+    async fn start(name: &str) -> Result<Self> {
+        let cluster = Cluster::shared().await?;
+        let namespace = cluster.namespace(name).await?;
+        for app in ["web-stable", "web-canary"] {
+            namespace.deployment(app, &[("app", app)], "shop:1.0", 1).await?;
+        }
+        namespace.apply(&ingress("web", "web-stable", &json!({})).to_string()).await?;
+        let canary = json!({
+            "nginx.ingress.kubernetes.io/canary": "true",
+            "nginx.ingress.kubernetes.io/canary-weight": "0",
+        });
+        namespace.apply(&ingress("web-canary", "web-canary", &canary).to_string()).await?;
+        let scratch = Scratch::named(&namespace.folder()?.join("scraped"))?;
+        let port = ports::free()?;
+        let prometheus =
+            Prometheus::start(&[Target::metrics("serve-assign", port)], &scratch).await?;
+        let operator = Operator::start(cluster, &namespace, "serin-0").await?;
+        namespace.apply(&release(&prometheus.address()).to_string()).await?;
+        let wanted = |object: &Value| at(object, "/status/phase") == "Succeeded";
+        namespace.until(KIND, "shop", ROLLOUT, wanted).await?;
+        let assign = ServeAssign::start(port, operator.port(), &scratch).await?;
+        let mut requests = JoinSet::new();
+        requests.spawn(ask(port));
+        Ok(Self {
+            _requests: requests,
+            operator,
+            _prometheus: prometheus,
+            _assign: assign,
+            namespace,
+        })
+    }
+
+    async fn set_image(&self, image: &str) -> Result<()> {
+        let set = ["set", "image", "deployment/web-canary", &format!("app={image}")];
+        self.namespace.kubectl().run(&set).await.map(drop)
+    }
+
+    /// Waits until the annotations say this weight out of this total, where one is said.
+    async fn until(&self, weight: &str, total: &str) -> Result<()> {
+        let is = |object: &Value, name: &str, wanted: &str| {
+            let name = format!("/metadata/annotations/nginx.ingress.kubernetes.io~1{name}");
+            at(object, &name) == wanted
+        };
+        let wanted = |object: &Value| {
+            is(object, "canary-weight", weight)
+                && is(object, "canary-weight-total", total)
+                && is(object, "canary", "true")
+        };
+        self.namespace.until("ingress", "web-canary", ROLLOUT, wanted).await.map(drop)
+    }
+
+    async fn until_phase(&self, phase: &str) -> Result<Value> {
+        let wanted = |object: &Value| at(object, "/status/phase") == phase;
+        self.namespace.until(KIND, "shop", ROLLOUT, wanted).await
+    }
+}
+
+/// What ingress-nginx would be asking, one request after the other, of a hundred users.
+async fn ask(port: u16) -> Result<()> {
+    let mut connection = Connection::to(port).await?;
+    let url = format!("http://{HOST}/");
+    for number in (0..100).cycle() {
+        let user = format!("user-{number}");
+        let headers = [("host", "serin"), ("x-original-url", url.as_str()), ("x-user-id", &user)];
+        let request = http::request(Method::GET, "/v1/decide/original", &headers, "")?;
+        let answer = connection.send(request, PATIENCE).await?;
+        ensure!(answer.status == 200, "{answer:?}");
+        tokio::time::sleep(EVERY).await;
+    }
+    Ok(())
+}
+
+fn ingress(name: &str, service: &str, annotations: &Value) -> Value {
+    json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "annotations": annotations},
+        "spec": {
+            "ingressClassName": "nginx",
+            "rules": [{"host": HOST, "http": {"paths": [{
+                "path": "/",
+                "pathType": "Prefix",
+                "backend": {"service": {"name": service, "port": {"number": 80}}},
+            }]}}],
+        },
+    })
+}
+
+fn release(prometheus: &str) -> Value {
+    json!({
+        "apiVersion": "serin.dev/v1alpha1",
+        "kind": "CanaryRelease",
+        "metadata": {"name": "shop"},
+        "spec": {
+            "target": {"stable": "web-stable", "canary": "web-canary"},
+            "traffic": {
+                "ingress": "web-canary",
+                "stable": {"host": "web-stable", "port": 80},
+                "canary": {"host": "web-canary", "port": 80},
+            },
+            "assignment": {"identity": [{"header": "x-user-id"}]},
+            "metrics": {"prometheus": {
+                "address": prometheus,
+                "scrapeInterval": "1s",
+                "timeout": "2s",
+            }},
+            "steps": [
+                {"weight": "12.5%", "bake": "2s"},
+                {"weight": "50%", "bake": "2s"},
+                {"weight": "100%", "bake": "2s"},
+            ],
+        },
+    })
+}
+
+#[tokio::test]
+async fn the_annotations_of_an_ingress_follow_each_step_and_a_rollback() -> Result<()> {
+    let stage = Stage::start("ingress").await?;
+    stage.set_image("shop:1.1").await?;
+    for (weight, total) in
+        [("1250", "10000"), ("5000", "10000"), ("10000", "10000"), ("0", "10000")]
+    {
+        stage.until(weight, total).await?;
+    }
+    stage.until_phase("Succeeded").await?;
+    stage.set_image("shop:1.2").await?;
+    stage.until("1250", "10000").await?;
+    let body = json!({"by": "test"}).to_string();
+    let path = "/v1/releases/ingress/shop/abort";
+    let abort = http::request(Method::POST, path, &[("content-type", "application/json")], body)?;
+    let answer = http::send(stage.operator.port(), abort).await?;
+    ensure!(answer.status == 200, "{}", answer.text());
+    stage.until("0", "10000").await?;
+    stage.until_phase("RolledBack").await?;
+    // The host's own Ingress is nobody's but its owner's.
+    let main = stage.namespace.get("ingress", "web").await?;
+    ensure!(
+        at(&main, "/metadata/annotations").to_string().matches("canary").count() == 0,
+        "{main:#}"
+    );
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Whole rollouts by a `VirtualService` of one entry, without any filter: the real Envoy draws each
+//! request, and what it counts of its clusters is the proof.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use serin_assignment::Variant;
+use serin_cluster::cluster::Cluster;
+use serin_cluster::namespace::Namespace;
+use serin_cluster::objects;
+use serin_cluster::operator::Operator;
+use serin_cluster::pods::Pods;
+use serin_cluster::proxy::Proxy;
+use serin_cluster::released::{KIND, ROLLOUT, at, short_steps};
+use serin_cluster::shop::{CANARY, Door, HOST, STABLE};
+use serin_tests::load::{Load, Outcome};
+use serin_tests::prometheus::{Prometheus, Target};
+use serin_tests::scratch::Scratch;
+
+use crate::records::none_failed;
+
+/// What runs; the controller ends before what it looks after.
+struct Stage {
+    _operator: Operator,
+    _prometheus: Prometheus,
+    load: Load,
+    _gateway: Proxy,
+    _pods: Pods,
+    namespace: Namespace,
+}
+
+impl Stage {
+    async fn start(name: &str) -> Result<Self> {
+        let cluster = Cluster::shared().await?;
+        let namespace = cluster.namespace(name).await?;
+        let pods = Pods::run(&namespace, "web").await?;
+        namespace.deployment("web-stable", &STABLE, "shop:1.0", 1).await?;
+        namespace.deployment("web-canary", &CANARY, "shop:1.0", 1).await?;
+        namespace.apply(&objects::destination_rule("web").to_string()).await?;
+        namespace.apply(&route().to_string()).await?;
+        let gateway = Proxy::gateway_that_counts(&namespace, &[HOST]).await?;
+        let door = Door { proxy: &gateway, host: HOST };
+        door.serves().await?;
+        let scratch = Scratch::named(&namespace.folder()?.join("scraped"))?;
+        let targets = [Target::envoy(gateway.admin().port())];
+        let prometheus = Prometheus::start(&targets, &scratch).await?;
+        // Without requests there is no proof that nobody is on the canary.
+        let load = door.load();
+        let operator = Operator::start(cluster, &namespace, "serin-0").await?;
+        namespace.apply(&release(name, &prometheus.address()).to_string()).await?;
+        let stage = Self {
+            _operator: operator,
+            _prometheus: prometheus,
+            load,
+            _gateway: gateway,
+            _pods: pods,
+            namespace,
+        };
+        stage.until_phase("Succeeded").await?;
+        Ok(stage)
+    }
+
+    async fn until_phase(&self, phase: &str) -> Result<Value> {
+        let wanted = |object: &Value| at(object, "/status/phase") == phase;
+        self.namespace.until(KIND, "shop", ROLLOUT, wanted).await
+    }
+
+    async fn set_image(&self, image: &str) -> Result<()> {
+        let set = ["set", "image", "deployment/web-canary", &format!("app={image}")];
+        self.namespace.kubectl().run(&set).await?;
+        let begun = |object: &Value| at(object, "/status/phase") != "Succeeded";
+        self.namespace.until(KIND, "shop", ROLLOUT, begun).await.map(drop)
+    }
+
+    /// The entry's routes as they stand.
+    async fn weights(&self) -> Result<[Value; 2]> {
+        let object = self.namespace.get("virtualservice", "web").await?;
+        let weight =
+            |place: usize| at(&object, &format!("/spec/http/0/route/{place}/weight")).clone();
+        Ok([weight(0), weight(1)])
+    }
+}
+
+fn route() -> Value {
+    let to = |subset: &str, weight: u32| json!({"destination": {"host": "web", "subset": subset}, "weight": weight});
+    json!({
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "web"},
+        "spec": {
+            "hosts": [HOST],
+            "gateways": ["gateway"],
+            "http": [{"name": "all", "route": [to("stable", 100), to("canary", 0)]}],
+        },
+    })
+}
+
+fn release(namespace: &str, prometheus: &str) -> Value {
+    let side = |subset: &str| json!({"host": "web", "subset": subset, "port": 80});
+    let cluster = |subset: &str| format!("outbound|80|{subset}|web.{namespace}.svc.cluster.local");
+    let mut release = json!({
+        "apiVersion": "serin.dev/v1alpha1",
+        "kind": "CanaryRelease",
+        "metadata": {"name": "shop"},
+        "spec": {
+            "target": {"stable": "web-stable", "canary": "web-canary"},
+            "traffic": {
+                "virtualService": "web",
+                "entries": {"only": "all"},
+                "stable": side("stable"),
+                "canary": side("canary"),
+            },
+            "assignment": {"anonymous": "route"},
+            "metrics": {"prometheus": {
+                "address": prometheus,
+                "scrapeInterval": "1s",
+                "timeout": "2s",
+            }},
+            "evidence": {"skip": "0s"},
+            // Istio's own metrics come from a filter that only its own build of Envoy has.
+            "gates": [{"name": "errors", "kind": "errorRate", "counts": {
+                "opportunities": {"metric": "envoy_cluster_upstream_rq_total"},
+                "events": {
+                    "metric": "envoy_cluster_upstream_rq",
+                    "labels": {"response_code_class": "5xx"},
+                },
+                "side": {
+                    "label": "cluster_name",
+                    "canary": cluster("canary"),
+                    "stable": cluster("stable"),
+                },
+            }}],
+        },
+    });
+    if let (Some(spec), Value::Object(steps)) =
+        (release.get_mut("spec").and_then(Value::as_object_mut), short_steps())
+    {
+        spec.extend(steps);
+    }
+    release
+}
+
+#[tokio::test]
+async fn a_good_version_goes_to_the_end_by_one_entry_and_what_envoy_counts() -> Result<()> {
+    let stage = Stage::start("only-good").await?;
+    stage.set_image("shop:1.1").await?;
+    let end = stage.until_phase("Succeeded").await?;
+    let decisions = at(&end, "/status/decisions").to_string();
+    ensure!(decisions.contains("too few to tell 50% from 10%"), "{decisions}");
+    ensure!(stage.weights().await? == [json!(100), json!(0)], "{:?}", stage.weights().await?);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let records = stage.load.stop().await;
+    none_failed(&records)?;
+    let canary = Outcome::Served(Variant::Canary);
+    let canary = records.iter().filter(|record| record.outcome == canary).count();
+    ensure!(canary > 300, "{canary} by the canary");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bad_version_is_rolled_back_in_one_entry_and_ends_when_envoys_counter_stands_still()
+-> Result<()> {
+    let stage = Stage::start("only-bad").await?;
+    stage.set_image("shop:1.2-fails50").await?;
+    let end = stage.until_phase("RolledBack").await?;
+    ensure!(at(&end, "/status").to_string().contains("Harm"), "{end:#}");
+    let last = at(&end, "/status/message").as_str().unwrap_or_default();
+    ensure!(last.contains("no request to the canary in"), "{last}");
+    ensure!(stage.weights().await? == [json!(100), json!(0)], "{:?}", stage.weights().await?);
+    let records = stage.load.stop().await;
+    none_failed(&records)?;
+    let injected = Outcome::Injected(Variant::Canary);
+    ensure!(records.iter().any(|record| record.outcome == injected), "nobody saw it fail");
+    Ok(())
+}
