@@ -13,6 +13,7 @@
 //! All listens on loopback, on ports that were free a moment before, and every process ends with
 //! the value that stands for it or with the program that started it.
 
+pub mod apart;
 pub mod audit;
 pub mod cluster;
 pub mod flagger;

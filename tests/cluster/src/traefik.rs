@@ -33,6 +33,20 @@ impl Traefik {
     /// # Errors
     /// Where it does not get ready; with the end of its log.
     pub async fn start(namespace: &Namespace) -> Result<Self> {
+        let provider = "--providers.kubernetescrd";
+        let allow = format!("{provider}.allowexternalnameservices=true");
+        Self::start_with(namespace, provider, &[allow]).await
+    }
+
+    /// Starts it for Gateway API, with the port that it takes requests at as its only entry point.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_for_gateways(namespace: &Namespace) -> Result<Self> {
+        Self::start_with(namespace, "--providers.kubernetesgateway", &[]).await
+    }
+
+    async fn start_with(namespace: &Namespace, provider: &str, more: &[String]) -> Result<Self> {
         let (port, api) = (ports::free()?, ports::free()?);
         let args = [
             format!("--entrypoints.web.address=127.0.0.1:{port}"),
@@ -44,10 +58,11 @@ impl Traefik {
             "--global.sendanonymoususage=false".to_owned(),
             // By itself it takes changes over every two seconds at most.
             "--providers.providersthrottleduration=50ms".to_owned(),
-            "--providers.kubernetescrd=true".to_owned(),
-            "--providers.kubernetescrd.allowexternalnameservices=true".to_owned(),
-            format!("--providers.kubernetescrd.namespaces={}", namespace.name()),
-        ];
+            format!("{provider}=true"),
+            format!("{provider}.namespaces={}", namespace.name()),
+        ]
+        .into_iter()
+        .chain(more.iter().cloned());
         let program = &namespace.access.parts.traefik;
         let kubeconfig = namespace.kubectl().kubeconfig().to_string_lossy().into_owned();
         let env = [("KUBECONFIG", kubeconfig.as_str())];
@@ -97,6 +112,14 @@ impl Traefik {
         let path = format!("/api/http/services/{}-{name}@kubernetescrd", namespace.name());
         let answer = http::get(self.api, &path).await?;
         if answer.status == 404 { Ok(Value::Null) } else { answer.json() }
+    }
+
+    /// All services that it has, of all providers.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn services(&self) -> Result<Value> {
+        http::get(self.api, "/api/http/services?per_page=1000").await?.json()
     }
 }
 

@@ -22,7 +22,15 @@ impl Tunnel {
     /// # Errors
     /// Where it cannot listen.
     pub async fn to(target: u16) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::from(Ipv4Addr::LOCALHOST, target).await
+    }
+
+    /// The same, beginning at another address of the machine.
+    ///
+    /// # Errors
+    /// As [`to`](Self::to).
+    pub async fn from(address: Ipv4Addr, target: u16) -> Result<Self> {
+        let listener = TcpListener::bind((address, 0)).await?;
         let port = listener.local_addr()?.port();
         let (cut, is_cut) = watch::channel(false);
         let task = tokio::spawn(accept(listener, target, is_cut));

@@ -1,0 +1,53 @@
+//! A network of a test's own, in which it may have addresses that are no loopback addresses without
+//! the machine having them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serin_tests::artifacts;
+use serin_tests::process::Process;
+
+/// Tells a test that it is in a network of its own.
+const APART: &str = "SERIN_TESTS_APART";
+/// In the new network loopback is down, and there is nothing else. The API server does not start where
+/// no route leads out.
+const SET_UP: &str = "ip link set lo up && ip address add \"$1\"/32 dev lo && \
+     ip route add default dev lo src \"$1\" && shift && exec \"$@\"";
+
+/// The address that such a network has beside loopback. `EndpointSlice`s may not hold loopback addresses.
+pub const ADDRESS: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 77, 0, 1);
+
+/// Whether this process is in a network of its own, which has [`ADDRESS`].
+#[must_use]
+pub fn is_apart() -> bool {
+    std::env::var_os(APART).is_some()
+}
+
+/// Runs this program's test of this name in a network of its own, and waits until it has passed.
+///
+/// # Errors
+/// Where it fails, with the end of what it wrote; where it takes longer than `limit`; and where the
+/// system has no `unshare` (util-linux) or `ip` (iproute2), or does not let them do it.
+pub async fn run(test: &str, limit: Duration) -> Result<()> {
+    let program = std::env::current_exe().context("where this program lies")?;
+    let address = ADDRESS.to_string();
+    // As a user who may do in it what root may: outside, nobody need be root for it.
+    let args = ["--user", "--map-root-user", "--net", "sh", "-c", SET_UP, "sh", &address];
+    let program = program.to_string_lossy();
+    let args = args.into_iter().chain([program.as_ref(), "--exact", test, "--nocapture"]);
+    let folder = artifacts::root()?.join("target/cluster");
+    std::fs::create_dir_all(&folder)?;
+    let name = format!("apart-{}", std::process::id());
+    // What is shown of a failure is the end of the log.
+    let variables = [(APART, "1"), ("RUST_BACKTRACE", "0")];
+    let unshare = Path::new("unshare");
+    let args = args.map(str::to_owned);
+    let mut process = Process::start_with(&name, unshare, args, &variables, &folder)?;
+    let status = process.wait(limit).await?;
+    let log = process.log();
+    ensure!(status.success() && log.contains("1 passed"), "{status}:\n{}", process.tail());
+    println!("{log}");
+    std::fs::remove_file(folder.join(format!("{name}.log")))?;
+    Ok(())
+}
