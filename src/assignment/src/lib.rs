@@ -12,11 +12,13 @@
 //! projection to buckets are those of flagd, the layout of the key is Unleash's.
 
 mod hash;
+mod murmur3;
 mod salt;
 mod variant;
 mod weight;
 
 pub use hash::{Assignment, Bucket, Cohort, assign};
+pub use murmur3::murmur3_x86_32;
 pub use salt::{InvalidSalt, Salt};
 pub use variant::{InvalidVariant, Variant};
 pub use weight::{InvalidWeight, Weight};

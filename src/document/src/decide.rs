@@ -187,8 +187,11 @@ impl Compiled {
         let authority = reader.header(":authority").unwrap_or_default();
         // Most callers name the host as the document has it.
         let hosts = self.hosts();
-        let exact = hosts.find_exact(&authority);
-        let paths = exact.or_else(|| hosts.find(&host::normalise(&authority)))?;
+        let paths = hosts.find_exact(&authority).or_else(|| {
+            let host = host::normalise(&authority);
+            let exact = if *host == *authority { None } else { hosts.find_exact(&host) };
+            exact.or_else(|| hosts.find_wildcard(&host))
+        })?;
         let owners = paths.find(reader.target().path)?;
         Some((self.rollout(owners.first)?, &owners.others))
     }

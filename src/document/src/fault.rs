@@ -5,6 +5,7 @@ use core::ops::Deref;
 use std::borrow::Cow;
 
 use crate::FormatVersion;
+use crate::json::Escaped;
 
 /// The longest value, in characters, that an error repeats: enough to recognise it by.
 const SHOWN: usize = 60;
@@ -26,7 +27,7 @@ fn shorten_to(limit: usize, value: &str) -> String {
 
 /// A text that breaks the rule of its type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{value:?}: {rule}")]
+#[error("\"{}\": {rule}", Escaped(value))]
 pub struct Invalid {
     /// The text, shortened.
     pub value: String,
@@ -74,7 +75,7 @@ impl Fault {
 
     pub(crate) fn new(field: impl Into<String>, value: &str, rule: impl Into<String>) -> Self {
         // A place may hold keys that somebody else chose: no line ends into the log.
-        let field = field.into().escape_debug().to_string();
+        let field = Escaped(&field.into()).to_string();
         let (field, value) = (shorten_to(SHOWN_FIELD, &field), shorten(value));
         Self(Box::new(Broken { field, value, rule: rule.into() }))
     }

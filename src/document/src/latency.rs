@@ -35,8 +35,9 @@ impl LatencyBounds {
         if (1..=Self::MAX).contains(&bounds.len()) && bounds.iter().all(is_whole) && rises {
             Ok(Self(bounds.to_vec()))
         } else {
-            let texts: Vec<String> = bounds.iter().map(|bound| format!("{bound:?}")).collect();
-            Err(Invalid::new(&texts.join(", "), Self::RULE))
+            let texts = bounds.iter().map(|bound| format!("\"{}\"", duration::format(*bound)));
+            let texts: Vec<String> = texts.collect();
+            Err(Invalid::new(&format!("[{}]", texts.join(",")), Self::RULE))
         }
     }
 
@@ -64,10 +65,7 @@ pub(crate) fn read(node: Node<'_>) -> Result<LatencyBounds, Fault> {
     let bounds = node.list(LatencyBounds::MAX, "each multiplies what is counted", |node| {
         node.text_by(duration::parse)
     })?;
-    let texts: Vec<String> =
-        bounds.iter().map(|bound| format!("\"{}\"", duration::format(*bound))).collect();
-    LatencyBounds::new(&bounds)
-        .map_err(|invalid| Fault::new(at, &format!("[{}]", texts.join(",")), invalid.rule))
+    LatencyBounds::new(&bounds).map_err(|invalid| Fault::new(at, &invalid.value, invalid.rule))
 }
 
 #[cfg(test)]

@@ -49,10 +49,11 @@ impl Hosts {
         self.exact.find(host)
     }
 
-    /// The paths of a normalised host: those of the exact name, else of the longest wildcard.
+    /// The paths of a normalised host that has none of exactly its name: those of the longest
+    /// wildcard.
     #[inline]
-    pub(crate) fn find(&self, host: &[u8]) -> Option<&Paths> {
-        self.exact.find(host).or_else(|| self.find_below(host)).or(self.any.as_ref())
+    pub(crate) fn find_wildcard(&self, host: &[u8]) -> Option<&Paths> {
+        self.find_below(host).or(self.any.as_ref())
     }
 
     #[inline]

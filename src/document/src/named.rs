@@ -3,12 +3,13 @@
 
 use std::collections::BinaryHeap;
 
-use hashbrown::HashMap;
+use hashbrown::HashTable;
+use serin_assignment::murmur3_x86_32;
 
 /// Values by name, in the order in which they came.
 #[derive(Clone, Debug)]
 pub struct Named<T> {
-    places: HashMap<Box<[u8]>, usize>,
+    places: HashTable<(Box<[u8]>, usize)>,
     values: Vec<T>,
 }
 
@@ -17,7 +18,7 @@ impl<T> Named<T> {
     #[inline]
     #[must_use]
     pub fn find(&self, name: &[u8]) -> Option<&T> {
-        self.values.get(*self.places.get(name)?)
+        self.values.get(known(&self.places, name)?)
     }
 
     /// The place of a name's value, which is made where there is none yet.
@@ -65,18 +66,32 @@ impl<T> Named<T> {
 
 impl<T> Default for Named<T> {
     fn default() -> Self {
-        Self { places: HashMap::default(), values: Vec::new() }
+        Self { places: HashTable::new(), values: Vec::new() }
     }
 }
 
 /// The place of a name: the next one where it has none yet.
-fn place(places: &mut HashMap<Box<[u8]>, usize>, name: &[u8]) -> usize {
-    if let Some(place) = places.get(name) {
-        return *place;
+#[inline]
+fn known(places: &HashTable<(Box<[u8]>, usize)>, name: &[u8]) -> Option<usize> {
+    places.find(hash(name), |(known, _)| **known == *name).map(|(_, place)| *place)
+}
+
+fn place(places: &mut HashTable<(Box<[u8]>, usize)>, name: &[u8]) -> usize {
+    if let Some(place) = known(places, name) {
+        return place;
     }
     let place = places.len();
-    places.insert(name.into(), place);
+    places.insert_unique(hash(name), (name.into(), place), |(known, _)| hash(known));
     place
+}
+
+/// The hash that assigns users, so that the module has one. Names come from documents alone, so
+/// nobody who sends requests can choose some that fall together.
+#[inline]
+fn hash(name: &[u8]) -> u64 {
+    let hash = u64::from(murmur3_x86_32(name));
+    // The table goes by the lowest bits and by the highest.
+    hash << 32 | hash
 }
 
 /// Names in their order, each with the place at which it was given.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serin_assignment::murmur3_x86_32;
 
 use crate::Invalid;
 use crate::checked::checked_text;
@@ -74,9 +75,8 @@ impl SegmentName {
 }
 
 /// 8 lower-case hexadecimal digits of `murmur3_x86_32(bytes, seed 0)`.
-pub(crate) fn short_hash(mut bytes: &[u8]) -> String {
-    // Reading from memory cannot fail, so the other arm is never taken.
-    format!("{:08x}", murmur3::murmur3_32(&mut bytes, 0).unwrap_or_default())
+pub(crate) fn short_hash(bytes: &[u8]) -> String {
+    format!("{:08x}", murmur3_x86_32(bytes))
 }
 
 /// The name of a request header to read, in lower case: 1 to 128 token characters.

@@ -109,7 +109,7 @@ pub(crate) fn document(
                 rollout.name.as_str(),
                 Fault::new(
                     format!("{place}.name"),
-                    &format!("{:?}", rollout.name.as_str()),
+                    &format!("\"{}\"", rollout.name),
                     "a name stands once in a document, and an earlier rollout has it",
                 ),
             )),

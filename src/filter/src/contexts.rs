@@ -5,14 +5,13 @@
 //! until its request headers, which most proxies hand over in the very next call; after those what
 //! is left to count or to answer, if anything.
 
-use core::hash::{BuildHasherDefault, Hasher};
+use core::hash::BuildHasherDefault;
 use std::rc::Rc;
-
-use hashbrown::HashMap;
 
 use crate::host::{Host, RequestHeaders, ResponseHeaders, StreamEnd};
 use crate::plugin::Plugin;
 use crate::serving::Serving;
+use crate::spread::Map;
 use crate::stream::{self, Marked};
 use crate::vm::Vm;
 
@@ -26,7 +25,7 @@ pub struct Contexts {
     /// Streams before their request headers, each with its root.
     begun: Vec<(u32, u32)>,
     /// Streams after them that have something left.
-    open: HashMap<u32, Open, BuildHasherDefault<ById>>,
+    open: Map<u32, Open>,
 }
 
 /// A stream with something left to count or to answer.
@@ -46,7 +45,7 @@ impl Contexts {
             vm: None,
             roots: Vec::new(),
             begun: Vec::new(),
-            open: HashMap::with_hasher(BuildHasherDefault::new()),
+            open: Map::with_hasher(BuildHasherDefault::new()),
         }
     }
 
@@ -107,28 +106,6 @@ impl Contexts {
         // The newest first: a proxy goes on with the context that it has just made.
         let place = self.begun.iter().rposition(|(known, _)| *known == id)?;
         Some(self.begun.swap_remove(place).1)
-    }
-}
-
-/// Spreads the proxy's own numbers, which nobody outside chooses, so a multiplication will do.
-#[derive(Debug, Default)]
-struct ById(u64);
-
-impl Hasher for ById {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        /// 2^64 by the golden ratio: neighbours come far apart, in the upper bits too.
-        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(SPREAD);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

@@ -30,6 +30,7 @@ mod scenarios;
 pub mod serving;
 pub mod shared;
 pub mod source;
+mod spread;
 pub mod stream;
 pub mod told;
 #[cfg_attr(not(feature = "tripwire"), path = "tripwire/absent.rs")]

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::rc::Rc;
 
+use serin_assignment::murmur3_x86_32;
 use serin_document::plugin::{ConfigRefused, PluginConfig, SourceConfig, WhenStale, parse};
 use serin_document::{Compiled, Environment, LeftOut, Overrides, TesterKeys};
 
@@ -342,8 +343,7 @@ fn plugin_name(host: &dyn Host) -> String {
 
 /// 8 hexadecimal digits for a plugin's name, which may hold any character.
 fn plugin_hash(name: &str) -> String {
-    // Reading from memory cannot fail, so the other arm is never taken.
-    format!("{:08x}", murmur3::murmur3_32(&mut name.as_bytes(), 0).unwrap_or_default())
+    format!("{:08x}", murmur3_x86_32(name.as_bytes()))
 }
 
 fn left_out(document: &Compiled, of: &str) -> Vec<String> {

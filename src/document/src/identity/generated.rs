@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::checked::checked_text;
+use crate::json::Escaped;
 use crate::{CookieName, Fault, Host, Invalid, duration};
 
 /// The length of an id as the cookie has it: 16 bytes in hexadecimal.
@@ -147,7 +148,7 @@ impl GeneratedId {
         let CookieAttributes { max_age, domain, path, same_site, secure } = &attributes;
         if !(Duration::from_secs(1)..=Self::MAX_AGE).contains(max_age) {
             let rule = "from 1s to 400d, as browsers keep no cookie for longer, such as 365d";
-            return Err(Fault::new("maxAge", &format!("{:?}", duration::format(*max_age)), rule));
+            return Err(Fault::new("maxAge", &format!("\"{}\"", duration::format(*max_age)), rule));
         }
         let name = cookie.as_str();
         let starts = |prefix: &str| {
@@ -160,11 +161,11 @@ impl GeneratedId {
         }
         if of_host && path.as_str() != "/" {
             let rule = "browsers take a cookie whose name starts with __Host- only with path \"/\"";
-            return Err(Fault::new("path", &format!("{:?}", path.as_str()), rule));
+            return Err(Fault::new("path", &format!("\"{}\"", Escaped(path.as_str())), rule));
         }
         if let Some(domain) = domain.as_ref().filter(|_| of_host) {
             let rule = "browsers take a cookie whose name starts with __Host- only without domain";
-            return Err(Fault::new("domain", &format!("{:?}", domain.as_str()), rule));
+            return Err(Fault::new("domain", &format!("\"{domain}\""), rule));
         }
         let suffix = suffix(&attributes).into();
         Ok(Self { cookie, attributes, suffix })

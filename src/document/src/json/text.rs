@@ -63,20 +63,21 @@ fn unit(rest: &mut core::str::Chars<'_>) -> Option<u32> {
     Some(unit)
 }
 
-/// Writes a text in quotes.
-pub(super) fn quote(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_char('"')?;
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => write!(f, "\\{char}")?,
-            '\n' => f.write_str("\\n")?,
-            '\r' => f.write_str("\\r")?,
-            '\t' => f.write_str("\\t")?,
-            '\u{8}' => f.write_str("\\b")?,
-            '\u{c}' => f.write_str("\\f")?,
-            '\0'..' ' => write!(f, "\\u{:04x}", u32::from(char))?,
-            _ => f.write_char(char)?,
+/// A text as it stands between quotes, on one line whatever is in it.
+pub(crate) struct Escaped<'t>(pub(crate) &'t str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for char in self.0.chars() {
+            match char {
+                '"' | '\\' => write!(f, "\\{char}")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                _ if char.is_control() => write!(f, "\\u{:04x}", u32::from(char))?,
+                _ => f.write_char(char)?,
+            }
         }
+        Ok(())
     }
-    f.write_char('"')
 }

@@ -4,7 +4,6 @@
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use hashbrown::HashMap;
 use serin_assignment::{Cohort, Variant};
 use serin_document::CompiledRollout;
 use serin_judge::{Counts, Interval};
@@ -12,6 +11,7 @@ use serin_judge::{Counts, Interval};
 use crate::class::Class;
 use crate::responses::Evidence;
 use crate::shared::bytes::{Reader, Writer};
+use crate::spread::Map;
 
 /// The cohorts, without the requests that were drawn by themselves.
 pub const COHORTS: usize = Cohort::COUNT as usize;
@@ -155,7 +155,7 @@ impl Tally {
 
 /// A VM's tallies, by the rollout's name and salt: what is counted of one release trips no other.
 #[derive(Debug, Default)]
-pub struct Tallies(RefCell<HashMap<(String, String), Rc<Tally>>>);
+pub struct Tallies(RefCell<Map<(String, String), Rc<Tally>>>);
 
 impl Tallies {
     /// Where a rollout's requests are counted for its tripwire; none where it has none, or this tier

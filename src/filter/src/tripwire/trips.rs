@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use serin_assignment::Weight;
+use serin_assignment::{Weight, murmur3_x86_32};
 use serin_document::{CompiledRollout, Revision, Tripwire};
 
 use crate::host::{Host, Moment};
@@ -46,8 +46,7 @@ impl Subject {
 }
 
 pub(super) fn hash(text: &str) -> u32 {
-    // Reading from memory cannot fail, so the other arm is never taken.
-    murmur3::murmur3_32(&mut text.as_bytes(), 0).unwrap_or_default()
+    murmur3_x86_32(text.as_bytes())
 }
 
 /// A rollout that has tripped.

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use hashbrown::HashMap;
 use serin_document::{CompiledRollout, Tripwire, duration, metrics as names};
 
 use super::tally::{Sums, Tallies, Tally};
@@ -13,10 +12,11 @@ use crate::metrics::Metrics;
 use crate::serving::Serving;
 use crate::shared::ATTEMPTS;
 use crate::shared::bytes::{Reader, Writer};
+use crate::spread::Map;
 
 /// The tripwires of a VM's rollouts, by the rollout's name.
 #[derive(Debug, Default)]
-pub struct Wire(HashMap<String, Wired>);
+pub struct Wire(Map<String, Wired>);
 
 /// One of them.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Wire {
         tallies: &Tallies,
         servings: impl Iterator<Item = &'a Rc<Serving>>,
     ) {
-        let mut newest: HashMap<&str, &CompiledRollout> = HashMap::new();
+        let mut newest: Map<&str, &CompiledRollout> = Map::default();
         for rollout in servings.flat_map(|serving| serving.document().rollouts()) {
             if rollout.tripwire().is_some() && rollout.count() {
                 let known = newest.entry(rollout.name().as_str()).or_insert(rollout);
