@@ -6,11 +6,13 @@
 use serin_assignment::{Variant, Weight};
 use serin_judge::{Counts, Share, Split};
 use serin_rollout::Proof;
+use serin_routes::{Kind, Reference};
 
 use super::requests::Placed;
 use super::{millis, three_scrapes};
 use crate::gates::{Subject, cluster_label, is_of_traefik, whole};
 use crate::metrics::{Labels, Matcher, Selector, Series, Source, Text, growth};
+use crate::release::Release;
 
 /// What is left of a scrape in which the weight was changed, and one for a router that takes a change
 /// over late.
@@ -19,19 +21,28 @@ const SETTLING_SCRAPES: u32 = 2;
 /// How far back is looked: who went astray longer ago has been put right.
 const LONGEST_MS: u64 = 3_600_000;
 
-/// Traefik counts a service's requests once they have ended; Envoy a cluster's tries as they begin.
+/// Traefik counts a service's requests once they have ended, Envoy a cluster's tries and Linkerd a
+/// route's requests as they begin.
 const TRAEFIK: &str = "traefik_service_requests_total";
 const ENVOY: &str = "envoy_cluster_upstream_rq_total";
+const LINKERD: &str = "outbound_http_route_backend_requests_total";
 
-/// Traefik's label of a service.
-const SERVICE: [&str; 1] = ["service"];
 /// Envoy's labels of a cluster: its own, and Istio's, whose proxies take tags out of names by
 /// expressions of their own.
 const CLUSTER: [&str; 2] = ["envoy_cluster_name", "cluster_name"];
 
-/// The labels of both by which the series of one process differ.
-const OWN: [&str; 7] =
-    ["__name__", "service", "code", "method", "protocol", "envoy_cluster_name", "cluster_name"];
+/// The labels of all of them by which the series of one process differ.
+const OWN: [&str; 9] = [
+    "__name__",
+    "service",
+    "code",
+    "method",
+    "protocol",
+    "envoy_cluster_name",
+    "cluster_name",
+    "backend_name",
+    "backend_namespace",
+];
 
 /// The weights that a share is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,41 +56,83 @@ pub(super) struct Weights {
 /// The counters of both sides, under the names that the router gives them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Drawn {
-    metric: &'static str,
-    /// Those that may name a side.
-    labels: &'static [&'static str],
+    metrics: Vec<&'static str>,
+    /// The labels of which one names a side.
+    names: Vec<Names>,
+    /// What some of the series must carry besides.
+    also: Vec<(&'static str, Vec<String>)>,
+}
+
+/// What a label says of both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Names {
+    label: &'static str,
     stable: String,
     canary: String,
 }
 
 impl Drawn {
+    /// The counters of who may carry out a release's object; `None` where that does not draw each
+    /// request, or nobody's counters are known.
+    pub(super) fn of(release: &Release) -> Option<Self> {
+        let objects = release.kubernetes.as_ref().filter(|objects| objects.draws())?;
+        let mut drawn = Self::by_clusters(&release.subject());
+        if objects.route.kind == Kind::HttpRoute {
+            drawn.add_linkerds(&objects.route.name, &objects.reference, &release.namespace);
+        }
+        Some(drawn)
+    }
+
     /// Those of Traefik where the release names its services, else Envoy's.
-    pub(super) fn of(subject: &Subject) -> Self {
+    fn by_clusters(subject: &Subject) -> Self {
         let Subject { stable_cluster: stable, canary_cluster: canary, .. } = subject;
         if is_of_traefik(stable) && is_of_traefik(canary) {
-            let (stable, canary) = (stable.clone(), canary.clone());
-            Self { metric: TRAEFIK, labels: &SERVICE, stable, canary }
+            let names = Names { label: "service", stable: stable.clone(), canary: canary.clone() };
+            Self { metrics: vec![TRAEFIK], names: vec![names], also: Vec::new() }
         } else {
             let (stable, canary) = (cluster_label(stable), cluster_label(canary));
-            Self { metric: ENVOY, labels: &CLUSTER, stable, canary }
+            let names = CLUSTER.map(|label| {
+                let (stable, canary) = (stable.clone(), canary.clone());
+                Names { label, stable, canary }
+            });
+            Self { metrics: vec![ENVOY], names: names.into(), also: Vec::new() }
         }
     }
 
-    pub(super) fn selector(&self) -> Selector {
-        // A label that is absent is an empty one.
-        let named = |label: &&str| {
-            let names = [self.stable.as_str(), self.canary.as_str(), ""].map(Text::whole);
-            Matcher::any_of(label, names)
+    /// Linkerd's of the route, by the Services that its backends are.
+    fn add_linkerds(&mut self, route: &str, reference: &Reference, namespace: &str) {
+        let service = |host: &str| {
+            let mut words = host.split('.').map(str::to_owned);
+            let name = words.next().unwrap_or_default();
+            (name, words.next().unwrap_or_else(|| namespace.to_owned()))
         };
-        Selector::of(self.metric, self.labels.iter().map(named))
+        let (stable, of_stable) = service(&reference.stable.host);
+        let (canary, of_canary) = service(&reference.canary.host);
+        self.metrics.push(LINKERD);
+        self.names.push(Names { label: "backend_name", stable, canary });
+        self.also.push(("backend_namespace", vec![of_stable, of_canary]));
+        self.also.push(("route_name", vec![route.to_owned()]));
+        self.also.push(("route_namespace", vec![namespace.to_owned()]));
+    }
+
+    pub(super) fn selector(&self) -> Selector {
+        // A label that is absent is an empty one, and each metric has only its own.
+        let or_none = |label: &str, texts: &[&str]| {
+            Matcher::any_of(label, texts.iter().chain(&[""]).copied().map(Text::whole))
+        };
+        let names = self.names.iter().map(|it| or_none(it.label, &[&it.stable, &it.canary]));
+        let also = self.also.iter().map(|(label, texts)| {
+            or_none(label, &texts.iter().map(String::as_str).collect::<Vec<_>>())
+        });
+        Selector::of_any(self.metrics.iter().copied().map(Text::whole), names.chain(also))
     }
 
     pub(super) fn side(&self, labels: &Labels) -> Option<Variant> {
-        let mut names = self.labels.iter().filter_map(|label| labels.get(*label));
-        names.find_map(|name| {
-            if *name == self.canary {
+        self.names.iter().find_map(|names| {
+            let name = labels.get(names.label)?;
+            if *name == names.canary {
                 Some(Variant::Canary)
-            } else if *name == self.stable {
+            } else if *name == names.stable {
                 Some(Variant::Stable)
             } else {
                 None
@@ -182,6 +235,8 @@ fn split(placed: Placed) -> Split {
 
 #[cfg(test)]
 mod tests {
+    use serin_routes::{Destination, Entries};
+
     use super::*;
     use crate::metrics::Point;
 
@@ -249,9 +304,43 @@ mod tests {
     }
 
     #[test]
+    fn a_routes_backends_are_found_in_linkerds_counters() {
+        let mut drawn = Drawn::by_clusters(&Subject {
+            metric_id: "a".to_owned(),
+            stable_cluster: "outbound|80||web.shop.svc.cluster.local".to_owned(),
+            canary_cluster: "outbound|80||new.shop.svc.cluster.local".to_owned(),
+        });
+        let side = |host: &str| Destination { host: host.to_owned(), subset: None, port: Some(80) };
+        let reference = Reference {
+            entries: Entries::One("all".to_owned()),
+            mark: "x-serin-variant".to_owned(),
+            stable: side("web"),
+            canary: side("new.other.svc.cluster.local"),
+        };
+        drawn.add_linkerds("shop", &reference, "shop");
+        let of = |backend: &str, namespace: &str, route: &str| -> Labels {
+            let labels = [
+                ("__name__", LINKERD),
+                ("backend_name", backend),
+                ("backend_namespace", namespace),
+                ("route_name", route),
+                ("route_namespace", "shop"),
+            ];
+            labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+        };
+        let (stable, canary) = (of("web", "shop", "shop"), of("new", "other", "shop"));
+        assert!(drawn.selector().matches(&stable) && drawn.selector().matches(&canary));
+        assert_eq!(drawn.side(&stable), Some(Variant::Stable));
+        assert_eq!(drawn.side(&canary), Some(Variant::Canary));
+        for other in [of("third", "shop", "shop"), of("web", "shop", "another")] {
+            assert!(!drawn.selector().matches(&other), "{other:?}");
+        }
+    }
+
+    #[test]
     fn both_sides_are_found_by_the_names_that_the_router_gives_them() {
         let of = |stable: &str, canary: &str| {
-            Drawn::of(&Subject {
+            Drawn::by_clusters(&Subject {
                 metric_id: "a".to_owned(),
                 stable_cluster: stable.to_owned(),
                 canary_cluster: canary.to_owned(),

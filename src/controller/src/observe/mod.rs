@@ -31,7 +31,7 @@ use crate::engine::{Observe, Part, Question};
 use crate::gates::{Gate, Moment, Subject};
 use crate::metrics::{Source, now_ms};
 use crate::prometheus::{Clients, SetupError};
-use crate::release::{Kubernetes, Release};
+use crate::release::Release;
 
 pub(crate) use names::flat;
 pub(crate) use proof::UNSEEN;
@@ -87,8 +87,7 @@ impl Observer {
         for side in [Variant::Canary, Variant::Stable] {
             source.keep(canary_traffic::selectors(&subject, side));
         }
-        let by_weight = release.kubernetes.as_ref().is_some_and(Kubernetes::draws);
-        let drawn = by_weight.then(|| Drawn::of(&subject));
+        let drawn = Drawn::of(release);
         source.keep(drawn.as_ref().map(Drawn::selector));
         let gates: Arc<[Gate]> = release.gates.clone().into();
         // What is read of a page and nobody asked for is forgotten: the counts from before the

@@ -10,6 +10,7 @@ mod ingress;
 mod install;
 mod kills;
 mod leaders;
+mod linkerd;
 mod mesh;
 mod metrics;
 mod moves;
