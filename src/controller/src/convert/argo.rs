@@ -7,9 +7,11 @@ mod analysis;
 mod hints;
 
 use serde_json::{Value, json};
+use serin_routes::Kind;
 
 use super::gates::Gates;
 use super::remains::{Remains, field};
+use super::router::Router;
 use super::steps::{BAKE, CAREFUL, Step, millis};
 use super::{Assumed, Converted, Fault, Parts, Server, find, matches};
 
@@ -30,7 +32,7 @@ pub(super) fn convert(
         documents,
     };
     rollout.target();
-    rollout.traffic();
+    let router = rollout.traffic();
     if rollout.remains.peek("strategy.blueGreen").is_some() {
         rollout.blue_green();
     } else {
@@ -40,6 +42,7 @@ pub(super) fn convert(
     rollout.assignment();
     let Rollout { remains, mut parts, gates, server, .. } = rollout;
     parts.set_gates(gates, server, assumed);
+    router.count(&mut parts);
     parts.notes.extend(remains.notes(hints::OF_ROLLOUT));
     parts.finish()
 }
@@ -69,7 +72,7 @@ impl Rollout<'_> {
         self.parts.spec.insert("target".to_owned(), target);
     }
 
-    fn traffic(&mut self) {
+    fn traffic(&mut self) -> Router {
         let istio = "strategy.canary.trafficRouting.istio";
         let of = |field: &str| format!("{istio}.{field}");
         let name = self.parts.name.clone();
@@ -98,24 +101,48 @@ impl Rollout<'_> {
             let canary = canary.unwrap_or_else(|| format!("{stable}-canary"));
             (json!({"host": stable, "port": 80}), json!({"host": canary, "port": 80}))
         };
-        let virtual_service = self.virtual_service(&of("virtualService"), &name);
-        let mut traffic =
-            json!({"virtualService": virtual_service, "stable": stable, "canary": canary});
+        let object = self.router(&name);
+        let mut traffic = object.traffic(&stable, &canary);
         let routes = of("virtualService.routes");
-        if let (1, Some(route)) =
-            (self.remains.count(&routes), self.remains.text(&format!("{routes}.0")))
+        if let (Kind::VirtualService, 1, Some(route)) =
+            (object.kind, self.remains.count(&routes), self.remains.text(&format!("{routes}.0")))
             && let Some(fields) = traffic.as_object_mut()
         {
             fields.insert("entries".to_owned(), json!({"rest": route}));
         }
         self.parts.spec.insert("traffic".to_owned(), traffic);
+        let needs = object.needs();
         self.parts.note(
             "spec.strategy",
-            format!(
-                "VirtualService {virtual_service} needs three entries by name \
-                 (istio/examples/shop/routes.yaml), and port 80 is assumed for both destinations"
-            ),
+            format!("{needs}, and port 80 is assumed for both destinations"),
         );
+        object
+    }
+
+    /// The first object that is named and has a counterpart; the others are told.
+    fn router(&mut self, name: &str) -> Router {
+        let routing = "strategy.canary.trafficRouting";
+        let of = |field: &str| format!("{routing}.{field}");
+        let plugin = of("plugins.argoproj-labs~1gatewayAPI");
+        let istio = self.remains.peek(&of("istio")).is_some();
+        let mut named = |place: &str| if istio { None } else { self.remains.text(place) };
+        if let Some(route) = named(&format!("{plugin}.httpRoute")) {
+            let place = format!("{plugin}.namespace");
+            let own = self.remains.peek(&place).and_then(Value::as_str);
+            if own.is_some() && own == self.parts.namespace.as_deref() {
+                self.remains.take(&place);
+            }
+            return Router { kind: Kind::HttpRoute, name: route };
+        }
+        if let Some(service) = named(&of("traefik.weightedTraefikServiceName")) {
+            return Router { kind: Kind::TraefikService, name: service };
+        }
+        if let Some(ingress) = named(&of("nginx.stableIngress")) {
+            // As Argo Rollouts calls the one that it makes beside it.
+            return Router { kind: Kind::Ingress, name: format!("{name}-{ingress}-canary") };
+        }
+        let virtual_service = self.virtual_service(&of("istio.virtualService"), name);
+        Router { kind: Kind::VirtualService, name: virtual_service }
     }
 
     fn virtual_service(&mut self, place: &str, name: &str) -> String {

@@ -8,8 +8,10 @@ mod hints;
 mod metrics;
 
 use serde_json::{Map, Value, json};
+use serin_routes::Kind;
 
 use super::remains::{Remains, field};
+use super::router::Router;
 use super::steps::{BAKE, CAREFUL, Step, millis};
 use super::{Assumed, Converted, Fault, Parts, matches};
 
@@ -35,13 +37,15 @@ pub(super) fn convert(
     };
     let target = canary.target()?;
     let service = canary.remains.text("service.name").unwrap_or_else(|| target.clone());
-    canary.traffic(&service);
+    let router = canary.router(&service);
+    canary.traffic(&service, &router);
     let eligible = canary.matches();
     canary.assignment(eligible);
     let interval = canary.remains.text("analysis.interval");
     let interval = interval.unwrap_or_else(|| INTERVAL.to_owned());
     canary.steps(&interval);
     canary.gates(&target, &service, &interval);
+    router.count(&mut canary.parts);
     let Canary { remains, mut parts, .. } = canary;
     parts.notes.extend(remains.notes(hints::OF_CANARY));
     parts.finish()
@@ -79,30 +83,36 @@ impl Canary<'_> {
         Ok(name)
     }
 
-    fn traffic(&mut self, service: &str) {
-        match self.remains.text("provider").as_deref() {
-            None | Some("istio") => {}
-            Some(other) => self.parts.left_out(
+    /// What Flagger made by the name of its service, or beside the Ingress that it was given.
+    fn router(&mut self, service: &str) -> Router {
+        let provider = self.remains.text("provider").unwrap_or_else(|| "istio".to_owned());
+        let of = |kind, name: &str| Router { kind, name: name.to_owned() };
+        match provider.split(':').next() {
+            Some("istio") => {}
+            Some("gatewayapi") => return of(Kind::HttpRoute, service),
+            Some("traefik") => return of(Kind::TraefikService, service),
+            Some("nginx") => {
+                if let Some(ingress) = self.remains.text("ingressRef.name") {
+                    self.remains.take("ingressRef");
+                    return of(Kind::Ingress, &format!("{ingress}-canary"));
+                }
+            }
+            _ => self.parts.left_out(
                 "spec.provider",
-                format!("the release names an Istio VirtualService, no object of {other}"),
+                format!("the release names an Istio VirtualService, no object of {provider}"),
             ),
         }
+        of(Kind::VirtualService, service)
+    }
+
+    fn traffic(&mut self, service: &str, router: &Router) {
         let port = self.remains.take("service.port").unwrap_or_else(|| 80.into());
         let side = |role: &str| json!({"host": format!("{service}-{role}"), "port": port});
-        self.parts.spec.insert(
-            "traffic".to_owned(),
-            json!({
-                "virtualService": service,
-                "stable": side("primary"),
-                "canary": side("canary"),
-            }),
-        );
+        let traffic = router.traffic(&side("primary"), &side("canary"));
+        self.parts.spec.insert("traffic".to_owned(), traffic);
         self.parts.note(
             "spec.service",
-            format!(
-                "VirtualService {service} needs three entries by name (istio/examples/shop/routes.yaml); \
-                 take it over from Flagger before its Canary is deleted"
-            ),
+            format!("{}; take it over from Flagger before its Canary is deleted", router.needs()),
         );
         // What Serin does anyway.
         self.remains.take("revertOnDeletion");

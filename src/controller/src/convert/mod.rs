@@ -11,6 +11,7 @@ mod gates;
 mod matches;
 mod query;
 mod remains;
+mod router;
 mod steps;
 
 use std::path::Path;

@@ -27,7 +27,7 @@ pub(super) const OF_CANARY: &Hints = &[
     ("upstreamRef", ROUTER),
     (
         "service.gatewayRefs",
-        "the release names an Istio VirtualService: name an HTTPRoute of yours in its place (README, Other routers)",
+        "they stand in the route's object, which is yours: the controller changes its weights and nothing else",
     ),
     (
         "service.mirror",
@@ -49,7 +49,7 @@ pub(super) const OF_CANARY: &Hints = &[
     ),
     (
         "service.*",
-        "it stands in the VirtualService, which is yours: the controller changes its weights and nothing else",
+        "it stands in the route's object, which is yours: the controller changes its weights and nothing else",
     ),
     (
         "analysis.threshold",
