@@ -70,6 +70,19 @@ pub(crate) fn write(
     Ok(!changes.is_empty())
 }
 
+/// The canary among an entry's destinations, as the entry spells it.
+pub(crate) fn canary<'a>(
+    object: &'a Value,
+    entry: &Entry,
+    spelling: &Spelling,
+    reference: &Reference,
+) -> Result<&'a Value, Fault> {
+    let list = list(object, entry, spelling)?;
+    let places = places(object, list, entry, spelling, reference)?;
+    list.get(places.canary)
+        .ok_or_else(|| Fault::NoRoute { entry: entry.told.clone(), field: spelling.field })
+}
+
 fn list<'a>(object: &'a Value, entry: &Entry, spelling: &Spelling) -> Result<&'a [Value], Fault> {
     let field = spelling.field;
     let list = object.pointer(&entry.at).and_then(|entry| entry.get(field)?.as_array());

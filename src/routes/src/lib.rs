@@ -7,7 +7,8 @@
 //!
 //! [`Router`] is what an adapter can do, and [`Kind`] names them. Each is a file or a folder:
 //! `virtual_service`, `http_route`, `traefik_service`, `ingress`. What those that list destinations
-//! have in common is in `named` and `destinations`.
+//! have in common is in `named` and `destinations`. Some kinds can mirror requests too, which
+//! [`Mirrors`] is about.
 
 mod destinations;
 mod drift;
@@ -15,6 +16,7 @@ mod fault;
 mod found;
 mod http_route;
 mod ingress;
+mod mirror;
 mod named;
 mod reference;
 mod router;
@@ -27,6 +29,7 @@ mod wanted;
 pub use drift::{Drift, drift};
 pub use fault::Fault;
 pub use found::{Found, Marked};
+pub use mirror::{FoundMirror, MirrorDrift, MirrorFields, Mirrors, is_as_kept, mirror_drift};
 pub use reference::{Destination, Entries, Reference};
 pub use router::{Acknowledged, Kind, ObjectApi, Router};
 pub use shares::Shares;

@@ -46,7 +46,7 @@ impl List {
         }
     }
 
-    fn entry(&self, object: &Value, name: &str) -> Result<Entry, Fault> {
+    pub(crate) fn entry(&self, object: &Value, name: &str) -> Result<Entry, Fault> {
         let place = self.place(self.of(object)?, name)?;
         Ok(Entry { told: self.told(name), at: format!("{}/{place}", self.pointer) })
     }

@@ -5,7 +5,7 @@ use core::fmt;
 use serde_json::Value;
 
 use crate::{
-    Fault, Found, Reference, Wanted, http_route, ingress, traefik_service, virtual_service,
+    Fault, Found, Mirrors, Reference, Wanted, http_route, ingress, traefik_service, virtual_service,
 };
 
 /// An adapter: the weights of a rollout in one kind of object.
@@ -42,6 +42,11 @@ pub trait Router: fmt::Debug + Send + Sync {
     /// The hosts that the object is for, as it spells them; none where objects of its kind do not
     /// say ([`Kind::has_hosts`]).
     fn hosts(&self, object: &Value) -> Vec<String>;
+
+    /// The requests that its entries copy to others; none where they cannot.
+    fn mirrors(&self) -> Option<&'static Mirrors> {
+        None
+    }
 
     /// What those who carry the object out say of it as it stands now.
     fn acknowledged(&self, _object: &Value) -> Acknowledged {

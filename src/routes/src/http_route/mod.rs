@@ -7,6 +7,7 @@
 //! Its parents are gateways, whose requests go by `hostnames`, or services of the mesh, whose
 //! requests go by the services' own names.
 
+mod mirrors;
 mod precedence;
 mod status;
 
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use crate::destinations::Spelling;
 use crate::named::{self, List};
-use crate::{Acknowledged, Fault, Found, ObjectApi, Reference, Router, Wanted, services};
+use crate::{Acknowledged, Fault, Found, Mirrors, ObjectApi, Reference, Router, Wanted, services};
 
 const RULES: List = List {
     at: "spec.rules",
@@ -71,6 +72,10 @@ impl Router for HttpRoute {
         hosts.sort();
         hosts.dedup();
         hosts
+    }
+
+    fn mirrors(&self) -> Option<&'static Mirrors> {
+        Some(&mirrors::MIRRORS)
     }
 
     fn acknowledged(&self, object: &Value) -> Acknowledged {

@@ -5,13 +5,14 @@
 //! requests, one entry has two. A proxy takes the first entry that fits; a destination's share is its
 //! weight by the sum of the entry's weights; a weight that is absent is 0.
 
+mod mirrors;
 mod order;
 
 use serde_json::Value;
 
 use crate::destinations::Spelling;
 use crate::named::List;
-use crate::{Destination, Fault, Found, ObjectApi, Reference, Router, Wanted};
+use crate::{Destination, Fault, Found, Mirrors, ObjectApi, Reference, Router, Wanted};
 
 const HTTP: List = List {
     at: "spec.http",
@@ -47,6 +48,10 @@ impl Router for VirtualService {
         wanted: &Wanted,
     ) -> Result<bool, Fault> {
         HTTP.write(object, reference, *wanted)
+    }
+
+    fn mirrors(&self) -> Option<&'static Mirrors> {
+        Some(&mirrors::MIRRORS)
     }
 
     fn hosts(&self, object: &Value) -> Vec<String> {

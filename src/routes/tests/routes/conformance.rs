@@ -53,7 +53,7 @@ fn twice(object: &mut Value, list: &str, place: usize) {
     list.push(list[place].clone());
 }
 
-fn virtual_service() -> Subject {
+pub(super) fn virtual_service() -> Subject {
     Subject {
         kind: Kind::VirtualService,
         reference: with_subsets(Entries::default()),
@@ -91,7 +91,7 @@ fn virtual_service() -> Subject {
 }
 
 /// The same object where nothing marks requests: its other entries are somebody else's there.
-fn virtual_service_without_marks() -> Subject {
+pub(super) fn virtual_service_without_marks() -> Subject {
     Subject {
         reference: with_subsets(Entries::One("serin-rest".to_owned())),
         integers: &["/spec/http/3/route/0/weight", "/spec/http/3/route/1/weight"],
@@ -265,7 +265,7 @@ fn ingress() -> Subject {
     }
 }
 
-fn all() -> Vec<Subject> {
+pub(super) fn all() -> Vec<Subject> {
     let unmarked = virtual_service_without_marks();
     vec![virtual_service(), unmarked, http_route(), traefik_service(), ingress()]
 }

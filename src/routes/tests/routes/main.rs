@@ -6,6 +6,7 @@ mod conformance;
 mod drifts;
 mod faults;
 mod http_routes;
+mod mirrors;
 mod properties;
 
 use serde_json::{Value, json};
