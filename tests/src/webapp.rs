@@ -6,7 +6,8 @@
 //! `x-webapp-fault: injected`, so that it can be told from one that a proxy made; so does one that a
 //! broken client asked for by `x-broken-client`, whatever the version.
 //!
-//! `PUT /control` with a JSON [`Behaviour`] changes the way it behaves.
+//! `PUT /control` with a JSON [`Behaviour`] changes the way it behaves; `GET /counts` gives what it has
+//! answered so far, as [`Counts`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,6 +81,15 @@ impl Shown {
     }
 }
 
+/// What an application has answered since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Requests.
+    pub answered: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+}
+
 /// A running application.
 #[derive(Debug)]
 pub struct WebApp {
@@ -92,6 +102,7 @@ struct App {
     name: String,
     behaviour: Mutex<Behaviour>,
     answered: AtomicU64,
+    failed: AtomicU64,
 }
 
 impl WebApp {
@@ -104,6 +115,7 @@ impl WebApp {
             name: name.to_owned(),
             behaviour: Mutex::new(behaviour),
             answered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
         });
         let shared = Arc::clone(&app);
         let server =
@@ -143,6 +155,11 @@ async fn answer(app: Arc<App>, request: Request<Incoming>) -> Response<Full<Byte
     if request.uri().path() == "/control" && request.method() == Method::PUT {
         return control(&app, request).await;
     }
+    if request.uri().path() == "/counts" {
+        let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        let counts = Counts { answered: count(&app.answered), failed: count(&app.failed) };
+        return Response::new(Full::new(serde_json::to_vec(&counts).unwrap_or_default().into()));
+    }
     let behaviour = app.behaviour();
     if behaviour.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(behaviour.latency_ms)).await;
@@ -156,6 +173,7 @@ async fn answer(app: Arc<App>, request: Request<Incoming>) -> Response<Full<Byte
         .header(VERSION_HEADER, &behaviour.version)
         .header("content-type", "application/json");
     if fails {
+        app.failed.fetch_add(1, Ordering::Relaxed);
         response =
             response.status(StatusCode::INTERNAL_SERVER_ERROR).header(FAULT_HEADER, "injected");
     }
@@ -223,7 +241,7 @@ fn refused(why: &str) -> Response<Full<Bytes>> {
 #[cfg(test)]
 mod tests {
     use super::{
-        BROKEN_CLIENT_HEADER, Behaviour, FAULT_HEADER, NAME_HEADER, Shown, WebApp, fails,
+        BROKEN_CLIENT_HEADER, Behaviour, Counts, FAULT_HEADER, NAME_HEADER, Shown, WebApp, fails,
         falls_to_noise,
     };
     use crate::http;
@@ -272,6 +290,8 @@ mod tests {
         assert_eq!(told.status, 200);
         let bad = http::get(app.port(), "/").await.unwrap();
         assert_eq!((bad.status, bad.header(FAULT_HEADER)), (500, Some("injected")));
+        let counts = http::get(app.port(), "/counts").await.unwrap().json::<Counts>().unwrap();
+        assert_eq!(counts, Counts { answered: 2, failed: 1 });
 
         let refused =
             http::send(app.port(), put(r#"{"version":"v3","errorRate":2}"#)).await.unwrap();

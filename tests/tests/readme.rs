@@ -127,6 +127,23 @@ fn every_other_assignment_is_accepted_in_the_release() -> Result<()> {
 }
 
 #[test]
+fn the_mirror_of_the_example_is_accepted_in_the_release_of_kubernetes_objects() -> Result<()> {
+    let (text, scratch) = (readme()?, Scratch::new()?);
+    let mut releases = blocks(&text, "yaml").filter(|block| block.contains("kind: CanaryRelease"));
+    let release = releases.find(|block| block.contains("virtualService:"));
+    let mut release: Value = serde_saphyr::from_str(&release.context("no release")?)?;
+    let example = blocks(&text, "yaml").find(|block| block.starts_with("mirror:"));
+    let mut example: Value = serde_saphyr::from_str(&example.context("no mirror")?)?;
+    for field in ["mirror", "gates"] {
+        release["spec"][field] = example[field].take();
+    }
+    let file = scratch.write("release.yaml", release.to_string())?;
+    let said = succeeds(&["check", &file.to_string_lossy()])?;
+    ensure!(said.contains("10% of requests for 5m before the first step"), "{said}");
+    Ok(())
+}
+
+#[test]
 fn the_configurations_of_the_examples_are_accepted() -> Result<()> {
     let scratch = Scratch::new()?;
     let mut configurations = 0;
@@ -288,6 +305,7 @@ fn release() -> Value {
                 ],
                 "testers": [{"header": "x-serin-opt-in"}],
             },
+            "mirror": {"share": "10%", "for": "5m", "gates": ["g"]},
             "metrics": {
                 "prometheus": {
                     "address": "http://127.0.0.1:9090", "basicAuth": {"username": "u", "passwordFile": "f"}

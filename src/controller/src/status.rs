@@ -33,6 +33,9 @@ pub struct Status {
     pub weight: Weight,
     /// Whether anybody may be sent to the canary, testers included.
     pub canary_serves: bool,
+    /// The share of requests of which the canary gets copies, while nobody is on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Weight>,
     /// The revision of this traffic.
     pub revision: u64,
     /// When this revision came into the assignment document.

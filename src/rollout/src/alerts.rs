@@ -73,6 +73,6 @@ fn replaced_while_serving(pass: Pass<'_>, state: &State) -> bool {
 fn suspect_at_full(pass: Pass<'_>, state: &State) -> bool {
     let full =
         state.traffic.canary_serves && evidence::nothing_to_compare(pass, state.traffic.weight);
-    let stood = state.alerts.contains(&Alert::SuspectAtFull) && !evidence::answered(pass);
+    let stood = state.alerts.contains(&Alert::SuspectAtFull) && !evidence::answered(pass, state);
     full && (stood || evidence::suspicious(pass, state))
 }

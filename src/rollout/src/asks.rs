@@ -35,7 +35,11 @@ impl Moment {
 
 fn moment(plan: &Plan, state: &State) -> Option<Moment> {
     match state.phase {
+        // Who has a say in the start has it before requests are mirrored, and again after that.
         Phase::Pending => Some(Moment::Start(plan.steps.reached_by(Weight::ZERO).1.weight)),
+        Phase::Progressing if state.is_before_exposure() => {
+            Some(Moment::Start(plan.steps.reached_by(Weight::ZERO).1.weight))
+        }
         Phase::Progressing => Some(match plan.steps.above(state.traffic.weight) {
             Some((_, next)) => Moment::Rise(next.weight),
             None => Moment::End,

@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use crate::decide::Pass;
 use crate::{
-    Endpoints, Phase, StableRuns, State, StepClock, evidence, rollback, route, serving, swap,
-    tripwire, version,
+    Endpoints, Phase, RouteSeen, StableRuns, State, StepClock, evidence, rollback, route, serving,
+    swap, tripwire, version,
 };
 
 /// Brings all that depends on time up to this pass.
@@ -23,6 +23,7 @@ pub(crate) fn tick(pass: Pass<'_>, state: &mut State) {
         version::note(pass, state);
     }
     serving::note(pass, state);
+    forget_mirrors(pass, state);
     measure(pass, state);
 }
 
@@ -44,6 +45,14 @@ fn forget_the_future(state: &mut State, now_ms: u64) {
     }
 }
 
+/// What was to be put back into the route is there, once the rollout is over.
+fn forget_mirrors(pass: Pass<'_>, state: &mut State) {
+    let over = matches!(state.phase, Phase::Succeeded | Phase::RolledBack);
+    if over && pass.seen.route == RouteSeen::AsSet {
+        state.kept_mirrors = None;
+    }
+}
+
 /// A plan that was changed meanwhile leaves the weight as it is. Where that now belongs to another
 /// step, that step begins.
 fn follow_plan(pass: Pass<'_>, state: &mut State) {
@@ -59,9 +68,11 @@ fn follow_plan(pass: Pass<'_>, state: &mut State) {
 /// Starts with the proof that the weight is live; counts time in which every gate was answered. While
 /// a proxy has tripped, users are not where the weight says: the step begins anew after that.
 fn run_step_clock(pass: Pass<'_>, state: &mut State) {
-    if !pass.seen.proof.is_live() {
+    let gets_requests = state.traffic.canary_serves || state.mirrors();
+    if !gets_requests || !pass.seen.proof.is_live() {
         return;
     }
+    let answered = evidence::answered(pass, state);
     let tripped = tripwire::tripped(pass, state).is_some();
     match &mut state.clock {
         Some(clock) if tripped => {
@@ -69,7 +80,7 @@ fn run_step_clock(pass: Pass<'_>, state: &mut State) {
         }
         None => state.clock = Some(StepClock { started_ms: pass.now.wall_ms, baked_ms: 0 }),
         // Where users are while the route is broken is not known.
-        Some(clock) if evidence::answered(pass) && !route::unusable(pass) => {
+        Some(clock) if answered && !route::unusable(pass) => {
             let watched = pass.now.since_last_pass.min(pass.plan.policy.longest_gap);
             clock.baked_ms = clock.baked_ms.saturating_add(millis(watched));
         }
@@ -81,10 +92,11 @@ fn run_step_clock(pass: Pass<'_>, state: &mut State) {
 fn measure(pass: Pass<'_>, state: &mut State) {
     let gap = millis(pass.now.since_last_pass);
     let progressing = state.phase == Phase::Progressing;
+    let gets_requests = state.traffic.canary_serves || state.mirrors();
 
     let new = if state.gives_way() { pass.seen.stable } else { pass.seen.canary };
     let not_ready = match new {
-        _ if !state.traffic.canary_serves && !state.gives_way() => Some(false),
+        _ if !gets_requests && !state.gives_way() => Some(false),
         Endpoints::Ready => Some(false),
         Endpoints::NotReady => Some(true),
         Endpoints::Unknown => None,
@@ -92,7 +104,7 @@ fn measure(pass: Pass<'_>, state: &mut State) {
     if let Some(not_ready) = not_ready {
         state.not_ready_ms = longer(state.not_ready_ms, not_ready, gap);
     }
-    let no_data = progressing && !evidence::complete(pass, state.traffic.weight);
+    let no_data = progressing && gets_requests && !evidence::complete(pass, state);
     state.no_data_ms = longer(state.no_data_ms, no_data, gap);
 
     let unproved = match state.phase {

@@ -3,7 +3,7 @@
 use crate::decide::Pass;
 use crate::{
     Approval, Command, Decision, Endpoints, Pause, Phase, Reason, StableRuns, State, harm, message,
-    outdated, progress, promote, rollback, skip,
+    mirror, outdated, progress, promote, rollback, skip,
 };
 
 /// Takes note of a pause before anything is decided: it stops rises only, so that no decision of the
@@ -37,13 +37,19 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
     }))
 }
 
-fn pause(pass: Pass<'_>, state: &State) -> Result<Decision, String> {
+fn pause(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
     if !may_pause(state) {
         return Err("no rise is to come".to_owned());
     }
+    let place = message::place(pass.plan, state);
+    if state.mirrors() {
+        mirror::take_off(pass, state);
+        return Ok(Reason::Paused.because(format!(
+            "{place}, and no longer: paused by a person until `serin resume`, which mirrors anew"
+        )));
+    }
     Ok(Reason::Paused.because(format!(
-        "paused at {} by a person until `serin resume`; harm still rolls back",
-        message::place(pass.plan, state)
+        "paused at {place} by a person until `serin resume`; harm still rolls back"
     )))
 }
 
@@ -95,6 +101,9 @@ fn approve(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
 /// Fits only once the step's time is over: else the second of two people who approve the same step
 /// would approve the next one unseen.
 fn approve_step(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
+    if state.is_before_exposure() {
+        return Err("nobody is on the canary yet".to_owned());
+    }
     let (_, step) = pass.plan.steps.reached_by(state.traffic.weight);
     let place = message::place(pass.plan, state);
     if step.approval == Approval::Automatic {

@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Decision, Now, Observation, Outcome, Phase, Plan, Reason, State, alerts, capacity,
-    clock, command, harm, outdated, progress, promote, rollback, route, version,
+    clock, command, harm, mirror, outdated, progress, promote, rollback, route, version,
 };
 
 /// What a pass decides on; nothing in it changes.
@@ -28,14 +28,14 @@ pub(crate) struct Pass<'a> {
 /// 4. another version than the one on trial: stable first, then the start of the new one;
 /// 5. a weight that a person lowered in the route: the document follows, paused;
 /// 6. any other command, done or refused with the reason;
-/// 7. the course of the phase: wait for endpoints, for the route, for the proof that the weight is
+/// 7. the course of the phase: mirror requests where the plan does, wait for endpoints, for the route, for the proof that the weight is
 ///    live, for time, gates, requests, approval, other systems and replicas, then rise.
 ///
 /// # Commands
 ///
 /// | command | fits | else refused |
 /// |---|---|---|
-/// | pause | `Pending`, `Progressing`, before a swap of the roles, also in a pass that decides something of more weight | no rise is to come |
+/// | pause | `Pending`, `Progressing`, before a swap of the roles, also in a pass that decides something of more weight; requests are mirrored no longer, and after it anew | no rise is to come |
 /// | resume | wherever a pause is set; frozen in `Promoting` or `Succeeded` once no harm is seen any more | |
 /// | approve | `Progressing` at a manual step whose time is over; `Promoting` while stable can serve, unless it is seen not to run the new version: it takes the traffic back | |
 /// | abort | `Pending`: ends the rollout, as nobody is on the canary; `Progressing`: back to stable, where stable cannot serve a freeze, and a second abort goes all the same; `Promoting` and `Succeeded` with the canary serving: back to stable unless that cannot serve; where the rollout promotes by itself, stable's earlier version is put back first; while the roles are swapped: back to the side before, which still stands | |
@@ -70,6 +70,8 @@ fn course(pass: Pass<'_>, state: &mut State) -> Decision {
     match state.phase {
         _ if state.frozen => harm::stay_frozen(pass, state),
         Phase::Pending => progress::start(pass, state),
+        Phase::Progressing if state.mirrors() => mirror::watch(pass, state),
+        Phase::Progressing if state.is_before_exposure() => progress::start(pass, state),
         Phase::Progressing => progress::step(pass, state),
         Phase::Promoting => promote::promote(pass, state),
         Phase::Succeeded => promote::rest(pass, state),

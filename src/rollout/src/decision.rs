@@ -71,6 +71,10 @@ pub enum Reason {
     NewPlan,
     /// The rollout starts or goes to its next step.
     Advanced,
+    /// The canary gets copies of requests, and nobody is on it.
+    Mirroring,
+    /// The canary gets no copies of requests any more.
+    Mirrored,
     /// What gates need before the start is not there yet.
     Preparing,
     /// The weight is not yet proved to be live.

@@ -8,25 +8,40 @@ use serin_assignment::Weight;
 use crate::decide::Pass;
 use crate::{GateReading, Reason, State, Verdict};
 
-/// The readings of the plan's gates that show harm, taken at or after `since_ms`.
-pub(crate) fn failed(pass: Pass<'_>, since_ms: u64) -> impl Iterator<Item = &GateReading> {
+/// The gates whose word counts as things stand: while requests are mirrored, those that judge it.
+fn judging<'a>(pass: Pass<'a>, state: &State) -> &'a [String] {
+    match &pass.plan.mirror {
+        Some(mirror) if state.mirrors() => &mirror.gates,
+        None if state.mirrors() => &[],
+        _ => &pass.plan.gates,
+    }
+}
+
+/// The readings that show harm, taken since the canary has got requests.
+pub(crate) fn failed<'a>(
+    pass: Pass<'a>,
+    state: &State,
+) -> impl Iterator<Item = &'a GateReading> + use<'a> {
+    let since_ms =
+        if state.mirrors() { state.traffic_since_ms } else { state.exposed_since_ms.unwrap_or(0) };
+    let judging = judging(pass, state);
     pass.seen.gates.iter().filter(move |reading| {
         reading.verdict == Verdict::Fail
             && reading.at_ms >= since_ms
-            && pass.plan.gates.contains(&reading.gate)
+            && judging.contains(&reading.gate)
     })
 }
 
 /// Whether the metrics answered for every gate, be it with too little to tell.
-pub(crate) fn answered(pass: Pass<'_>) -> bool {
-    verdicts(pass, 0).all(|verdict| !matches!(verdict, None | Some(Verdict::Broken)))
+pub(crate) fn answered(pass: Pass<'_>, state: &State) -> bool {
+    verdicts(pass, state, 0).all(|verdict| !matches!(verdict, None | Some(Verdict::Broken)))
 }
 
-/// Whether every gate could tell, at this weight.
-pub(crate) fn complete(pass: Pass<'_>, weight: Weight) -> bool {
-    verdicts(pass, 0).all(|verdict| match verdict {
+/// Whether every gate could tell, at the present weight.
+pub(crate) fn complete(pass: Pass<'_>, state: &State) -> bool {
+    verdicts(pass, state, 0).all(|verdict| match verdict {
         Some(Verdict::Pass | Verdict::Skipped | Verdict::Hold | Verdict::Fail) => true,
-        Some(Verdict::NoComparison) => nothing_to_compare(pass, weight),
+        Some(Verdict::NoComparison) => nothing_to_compare(pass, state.traffic.weight),
         Some(Verdict::NoData | Verdict::Broken) | None => false,
     })
 }
@@ -50,15 +65,16 @@ pub(crate) const fn is_wanting(reason: Reason) -> bool {
     matches!(reason, Reason::NoData | Reason::Skipped)
 }
 
-/// What speaks against the end of a step at this weight: nothing where every gate passes, or has
+/// What speaks against the end of the present step: nothing where every gate passes, or has
 /// nothing to compare with, by a reading taken at or after `since_ms`.
-pub(crate) fn objections(
-    pass: Pass<'_>,
-    weight: Weight,
+pub(crate) fn objections<'a>(
+    pass: Pass<'a>,
+    state: &State,
     since_ms: u64,
-) -> impl Iterator<Item = Reason> {
-    let broken = (!answered(pass)).then_some(Reason::BrokenMetrics);
-    let by_gates = verdicts(pass, since_ms).filter_map(move |verdict| match verdict {
+) -> impl Iterator<Item = Reason> + use<'a> {
+    let weight = state.traffic.weight;
+    let broken = (!answered(pass, state)).then_some(Reason::BrokenMetrics);
+    let by_gates = verdicts(pass, state, since_ms).filter_map(move |verdict| match verdict {
         Some(Verdict::Pass) => None,
         Some(Verdict::NoComparison) if nothing_to_compare(pass, weight) => None,
         Some(Verdict::Skipped) => Some(Reason::Skipped),
@@ -70,10 +86,14 @@ pub(crate) fn objections(
     broken.into_iter().chain(by_gates)
 }
 
-/// The verdict of each gate of the plan by its readings taken at or after `since_ms`; `None` where
+/// The verdict of each gate whose word counts by its readings taken at or after `since_ms`; `None` where
 /// there is no such reading.
-fn verdicts(pass: Pass<'_>, since_ms: u64) -> impl Iterator<Item = Option<Verdict>> {
-    pass.plan.gates.iter().map(move |gate| {
+fn verdicts<'a>(
+    pass: Pass<'a>,
+    state: &State,
+    since_ms: u64,
+) -> impl Iterator<Item = Option<Verdict>> + use<'a> {
+    judging(pass, state).iter().map(move |gate| {
         pass.seen
             .gates
             .iter()

@@ -46,11 +46,11 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
 
 /// What speaks for a rollback, with its numbers.
 pub(crate) fn cause(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
-    if !state.traffic.canary_serves {
+    if !state.traffic.canary_serves && !state.mirrors() {
         return None;
     }
     let policy = &pass.plan.policy;
-    let failed: Vec<_> = evidence::failed(pass, state.exposed_since_ms.unwrap_or(0))
+    let failed: Vec<_> = evidence::failed(pass, state)
         .chain(asks::refusals(pass, state))
         .map(|reading| format!("{} fails: {}", reading.gate, reading.detail))
         .collect();

@@ -14,6 +14,7 @@ mod decision;
 mod evidence;
 mod harm;
 mod message;
+mod mirror;
 mod observation;
 mod outdated;
 mod plan;
@@ -35,7 +36,9 @@ pub use decision::{Action, Alert, Decision, Outcome, Reason};
 pub use observation::{
     CanaryTraffic, Command, Endpoints, GateReading, Now, Observation, Proof, Served, Trips, Verdict,
 };
-pub use plan::{Approval, Ask, Before, Length, OnNoData, OnSuccess, Plan, Policy, Step};
-pub use state::{Pause, Phase, Side, StableWanted, State, StepClock, Traffic, Version};
+pub use plan::{Approval, Ask, Before, Length, Mirror, OnNoData, OnSuccess, Plan, Policy, Step};
+pub use state::{
+    MirrorFields, Pause, Phase, Side, StableWanted, State, StepClock, Traffic, Version,
+};
 pub use steps::{InvalidPlan, Steps};
-pub use surroundings::{Capacity, RouteSeen, StableRuns, Templates};
+pub use surroundings::{Capacity, MirrorsSeen, RouteSeen, StableRuns, Templates};

@@ -9,8 +9,11 @@ use crate::{
     progress,
 };
 
-/// `25% (step 2 of 5)`
+/// `25% (step 2 of 5)`, or before the first of them `10% of requests mirrored, nobody on the canary`
 pub(crate) fn place(plan: &Plan, state: &State) -> String {
+    if let Some(share) = state.traffic.mirror {
+        return format!("{share} of requests mirrored, nobody on the canary");
+    }
     let weight = state.traffic.weight;
     let step = plan.steps.reached_by(weight).0.saturating_add(1);
     format!("{weight} (step {step} of {})", plan.steps.len())

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Capacity, RouteSeen, StableRuns, Templates, Version};
+use crate::{Capacity, MirrorsSeen, RouteSeen, StableRuns, Templates, Version};
 
 /// The time of a pass, taken after its observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +54,10 @@ pub struct Observation {
     /// How the route stands.
     #[serde(default, skip_serializing_if = "is_default")]
     pub route: RouteSeen,
-    /// Whether replicas suffice for the next weight.
+    /// What the route mirrors; only read before anybody is on the canary.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mirrors: MirrorsSeen,
+    /// Whether replicas suffice for the next weight, or before the start for what is mirrored.
     #[serde(default, skip_serializing_if = "is_default")]
     pub capacity: Capacity,
     /// What stable runs; only read while promoting.

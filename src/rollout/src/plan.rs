@@ -15,6 +15,9 @@ use crate::observation::millis;
 pub struct Plan {
     /// The weights to go through.
     pub steps: Steps,
+    /// What is mirrored to the canary before the first of them; `None` where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
     /// The names of the gates; a reading of each is expected in every pass.
     pub gates: Vec<String>,
     /// Other systems that have a say once all else speaks for a rise.
@@ -28,6 +31,20 @@ pub struct Plan {
     /// `None` where others are followed from the weight that is reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps_name: Option<String>,
+}
+
+/// Copies of requests that the canary gets before anybody is on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mirror {
+    /// The share of requests; above 0.
+    pub share: Weight,
+    /// Time under observation, counted from the proof that proxies follow.
+    #[serde(rename = "forMs", with = "millis")]
+    pub time: Duration,
+    /// The names of those of the plan's gates that judge it: users are not split meanwhile, so that
+    /// the others have nothing to compare.
+    pub gates: Vec<String>,
 }
 
 /// Another system that has a say. Its answers are readings under its name.

@@ -7,30 +7,39 @@ use serin_assignment::Weight;
 use crate::decide::Pass;
 use crate::{
     Approval, Decision, Endpoints, Length, OnSuccess, Pause, Phase, Reason, Served, State, Step,
-    asks, capacity, evidence, message, promote, route, serving, swap, tripwire, version,
+    asks, capacity, evidence, message, mirror, promote, route, serving, swap, tripwire, version,
 };
 
-/// Waits until both sides can serve and proxies are proved to follow, then goes to the first step.
-/// Gates say nothing yet, as nobody is on the canary.
+/// Waits until both sides can serve and proxies are proved to follow, then has requests mirrored where
+/// the plan does, and goes to the first step. Gates say nothing yet, as nobody is on the canary.
 pub(crate) fn start(pass: Pass<'_>, state: &mut State) -> Decision {
     let (index, first) = pass.plan.steps.reached_by(Weight::ZERO);
     // A canary that is still to get its replicas has no endpoints.
     let away = if capacity::awaited(pass) { None } else { canary_away(pass) };
-    let blocker = paused(state)
+    let mirror = mirror::due(pass.plan, state);
+    let next = mirror.map_or(first.weight, |mirror| mirror.share);
+    let blocker = mirror::away(pass, state)
+        .or_else(|| paused(state))
         .or(away)
         .or_else(|| stable_away(pass))
         .or_else(|| preparing(pass))
         .or_else(|| version::not_seen_yet(pass, state))
         .or_else(|| route::away(pass))
+        .or_else(|| serving::away(pass, state))
         .or_else(|| unproved(pass, state))
         .or_else(|| tripwire::tripped(pass, state))
         .or_else(|| asks::ask(pass, state))
-        .or_else(|| capacity::ask(pass, state, first.weight));
+        .or_else(|| capacity::ask(pass, state, next));
     if let Some((reason, why)) = blocker {
         return reason.because(format!("{} has not started: {why}", state.version));
     }
-    serving::take(pass, state);
+    if state.phase == Phase::Pending {
+        serving::take(pass, state);
+    }
     version::note(pass, state);
+    if let Some(mirror) = mirror {
+        return mirror::begin(pass, state, mirror);
+    }
     rise(pass, state, index, first, &format!("{} starts", state.version))
 }
 
@@ -108,7 +117,7 @@ pub(crate) fn blocker(pass: Pass<'_>, state: &State, step: &Step) -> Option<(Rea
     }
     // What a skipped step could still have told is not waited for; one gate with too little to tell
     // does not silence another that speaks against the rise.
-    let objection = evidence::objections(pass, state.traffic.weight, clock.started_ms)
+    let objection = evidence::objections(pass, state, clock.started_ms)
         .find(|reason| !(state.skipped && evidence::is_wanting(*reason)));
     if let Some(reason) = objection {
         return fact(reason);
@@ -138,6 +147,9 @@ pub(crate) fn paused(state: &State) -> Option<(Reason, String)> {
         Pause::Person => "paused by a person until `serin resume`",
         Pause::StateLost => {
             "paused until `serin resume`, as the stored state was lost; harm still rolls back"
+        }
+        Pause::LoweredByHand if state.is_before_exposure() => {
+            "paused until `serin resume`, as a person changed the mirror in the route"
         }
         Pause::LoweredByHand => {
             "paused until `serin resume`, as a person lowered the canary's weight in the route"

@@ -25,7 +25,7 @@ pub(crate) fn start(pass: Pass<'_>, state: &mut State, reason: Reason, why: &str
     reason.because(format!("back to stable from {place}: {why}"))
 }
 
-/// Waits for nothing, unless stable has no endpoint at all: then whoever is on the canary is better
+/// Waits for nothing, unless somebody is on the canary and stable has no endpoint at all: then whoever is on the canary is better
 /// off there, and the way back begins as soon as stable can serve.
 pub(crate) fn start_if_stable_serves(
     pass: Pass<'_>,
@@ -33,7 +33,7 @@ pub(crate) fn start_if_stable_serves(
     reason: Reason,
     why: &str,
 ) -> Decision {
-    if pass.seen.stable != Endpoints::NotReady {
+    if pass.seen.stable != Endpoints::NotReady || state.is_before_exposure() {
         return start(pass, state, reason, why);
     }
     state.frozen = true;

@@ -4,14 +4,18 @@
 //! to the canary who was not before while it is not known to be as it was set.
 
 use crate::decide::Pass;
-use crate::{Alert, Decision, Pause, Phase, Reason, RouteSeen, State, message, rollback};
+use crate::{Alert, Decision, Pause, Phase, Reason, RouteSeen, State, message, mirror, rollback};
 
 /// A person lowered the canary's weight in the route: the document follows in the same pass, and
 /// nothing rises until a person resumes. Whoever takes the canary's whole weight sends everyone back.
 ///
 /// It is done where stable has no endpoint, too: the person insists.
 pub(crate) fn follow(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
-    let RouteSeen::Lowered { weight } = pass.seen.route else { return None };
+    let weight = match pass.seen.route {
+        RouteSeen::MirrorTaken => return unmirror(pass, state),
+        RouteSeen::Lowered { weight } => weight,
+        _ => return None,
+    };
     if !state.can_go_back() || weight >= state.traffic.weight {
         return None;
     }
@@ -33,10 +37,29 @@ pub(crate) fn follow(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
     )))
 }
 
+/// A person has taken the mirror off, or put something else in its place: that stays, and nothing is
+/// mirrored until a person resumes.
+fn unmirror(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
+    if !state.mirrors() {
+        return None;
+    }
+    let place = message::place(pass.plan, state);
+    state.paused.get_or_insert(Pause::LoweredByHand);
+    mirror::take_off(pass, state);
+    Some(Reason::LoweredByHand.because(format!(
+        "{place}, and no longer: a person changed the mirror in the route, which stays as it is; \
+         paused until `serin resume`, which mirrors anew"
+    )))
+}
+
 /// Why nothing rises, where the route is not known to be as it was set.
 pub(crate) fn away(pass: Pass<'_>) -> Option<(Reason, String)> {
     match &pass.seen.route {
-        RouteSeen::NotApplicable | RouteSeen::AsSet | RouteSeen::Lowered { .. } => None,
+        // What a person has changed is decided on before anything rises.
+        RouteSeen::NotApplicable
+        | RouteSeen::AsSet
+        | RouteSeen::Lowered { .. }
+        | RouteSeen::MirrorTaken => None,
         RouteSeen::Unusable { why } => {
             let why = format!("the route cannot be used: {why}; harm still rolls back");
             Some((Reason::RouteUnusable, why))

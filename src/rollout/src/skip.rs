@@ -12,6 +12,9 @@ use crate::{Decision, Phase, Reason, State, message, progress};
 pub(crate) fn step(pass: Pass<'_>, state: &mut State) -> Result<Decision, String> {
     match state.phase {
         Phase::Progressing if state.frozen => return Err("it is frozen".to_owned()),
+        Phase::Progressing if state.is_before_exposure() => {
+            return Err("nobody is on the canary yet".to_owned());
+        }
         Phase::Progressing => {}
         _ => return Err("no step is under way".to_owned()),
     }

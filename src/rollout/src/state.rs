@@ -1,7 +1,7 @@
 //! What is stored of a rollout.
 
 use core::fmt;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serin_assignment::Weight;
@@ -63,6 +63,9 @@ pub enum Phase {
     RolledBack,
 }
 
+/// What entries of a route mirror, by the entry's name, as the route's adapter wrote it down.
+pub type MirrorFields = BTreeMap<String, String>;
+
 /// The traffic that the controller wants, and under which revision it was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,23 +83,35 @@ pub struct Traffic {
     /// about to be swapped.
     #[serde(default, skip_serializing_if = "is_default")]
     pub everyone: bool,
+    /// The share of requests of which the canary gets copies; only while nobody is on it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mirror: Option<Weight>,
 }
 
 impl Traffic {
     /// The traffic of a release whose roles are as it names them.
     #[must_use]
     pub const fn new(weight: Weight, canary_serves: bool, revision: u64) -> Self {
-        Self { weight, canary_serves, revision, serving: Side::First, everyone: false }
+        Self {
+            weight,
+            canary_serves,
+            revision,
+            serving: Side::First,
+            everyone: false,
+            mirror: None,
+        }
     }
 
-    /// Whether users, or testers, are taken from where they were before: what is done even where it
-    /// cannot be stored. A swap of the roles moves nobody; taking it back does.
+    /// Whether users, testers, or copies of requests are taken from where they were before: what is
+    /// done even where it cannot be stored. A swap of the roles moves nobody; taking it back does.
     #[must_use]
     pub fn takes_away(&self, before: &Self) -> bool {
         if self.serving != before.serving {
             return !before.everyone;
         }
-        self.weight < before.weight || (before.canary_serves && !self.canary_serves)
+        self.weight < before.weight
+            || (before.canary_serves && !self.canary_serves)
+            || self.mirror < before.mirror
     }
 }
 
@@ -118,7 +133,7 @@ pub enum Pause {
     Person,
     /// The state was lost while the canary had weight.
     StateLost,
-    /// A person lowered the canary's weight in the route.
+    /// A person lowered the canary's weight in the route, or took the mirror to it off.
     LoweredByHand,
 }
 
@@ -154,6 +169,13 @@ pub struct State {
     pub exposed_since_ms: Option<u64>,
     /// Set while rises are stopped.
     pub paused: Option<Pause>,
+    /// Whether what was mirrored to the canary has held for its time.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mirrored: bool,
+    /// What the route mirrored before it mirrored to the canary. From then on a mirror to the canary
+    /// is replaced by it, unless one is wanted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kept_mirrors: Option<MirrorFields>,
     /// Whether a person agreed to the end of the present step.
     pub approved: bool,
     /// Whether a person took the present step for over.
@@ -225,6 +247,8 @@ impl State {
             clock: None,
             exposed_since_ms: None,
             paused: None,
+            mirrored: false,
+            kept_mirrors: None,
             approved: false,
             skipped: false,
             asking_since_ms: None,
@@ -269,12 +293,13 @@ impl State {
     }
 
     /// The release's next rollout, after everyone has left the canary: it starts where a fresh one
-    /// does. The traffic stays, and so does a pause.
+    /// does. The traffic stays, and so do a pause and what is still to be put back into the route.
     pub(crate) fn start_over(&mut self, version: Version) {
         *self = Self {
             traffic: self.traffic,
             traffic_since_ms: self.traffic_since_ms,
             paused: self.paused,
+            kept_mirrors: self.kept_mirrors.take(),
             alerts: core::mem::take(&mut self.alerts),
             ..Self::fresh(version, None, self.traffic_since_ms)
         };
@@ -283,7 +308,8 @@ impl State {
     /// Changes the traffic, under a new revision. What was counted at the traffic before, counts no
     /// more.
     pub(crate) fn send(&mut self, weight: Weight, canary_serves: bool, now_ms: u64) {
-        let traffic = Traffic { weight, canary_serves, everyone: false, ..self.traffic };
+        let traffic =
+            Traffic { weight, canary_serves, everyone: false, mirror: None, ..self.traffic };
         self.publish(traffic, now_ms);
     }
 

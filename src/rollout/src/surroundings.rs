@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serin_assignment::Weight;
 
-use crate::Version;
+use crate::{MirrorFields, Version};
 
 /// How the route stands, compared with what was last written for the traffic in the state. Whatever
 /// drifted and is neither lower nor unusable is put back by who writes it, and counts as set.
@@ -22,6 +22,9 @@ pub enum RouteSeen {
         /// The canary's share as it is now.
         weight: Weight,
     },
+    /// A person took the mirror to the canary off, or put something else in its place, and nothing
+    /// else differs. It is left like that.
+    MirrorTaken,
     /// It cannot be written: it is gone, or an entry or a destination is missing or double.
     Unusable {
         /// Which object, and what is wrong with it.
@@ -32,6 +35,22 @@ pub enum RouteSeen {
         /// Why.
         why: String,
     },
+}
+
+/// What the route's entries mirror in which a release may have some mirrored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MirrorsSeen {
+    /// The release mirrors nothing, or nobody has told.
+    #[default]
+    NotApplicable,
+    /// Nothing to the canary.
+    Others {
+        /// What they mirror, to be put back as it is.
+        fields: MirrorFields,
+    },
+    /// Some of them mirror to the canary.
+    ToCanary,
 }
 
 /// Whether the replicas of both sides suffice for the next weight: the first step's before the

@@ -16,6 +16,7 @@
 pub mod apart;
 pub mod audit;
 pub mod cluster;
+pub mod counted;
 pub mod flagger;
 pub mod image;
 pub mod kubectl;

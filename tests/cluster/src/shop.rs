@@ -1,6 +1,7 @@
 //! What most tests and the demo begin with: two Deployments behind a gateway and a sidecar, with the
 //! filter.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -34,7 +35,7 @@ pub struct Shop {
     sidecar: Proxy,
     mesh_host: String,
     /// A process for each pod.
-    pub pods: Pods,
+    pub pods: Arc<Pods>,
     /// Where all of it is.
     pub namespace: Namespace,
 }
@@ -86,7 +87,7 @@ impl Shop {
         discovery: u16,
     ) -> Result<Self> {
         let namespace = cluster.namespace(name).await?;
-        let pods = Pods::run(&namespace, "web").await?;
+        let pods = Arc::new(Pods::run(&namespace, "web").await?);
         namespace.deployment("web-stable", &STABLE, "shop:1.0", 2).await?;
         namespace.deployment("web-canary", &CANARY, canary, 1).await?;
         namespace.apply(&objects::destination_rule("web").to_string()).await?;

@@ -226,7 +226,10 @@ impl Rollout<'_> {
                 "the canary is scaled to its share of stable's pods; with target.capacity: ignore its pods are yours",
             ),
             ("experiment", "no third set of pods is compared: the canary is, with stable"),
-            ("setMirrorRoute", "mirroring has no counterpart: no step is without users"),
+            (
+                "setMirrorRoute",
+                "mirroring is spec.mirror, before the first step, judged by the gates that it names",
+            ),
             (
                 "plugin",
                 "nobody is called: write what it finds into a metric and have a `threshold` gate read it",

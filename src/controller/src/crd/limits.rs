@@ -26,7 +26,7 @@ const WORDS: [(&str, &[&str]); 10] = [
 ];
 
 /// The longest text of a field.
-const TEXTS: [(&str, u64); 22] = [
+const TEXTS: [(&str, u64); 25] = [
     ("spec.version", 256),
     ("spec.target.stable", OBJECT_NAME),
     ("spec.target.canary", OBJECT_NAME),
@@ -47,6 +47,9 @@ const TEXTS: [(&str, u64); 22] = [
     ("spec.traffic.file.template", 1_024),
     ("spec.traffic.file.path", 1_024),
     ("spec.traffic.file.timeout", 16),
+    ("spec.mirror.share", 16),
+    ("spec.mirror.for", 16),
+    ("spec.mirror.gates[]", 63),
     ("spec.gates[].name", 63),
     ("spec.steps[].weight", 16),
 ];

@@ -25,7 +25,7 @@ const fn rule(
     Rule { at, field, holds, message }
 }
 
-const RULES: [Rule; 25] = [
+const RULES: [Rule; 26] = [
     rule(
         "",
         // A definition does not describe `metadata`, so that nothing within can be named.
@@ -47,6 +47,12 @@ const RULES: [Rule; 25] = [
         "!has(self.onSuccess) || self.onSuccess != 'keep' || self.steps.size() == 0 || \
          self.steps[self.steps.size() - 1].weight.matches('^100([.]0{1,2})?%$')",
         "with `keep` the last step has 100%: the canary's Deployment serves everyone after it",
+    ),
+    rule(
+        "spec",
+        Some(".mirror"),
+        "!has(self.mirror) || has(self.traffic.virtualService) || has(self.traffic.httpRoute)",
+        "only a VirtualService and an HTTPRoute mirror requests",
     ),
     rule(
         "spec.target",

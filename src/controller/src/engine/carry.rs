@@ -3,7 +3,7 @@
 use core::fmt;
 
 use futures_util::future::BoxFuture;
-use serin_rollout::Traffic;
+use serin_rollout::{MirrorFields, State, Traffic};
 use serin_routes::Wanted;
 
 /// How the traffic differs from the one before it.
@@ -50,14 +50,39 @@ impl Change {
     }
 }
 
+/// What a router's object is to have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// Who is sent where.
+    pub traffic: Traffic,
+    /// What is put back in the place of a mirror to the canary that is not wanted; `None` where
+    /// mirrors are none of ours.
+    pub kept_mirrors: Option<MirrorFields>,
+}
+
+impl Load {
+    /// What a state asks for.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        Self { traffic: state.traffic, kept_mirrors: state.kept_mirrors.clone() }
+    }
+}
+
+/// Traffic alone, in an object whose mirrors are none of ours.
+impl From<Traffic> for Load {
+    fn from(traffic: Traffic) -> Self {
+        Self { traffic, kept_mirrors: None }
+    }
+}
+
 /// A router's object, of which the weights are the controller's.
 pub trait Carry: fmt::Debug + Send + Sync + 'static {
-    /// Brings the traffic into the router; writes nothing where it is there. A write that meets
+    /// Brings it into the router; writes nothing where it is there. A write that meets
     /// another one is decided again, at once.
     ///
     /// # Errors
     /// Why it is not there, for people; it is tried again in the next pass.
-    fn carry(&self, traffic: Traffic, change: Change) -> BoxFuture<'_, Result<(), String>>;
+    fn carry(&self, load: Load, change: Change) -> BoxFuture<'_, Result<(), String>>;
 }
 
 /// What a router's weights have to say for this traffic.

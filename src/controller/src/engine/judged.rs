@@ -78,6 +78,7 @@ pub fn pass(
         terms,
         counts,
         traffic_since_ms: standing.state.traffic_since_ms,
+        mirrors: standing.state.mirrors(),
         now_ms: now.wall_ms,
     };
     observation.gates.extend(read.all(findings.as_ref()));

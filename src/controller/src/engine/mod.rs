@@ -22,9 +22,10 @@ mod task;
 mod trail;
 
 pub(crate) use carry::wanted;
-pub use carry::{Carry, Change};
+pub use carry::{Carry, Change, Load};
 pub use clock::{Clock, Stop};
 pub use order::{Answer, Asked, Handle, Order, Reload};
+pub(crate) use readings::NOT_SPLIT;
 pub(crate) use report::recorded;
 pub use seen::{Observe, Part, Question};
 pub use task::{Engine, Inbox};

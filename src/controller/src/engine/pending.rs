@@ -17,7 +17,7 @@ impl Pending<'_> {
     /// doing, unless it is below the document too.
     pub(super) fn sees(self, route: RouteSeen) -> RouteSeen {
         let not_yet = match &route {
-            RouteSeen::AsSet => true,
+            RouteSeen::AsSet | RouteSeen::MirrorTaken => true,
             RouteSeen::Lowered { weight } => self.in_document.is_some_and(|has| *weight >= has),
             RouteSeen::NotApplicable | RouteSeen::Unusable { .. } | RouteSeen::Unknown { .. } => {
                 false

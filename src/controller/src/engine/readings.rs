@@ -10,6 +10,9 @@ use serin_rollout::{GateReading, Verdict};
 use super::judged::{Counts, Terms};
 use crate::gates::numbers::{count, number, percent, seconds, whole};
 
+/// Why a gate that does not judge mirrored requests says nothing of them.
+pub(crate) const NOT_SPLIT: &str = "users are not split while requests are mirrored";
+
 /// For so many scrapes a gate may be without a new interval.
 const SILENT_SCRAPES: u32 = 4;
 
@@ -20,6 +23,8 @@ pub(super) struct Read<'a> {
     pub(super) counts: Option<&'a Counts>,
     /// Since when the present traffic has been in force, in milliseconds since 1970.
     pub(super) traffic_since_ms: u64,
+    /// Whether requests are mirrored, and nobody is on the canary.
+    pub(super) mirrors: bool,
     pub(super) now_ms: u64,
 }
 
@@ -37,6 +42,9 @@ impl Read<'_> {
                 });
                 match found {
                     Some((findings, finding)) => self.one(gate, findings, finding),
+                    None if self.mirrors => {
+                        reading(gate, Verdict::NoComparison, self.now_ms, NOT_SPLIT.to_owned())
+                    }
                     None => reading(
                         gate,
                         Verdict::NoData,

@@ -48,6 +48,7 @@ pub(super) fn unknown(release: &Release, message: &str) -> Status {
         steps: release.plan.steps.len(),
         weight: Weight::ZERO,
         canary_serves: false,
+        mirror: None,
         revision: 0,
         published_at: None,
         salt: None,
@@ -72,8 +73,10 @@ pub(super) fn unknown(release: &Release, message: &str) -> Status {
 pub(super) fn known<O, K>(running: &Running<O, K>, seen: &Seen) -> Status {
     let (release, record) = (&running.engine.release, &running.record);
     let state = &record.state;
-    let bake =
-        release.plan.steps.get(state.step).map_or(Duration::ZERO, |step| step.length.longest());
+    let step = release.plan.steps.get(state.step);
+    let step = step.map_or(Duration::ZERO, |step| step.length.longest());
+    let mirror = release.plan.mirror.as_ref().filter(|_| state.mirrors());
+    let bake = mirror.map_or(step, |mirror| mirror.time);
     let live = record.live.filter(|live| live.revision == state.traffic.revision);
     let last = running.last.as_ref();
     Status {
@@ -85,6 +88,7 @@ pub(super) fn known<O, K>(running: &Running<O, K>, seen: &Seen) -> Status {
         steps: release.plan.steps.len(),
         weight: state.traffic.weight,
         canary_serves: state.traffic.canary_serves,
+        mirror: state.traffic.mirror,
         revision: state.traffic.revision,
         published_at: live.map(|live| timestamp(live.since_ms)),
         salt: Some(record.salt.clone()),
@@ -133,6 +137,7 @@ pub(crate) fn recorded(release: &Release, record: &Record, shown: Option<&Status
         step: state.step + 1,
         weight: state.traffic.weight,
         canary_serves: state.traffic.canary_serves,
+        mirror: state.traffic.mirror,
         revision: state.traffic.revision,
         salt: Some(record.salt.clone()),
         observed_share: base.observed_share.filter(|_| !rests && !is_news),

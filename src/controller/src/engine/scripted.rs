@@ -10,9 +10,10 @@ use serin_document::Buckets;
 use serin_judge::Interval;
 use serin_judge::panel::Counted;
 use serin_rollout::{
-    CanaryTraffic, Capacity, Endpoints, GateReading, Phase, Proof, RouteSeen, Side, State,
-    Templates, Verdict, Version,
+    CanaryTraffic, Capacity, Endpoints, GateReading, MirrorFields, MirrorsSeen, Phase, Proof,
+    RouteSeen, Side, State, Templates, Verdict, Version,
 };
+
 use tempfile::TempDir;
 use tokio::sync::mpsc::{Sender, UnboundedSender};
 use tokio::sync::watch;
@@ -113,7 +114,7 @@ impl Observe for World {
 }
 
 impl World {
-    fn rest(&self, state: &State, metrics: &Metrics) -> [Part; 8] {
+    fn rest(&self, state: &State, metrics: &Metrics) -> [Part; 9] {
         let shown = self.document.borrow().clone();
         let shown = shown.map(|shown| entry(&shown.json)).unwrap_or_default();
         let proof = if shown.revision >= state.traffic.revision {
@@ -137,10 +138,16 @@ impl World {
             Part::CanaryTraffic(traffic),
             // Heeded where there is a router.
             Part::Route(route),
+            Part::Mirrors(MirrorsSeen::Others { fields: somebodys_mirror() }),
             Part::Capacity(Capacity::NotApplicable),
             Part::Templates(templates(state)),
         ]
     }
+}
+
+/// What the router's entries mirror before anything of ours.
+pub(crate) fn somebodys_mirror() -> MirrorFields {
+    [("serin-rest".to_owned(), r#"{"mirror":{"host":"recorder"}}"#.to_owned())].into()
 }
 
 /// The canary runs what is on trial, and after a swap of the roles the version before.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serin_assignment::Weight;
 use serin_rollout::{
-    CanaryTraffic, Capacity, Command, Endpoints, GateReading, Observation, Proof, RouteSeen,
-    Served, StableRuns, State, Templates, Trips, Verdict, Version,
+    CanaryTraffic, Capacity, Command, Endpoints, GateReading, MirrorsSeen, Observation, Proof,
+    RouteSeen, Served, StableRuns, State, Templates, Trips, Verdict, Version,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -82,6 +82,8 @@ pub enum Part {
     /// How the route stands, compared with what was last written for the traffic that the state
     /// holds.
     Route(RouteSeen),
+    /// What the route mirrors, of a release that may have it mirror to the canary.
+    Mirrors(MirrorsSeen),
     /// Whether replicas suffice for the next weight.
     Capacity(Capacity),
     /// What stable runs, compared with the version that the state holds.
@@ -116,6 +118,7 @@ pub(super) struct Seen {
     trips: Option<Trips>,
     evidence_capped: Option<bool>,
     route: Option<RouteSeen>,
+    mirrors: Option<MirrorsSeen>,
     capacity: Option<Capacity>,
     stable_runs: Option<StableRuns>,
     templates: Option<Templates>,
@@ -157,6 +160,7 @@ impl Seen {
             Part::Trips(trips) => self.trips = Some(trips),
             Part::EvidenceCapped(capped) => self.evidence_capped = Some(capped),
             Part::Route(route) => self.route = Some(route),
+            Part::Mirrors(mirrors) => self.mirrors = Some(mirrors),
             Part::Capacity(capacity) => self.capacity = Some(capacity),
             Part::StableRuns(runs) => self.stable_runs = Some(runs),
             Part::Templates(templates) => self.templates = Some(templates),
@@ -181,6 +185,7 @@ impl Seen {
             trips: self.trips.or(older.trips),
             evidence_capped: self.evidence_capped.or(older.evidence_capped),
             route: self.route.clone().or_else(|| older.route.clone()),
+            mirrors: self.mirrors.clone().or_else(|| older.mirrors.clone()),
             capacity: self.capacity.clone().or_else(|| older.capacity.clone()),
             stable_runs: self.stable_runs.or(older.stable_runs),
             templates: self.templates.clone().or_else(|| older.templates.clone()),
@@ -234,6 +239,7 @@ impl Seen {
             trips: self.trips(),
             // With files there are none of these; `serin approve` says what stable runs.
             route: RouteSeen::NotApplicable,
+            mirrors: MirrorsSeen::NotApplicable,
             capacity: Capacity::NotApplicable,
             stable_runs: StableRuns::NotApplicable,
             templates: None,
@@ -249,6 +255,7 @@ impl Seen {
             Some(pending) => pending.sees(route),
             None => route,
         };
+        observation.mirrors = self.mirrors.clone().unwrap_or_default();
         let capacity = self.capacity.clone();
         observation.capacity = capacity.unwrap_or_else(|| Capacity::Unknown { why: why() });
         observation.stable_runs = self.stable_runs.unwrap_or(StableRuns::Unknown);

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::judged::{Judged, Terms};
 use super::seen::Observe;
 use super::task::Running;
-use super::{Change, Keep, Order};
+use super::{Change, Keep, Load, Order};
 use crate::folded::Folded;
 use crate::notify::{Notice, Told};
 use crate::store::{Bounds, Given, Live, Record, StoreError};
@@ -239,8 +239,8 @@ impl<O: Observe, K: Keep> Running<O, K> {
             Change::None if !self.record.state.can_go_back() => Change::Back,
             change => change,
         };
-        let traffic = self.record.state.traffic;
-        let carried = match timeout(ROUTER, route.carry(traffic, change)).await {
+        let load = Load::of(&self.record.state);
+        let carried = match timeout(ROUTER, route.carry(load, change)).await {
             Ok(carried) => carried,
             Err(_) => Err(format!("no answer within {ROUTER:?}")),
         };

@@ -25,6 +25,14 @@ impl Gate {
         Some(GateReading { gate: self.name.clone(), at_ms: moment.at_ms, verdict, detail })
     }
 
+    /// What it says where it is not to judge, and why; `None` for gates that are judged on counts.
+    #[must_use]
+    pub fn says_nothing(&self, at_ms: u64, why: &str) -> Option<GateReading> {
+        let Kind::Threshold(_) = &self.kind else { return None };
+        let (gate, detail) = (self.name.clone(), why.to_owned());
+        Some(GateReading { gate, at_ms, verdict: Verdict::NoComparison, detail })
+    }
+
     /// How far back it looks; `None` for gates that are judged on counts of the whole rollout.
     #[must_use]
     pub const fn window(&self) -> Option<Duration> {

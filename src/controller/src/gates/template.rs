@@ -64,6 +64,12 @@ impl Template {
         self.parts.contains(&Part::Window)
     }
 
+    /// Whether the query has this text in it, outside of its placeholders.
+    #[must_use]
+    pub fn mentions(&self, text: &str) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Text(own) if own.contains(text)))
+    }
+
     /// The query about one side. Values are escaped, since they stand in string literals.
     pub(super) fn render(&self, subject: &Subject, side: Variant, window: &Window) -> String {
         let inner = |text: &str| {

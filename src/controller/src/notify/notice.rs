@@ -75,6 +75,8 @@ impl Notice {
                 self.reason,
                 Reason::NewVersion
                     | Reason::NewPlan
+                    | Reason::Mirroring
+                    | Reason::Mirrored
                     | Reason::Advanced
                     | Reason::WaitingForApproval
                     | Reason::Approved

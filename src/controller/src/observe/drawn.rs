@@ -225,6 +225,15 @@ fn judge(placed: Placed, weights: Weights) -> Proof {
     }
 }
 
+/// The canary's share of what both sides get where this share of stable's requests is copied to it.
+/// Copies stray less from it than requests that are drawn would.
+pub(super) fn copied(share: Weight) -> Weight {
+    let (all, copies) = (u32::from(Weight::FULL.basis_points()), u32::from(share.basis_points()));
+    // To the nearest hundredth of a percent: it is no weight that anybody has written.
+    let parts = (copies * all + u32::midpoint(all, copies)) / (all + copies);
+    u16::try_from(parts).ok().and_then(Weight::from_basis_points).unwrap_or(share)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of requests are far below 2^53")]
 fn split(placed: Placed) -> Split {
     let mut split = Split::default();
@@ -271,6 +280,23 @@ mod tests {
         assert!(is_other(&judged(0, 2_000, "5%", "0%")));
         assert!(is_other(&judged(100, 900, "50%", "10%")));
         assert!(is_other(&judged(299, 1, "100%", "50%")));
+    }
+
+    #[test]
+    fn copies_are_proved_by_their_share_of_what_both_sides_get() {
+        for (share, expected) in
+            [("100%", "50%"), ("50%", "33.33%"), ("10%", "9.09%"), ("0%", "0%")]
+        {
+            assert_eq!(copied(weight(share)), weight(expected), "{share}");
+        }
+        let judged = |canary, stable| {
+            judge(
+                Placed { canary, stable },
+                Weights { now: copied(weight("10%")), below: weight("0%") },
+            )
+        };
+        assert!(judged(200, 2_000).is_live());
+        assert!(is_other(&judged(0, 2_000)) && is_other(&judged(2_000, 2_000)));
     }
 
     #[test]

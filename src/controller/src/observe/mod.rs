@@ -27,7 +27,7 @@ use serin_rollout::{Phase, Proof, State, Steps};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::counts::{self, Ledger, Start};
-use crate::engine::{Observe, Part, Question};
+use crate::engine::{NOT_SPLIT, Observe, Part, Question};
 use crate::gates::{Gate, Moment, Subject};
 use crate::metrics::{Source, now_ms};
 use crate::prometheus::{Clients, SetupError};
@@ -49,6 +49,8 @@ pub struct Observer {
     source: Source,
     subject: Subject,
     gates: Arc<[Gate]>,
+    /// The names of the gates that judge mirrored requests.
+    judging_mirror: Vec<String>,
     counting: Counting,
     asking: Asking,
     /// The release's part of the users, 0.0 to 1.0: of them the hash places.
@@ -103,7 +105,9 @@ impl Observer {
         let steps = release.plan.steps.clone();
         let part = steps.full().share();
         let (counting, asking) = (Counting::default(), Asking::new(release));
-        Ok(Self { source, subject, gates, counting, asking, part, drawn, steps })
+        let judging_mirror =
+            release.plan.mirror.as_ref().map(|mirror| mirror.gates.clone()).unwrap_or_default();
+        Ok(Self { source, subject, gates, judging_mirror, counting, asking, part, drawn, steps })
     }
 
     /// By the revision that proxies show, or, where none does and each request is drawn, by the share
@@ -113,9 +117,13 @@ impl Observer {
         let by_revision = by_revision.await;
         let unseen = matches!(&by_revision, Proof::Unknown { why } if why == UNSEEN);
         let Some(drawn) = self.drawn.as_ref().filter(|_| unseen) else { return by_revision };
-        let now = state.traffic.weight;
+        let now = match state.traffic.mirror {
+            Some(share) => drawn::copied(share),
+            None => state.traffic.weight,
+        };
         let lower = self.steps.iter().map(|step| step.weight).filter(|weight| *weight < now);
-        let weights = Weights { now, below: lower.last().unwrap_or(Weight::ZERO) };
+        let below = lower.last().filter(|_| !state.mirrors()).unwrap_or(Weight::ZERO);
+        let weights = Weights { now, below };
         let by_share = drawn.proof(&self.source, weights, state.traffic_since_ms, at_ms).await;
         by_share.unwrap_or(by_revision)
     }
@@ -123,6 +131,10 @@ impl Observer {
     /// The requests of both sides since the step's clock started, and the canary's share to compare
     /// with the weight.
     async fn requests(&self, state: &State, at_ms: u64) -> (Option<Placed>, Option<f64>) {
+        // Copies are nobody's requests to the canary.
+        if state.mirrors() {
+            return (None, None);
+        }
         let placed = requests::ask(&self.source, &self.subject, state.clock, at_ms).await;
         match (placed, &self.drawn, state.clock) {
             (None, Some(drawn), Some(clock)) => {
@@ -141,7 +153,7 @@ impl Observer {
         let (source, subject) = (&self.source, &self.subject);
         let moment = Moment {
             at_ms,
-            exposed_since_ms: state.exposed_since_ms,
+            exposed_since_ms: state.exposed_since_ms.or_else(|| mirrored_since(state)),
             weight: state.traffic.weight,
         };
         for reading in self.asking.readings(state, at_ms) {
@@ -150,7 +162,12 @@ impl Observer {
         // Only Prometheus answers queries in its own language; no release asks anybody else.
         let asked = source.prometheus().into_iter().flat_map(|client| {
             self.gates.iter().map(move |gate| async move {
-                if let Some(reading) = gate.read(client, subject, &moment).await {
+                let reading = if state.mirrors() && !self.judging_mirror.contains(&gate.name) {
+                    gate.says_nothing(at_ms, NOT_SPLIT)
+                } else {
+                    gate.read(client, subject, &moment).await
+                };
+                if let Some(reading) = reading {
                     tell(Part::Gate(reading));
                 }
             })
@@ -222,6 +239,11 @@ impl Observe for Observer {
     async fn observe(&self, question: Question, tell: UnboundedSender<Part>) {
         self.observe_at(&question, now_ms(), &tell).await;
     }
+}
+
+/// Since when the canary has got copies of requests, as far as proxies are proved to send some.
+fn mirrored_since(state: &State) -> Option<u64> {
+    state.clock.filter(|_| state.mirrors()).map(|clock| clock.started_ms)
 }
 
 /// The time that holds the last three scrapes of every proxy: half an interval more, since scrapes

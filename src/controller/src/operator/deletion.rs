@@ -3,7 +3,7 @@
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::json;
 use serin_assignment::Weight;
-use serin_rollout::{Command, Phase, Side, Traffic};
+use serin_rollout::{Command, MirrorFields, Phase, Side, Traffic};
 
 use super::keep::stored_text;
 use super::kinds::{self, Key};
@@ -11,7 +11,7 @@ use super::refused::NotRun;
 use super::resolve;
 use super::route::Route;
 use super::supervise::Shared;
-use crate::engine::{Carry as _, Change, Handle};
+use crate::engine::{Carry as _, Change, Handle, Load};
 use crate::release::objects_of;
 use crate::store::Record;
 
@@ -54,7 +54,9 @@ pub(super) fn is_let_go(object: &DynamicObject) -> bool {
 pub(super) fn is_harmless(object: &DynamicObject) -> bool {
     let not_begun = |record: Record| {
         let Traffic { weight, canary_serves, .. } = record.state.traffic;
-        record.state.phase == Phase::Pending && weight.is_zero() && !canary_serves
+        // What its route mirrored may not be back yet.
+        let is_back = record.state.kept_mirrors.is_none();
+        record.state.phase == Phase::Pending && weight.is_zero() && !canary_serves && is_back
     };
     is_over(object)
         || stored_text(object).map(Record::parse).is_some_and(|it| it.is_ok_and(not_begun))
@@ -141,7 +143,8 @@ async fn put_back(shared: &Shared, object: &DynamicObject) -> Result<(), NotBack
     }
     let route = Route::of(shared, &key, &objects).map_err(NotBack::Impossible)?;
     let traffic = Traffic { serving: serving(object), ..NOBODY };
-    route.carry(traffic, Change::Less).await.map_err(NotBack::NotYet)
+    let load = Load { traffic, kept_mirrors: kept_mirrors(object) };
+    route.carry(load, Change::Less).await.map_err(NotBack::NotYet)
 }
 
 /// Which side is stable's: by the record, or where that cannot be read by the Deployment that people
@@ -151,6 +154,12 @@ fn serving(object: &DynamicObject) -> Side {
         return record.state.traffic.serving;
     }
     resolve::shown_serving(object)
+}
+
+/// What the route mirrored before it mirrored to the canary, where it did.
+fn kept_mirrors(object: &DynamicObject) -> Option<MirrorFields> {
+    let record = stored_text(object).map(Record::parse)?;
+    record.ok()?.state.kept_mirrors
 }
 
 /// Nobody on the canary.

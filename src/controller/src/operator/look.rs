@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::route::Route;
 use super::workloads::Workloads;
-use crate::engine::{Observe, Part, Question};
+use crate::engine::{Load, Observe, Part, Question};
 use crate::observe::Observer;
 use crate::release::Release;
 
@@ -34,7 +34,12 @@ impl Observe for Look {
         // Nobody listens any more where the pass was decided without the rest.
         let say = |part| drop(tell.send(part));
         let cluster = async {
-            say(Part::Route(self.route.seen(question.state.traffic).await));
+            let (route, mirrors) = self.route.seen(Load::of(&question.state)).await;
+            say(Part::Route(route));
+            // They are somebody else's where the release does not ask for any.
+            if let Some(mirrors) = mirrors.filter(|_| self.release.plan.mirror.is_some()) {
+                say(Part::Mirrors(mirrors));
+            }
             for part in self.workloads.parts(&question.state, &self.release).await {
                 say(part);
             }

@@ -17,6 +17,7 @@ mod kinds;
 mod leader;
 mod lease;
 mod look;
+mod mirrors;
 mod plugin;
 mod refused;
 mod resolve;

@@ -8,15 +8,16 @@ use kube::Api;
 use kube::api::{DynamicObject, PostParams};
 use serde_json::Value;
 use serin_assignment::Weight;
-use serin_rollout::{RouteSeen, Side, Traffic};
-use serin_routes::{Acknowledged, Drift, Found, Reference, drift};
+use serin_rollout::{MirrorFields, MirrorsSeen, RouteSeen, Side, Traffic};
+use serin_routes::{Acknowledged, Drift, Fault, Found, FoundMirror, Reference, drift};
 
 use super::cache::Objects;
 use super::client::CONFLICTS;
 use super::kinds::{self, Key, generation};
 use super::leader::Term;
+use super::mirrors;
 use super::supervise::Shared;
-use crate::engine::{Carry, Change, wanted};
+use crate::engine::{Carry, Change, Load, wanted};
 use crate::release::{Kubernetes, RouteRef};
 
 /// One release's part of a router's object.
@@ -60,25 +61,43 @@ impl Route {
         })
     }
 
-    /// What the object says beside what it should, as the decision needs it.
-    pub(super) async fn seen(&self, traffic: Traffic) -> RouteSeen {
+    /// What the object says beside what it should, as the decision needs it, and what it mirrors.
+    pub(super) async fn seen(&self, load: Load) -> (RouteSeen, Option<MirrorsSeen>) {
         let object = match self.newest().await {
             Ok(Some(object)) => object,
-            Ok(None) => return RouteSeen::Unusable { why: self.missing() },
-            Err(why) => return RouteSeen::Unknown { why },
+            Ok(None) => return (RouteSeen::Unusable { why: self.missing() }, None),
+            Err(why) => return (RouteSeen::Unknown { why }, None),
         };
         let object = whole(&object);
-        let found = match self.read(&object, &self.reference(traffic)) {
-            Err(why) => return RouteSeen::Unusable { why },
-            Ok(found) => found,
-        };
+        let reference = self.reference(load.traffic);
+        let read = self.read(&object, &reference);
+        match read.and_then(|found| Ok((found, self.mirrors(&object, &reference)?))) {
+            Err(why) => (RouteSeen::Unusable { why }, None),
+            Ok((found, mirrors)) => {
+                let route = self.compared(&object, found, &mirrors, &load);
+                (route, Some(mirrors::seen(mirrors)))
+            }
+        }
+    }
+
+    fn compared(
+        &self,
+        object: &Value,
+        found: Found,
+        mirrors: &[FoundMirror],
+        load: &Load,
+    ) -> RouteSeen {
+        let traffic = load.traffic;
         // A rise that is not written yet is no drift.
         let carried = self.written().traffic.is_none_or(|written| written == traffic);
         match drift(&found, &wanted(traffic)) {
             Drift::Lowered(weight) if carried => return RouteSeen::Lowered { weight },
             Drift::Lowered(_) | Drift::None | Drift::Other(_) => {}
         }
-        match self.named.kind.router().acknowledged(&object) {
+        if let Some(objection) = mirrors::objection(mirrors, load, carried) {
+            return objection;
+        }
+        match self.named.kind.router().acknowledged(object) {
             Acknowledged::Never | Acknowledged::Taken => RouteSeen::AsSet,
             Acknowledged::NotYet(why) => RouteSeen::Unknown { why: self.about(&why) },
             Acknowledged::Refused(why) => RouteSeen::Unusable { why: self.about(&why) },
@@ -89,6 +108,12 @@ impl Route {
     fn read(&self, object: &Value, reference: &Reference) -> Result<Found, String> {
         let found = self.named.kind.router().read(object, reference);
         found.map_err(|fault| self.about(&fault.to_string()))
+    }
+
+    /// What the object mirrors, or what is wrong with it; nothing where objects of its kind cannot.
+    fn mirrors(&self, object: &Value, reference: &Reference) -> Result<Vec<FoundMirror>, String> {
+        let Some(mirrors) = self.named.kind.router().mirrors() else { return Ok(Vec::new()) };
+        mirrors.read(object, reference).map_err(|fault| self.about(&fault.to_string()))
     }
 
     /// The canary's share by the object as it is, the roles being as the release names them; `None`
@@ -118,8 +143,9 @@ impl Route {
         self.api.get_opt(&self.key.name).await.map_err(|error| error.to_string())
     }
 
-    async fn bring(&self, traffic: Traffic, change: Change) -> Result<(), String> {
-        if matches!(change, Change::None | Change::Back) && self.is_there(traffic) {
+    async fn bring(&self, load: Load, change: Change) -> Result<(), String> {
+        let traffic = load.traffic;
+        if matches!(change, Change::None | Change::Back) && self.is_there(&load) {
             return Ok(());
         }
         for _ in 0..CONFLICTS {
@@ -128,41 +154,105 @@ impl Route {
             if self.was_lowered(&json, traffic, change)? {
                 return change.after_lowering().map_err(|why| self.about(why));
             }
-            let router = self.named.kind.router();
-            let differs = router
-                .write(&mut json, &self.reference(traffic), &wanted(traffic))
-                .map_err(|fault| self.about(&fault.to_string()))?;
-            if !differs {
+            if self.mirrors_were_changed(&json, &load, change)? {
+                return Ok(());
+            }
+            if !self.write(&mut json, &load)? {
                 self.note(&object, traffic);
                 return Ok(());
             }
             let object: DynamicObject =
                 serde_json::from_value(json).map_err(|error| self.about(&error.to_string()))?;
-            let options = PostParams::default();
-            let write = self.api.replace(&self.key.name, &options, &object);
-            match self.term.write(write).await {
-                Ok(object) => {
-                    tracing::info!(object = %self.key, weight = %traffic.weight, "{} written", self.named.kind);
-                    self.note(&object, traffic);
-                    return Ok(());
-                }
-                // Somebody else has written it: read again, decide again, at once.
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(self.about(&error.to_string())),
+            if !self.keeps_mirror(&object, &load).await? {
+                continue;
+            }
+            if let Some(object) = self.replace(&object, false).await? {
+                tracing::info!(object = %self.key, weight = %traffic.weight, "{} written", self.named.kind);
+                self.note(&object, traffic);
+                return Ok(());
             }
         }
         Err(self.about(&format!("{CONFLICTS} writes in a row met another one")))
     }
 
-    /// Whether the cached object has these weights.
-    fn is_there(&self, traffic: Traffic) -> bool {
+    /// Puts the load into the object, and says whether that changed it.
+    fn write(&self, object: &mut Value, load: &Load) -> Result<bool, String> {
+        let (router, reference) = (self.named.kind.router(), self.reference(load.traffic));
+        let fault = |fault: Fault| self.about(&fault.to_string());
+        let mut differs = router.write(object, &reference, &wanted(load.traffic)).map_err(fault)?;
+        let ours = load.traffic.mirror.is_some() || load.kept_mirrors.is_some();
+        if let Some(mirrors) = router.mirrors().filter(|_| ours) {
+            let nothing = MirrorFields::new();
+            let kept = load.kept_mirrors.as_ref().unwrap_or(&nothing);
+            let share = load.traffic.mirror;
+            differs |= mirrors.write(object, &reference, share, kept).map_err(fault)?;
+        }
+        Ok(differs)
+    }
+
+    /// Writes the object, or has the API server say only what it would keep of it; `None` where
+    /// somebody else has written it: it is to be read again, and decided again, at once.
+    async fn replace(
+        &self,
+        object: &DynamicObject,
+        dry_run: bool,
+    ) -> Result<Option<DynamicObject>, String> {
+        let options = PostParams { dry_run, ..PostParams::default() };
+        let write = self.api.replace(&self.key.name, &options, object);
+        match self.term.write(write).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.is_conflict() => Ok(None),
+            Err(error) => Err(self.about(&error.to_string())),
+        }
+    }
+
+    /// Whether the API server would keep the mirror as it is; `false` where somebody else has written
+    /// the object.
+    ///
+    /// # Errors
+    /// Where a definition that does not know a mirror's share drops it, so that every request would be
+    /// mirrored.
+    async fn keeps_mirror(&self, object: &DynamicObject, load: &Load) -> Result<bool, String> {
+        if load.traffic.mirror.is_none() {
+            return Ok(true);
+        }
+        let Some(kept) = self.replace(object, true).await? else { return Ok(false) };
+        let found = self.mirrors(&whole(&kept), &self.reference(load.traffic))?;
+        if mirrors::are_as_set(&found, load) {
+            return Ok(true);
+        }
+        Err(self.about(
+            "the API server drops the share of a mirror, so that every request would be mirrored: \
+             install the definitions of Gateway API 1.3 or newer",
+        ))
+    }
+
+    fn mirrors_were_changed(
+        &self,
+        object: &Value,
+        load: &Load,
+        change: Change,
+    ) -> Result<bool, String> {
+        if load.traffic.mirror.is_none() {
+            return Ok(false);
+        }
+        let found = self.mirrors(object, &self.reference(load.traffic))?;
+        mirrors::were_changed(&found, load, change).map_err(|why| self.about(why))
+    }
+
+    /// Whether the cached object has this load.
+    fn is_there(&self, load: &Load) -> bool {
+        let traffic = load.traffic;
         let Some(object) = self.cached.get(&self.key) else { return false };
         if self.stamp(&object) < self.written().stamp {
             // It is about the object before our own write.
             return self.written().traffic == Some(traffic);
         }
-        let found = self.read(&whole(&object), &self.reference(traffic));
-        let as_set = found.is_ok_and(|found| drift(&found, &wanted(traffic)) == Drift::None);
+        let (json, reference) = (whole(&object), self.reference(traffic));
+        let found = self.read(&json, &reference);
+        let weights = found.is_ok_and(|found| drift(&found, &wanted(traffic)) == Drift::None);
+        let mirrors = self.mirrors(&json, &reference);
+        let as_set = weights && mirrors.is_ok_and(|found| mirrors::are_as_set(&found, load));
         if as_set {
             self.note(&object, traffic);
         }
@@ -225,7 +315,7 @@ fn whole(object: &DynamicObject) -> Value {
 }
 
 impl Carry for Route {
-    fn carry(&self, traffic: Traffic, change: Change) -> BoxFuture<'_, Result<(), String>> {
-        self.bring(traffic, change).boxed()
+    fn carry(&self, load: Load, change: Change) -> BoxFuture<'_, Result<(), String>> {
+        self.bring(load, change).boxed()
     }
 }

@@ -124,9 +124,8 @@ impl Workloads {
                     autoscaled_from: autoscaled(&Key::of(deployment)),
                 };
                 let (stable, canary) = (side(&pair.stable), side(&pair.canary));
-                let next = release.plan.steps.above(state.traffic.weight);
-                if let Some((_, next)) = next {
-                    return capacity::check(next.weight, stable, canary);
+                if let Some(next) = release.plan.next_share(state) {
+                    return capacity::check(next, stable, canary);
                 }
                 // Nothing rises any more, and stable is what a rollback would need.
                 let at_start = capacity::stable_at_start(&pair.stable, &pair.canary);

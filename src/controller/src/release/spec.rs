@@ -3,6 +3,7 @@
 
 mod file;
 mod kubernetes;
+mod mirror;
 mod rules;
 mod scalar;
 mod tester;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 
 pub(super) use file::WeightsFile;
 pub(super) use kubernetes::{Entries, Plugin, Side, Target};
+pub(super) use mirror::Mirror;
 pub(super) use scalar::Scalar;
 pub(super) use tester::{Signed, Tester};
 
@@ -63,6 +65,8 @@ pub(super) struct Spec {
     pub(super) evidence: Evidence,
     /// With it, each proxy takes everyone off the canary by itself when it sees gross harm.
     pub(super) tripwire: Option<Tripwire>,
+    /// What is mirrored to the canary before anybody is on it; nothing where it is absent.
+    pub(super) mirror: Option<Mirror>,
     /// The weights to go through, rising.
     pub(super) steps: Vec<Step>,
     /// What must hold at each step; none is allowed, and warned of.

@@ -52,6 +52,9 @@ pub struct ObjectStatus {
     /// Whether anybody may be sent to the canary, testers included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary_serves: Option<bool>,
+    /// The share of requests of which the canary gets copies, while nobody is on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
     /// The revision under which this traffic was published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
@@ -211,6 +214,7 @@ impl ObjectStatus {
             weight: Some(status.weight.to_string()),
             observed_share: status.observed_share.map(|share| format!("{:.1}%", share * 100.0)),
             canary_serves: Some(status.canary_serves),
+            mirror: status.mirror.as_ref().map(ToString::to_string),
             revision: Some(status.revision),
             serving_deployment: object.serving_deployment.clone(),
             salt: status.salt.as_ref().map(ToString::to_string),

@@ -17,12 +17,15 @@ fn state() -> State {
         traffic: Traffic {
             serving: Side::Second,
             everyone: true,
+            mirror: Weight::from_basis_points(10),
             ..Traffic::new(Weight::from_basis_points(25).unwrap(), true, Revision::MAX.get() - 1)
         },
         traffic_since_ms: 1_795_445_683_700,
         clock: Some(StepClock { started_ms: 1_795_445_683_900, baked_ms: 4_321 }),
         exposed_since_ms: Some(1_795_445_600_000),
         paused: None,
+        mirrored: true,
+        kept_mirrors: Some([("serin-rest".to_owned(), "null".to_owned())].into()),
         approved: false,
         skipped: true,
         asking_since_ms: None,

@@ -186,7 +186,11 @@ async fn an_observer_sees_proxies_with_and_without_extracted_tags() {
             Part::Bounds(bounds) => bounds.is_err(),
             Part::EvidenceCapped(capped) => !capped,
             // Metrics know nothing of the cluster.
-            Part::Route(_) | Part::Capacity(_) | Part::StableRuns(_) | Part::Templates(_) => false,
+            Part::Route(_)
+            | Part::Mirrors(_)
+            | Part::Capacity(_)
+            | Part::StableRuns(_)
+            | Part::Templates(_) => false,
         };
         assert!(unknown, "{part:?}");
     }

@@ -5,9 +5,10 @@ use core::time::Duration;
 use proptest::prelude::*;
 use serin_assignment::Weight;
 use serin_rollout::{
-    Approval, Ask, Before, CanaryTraffic, Capacity, Command, Endpoints, GateReading, Length, Now,
-    Observation, OnNoData, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason, RouteSeen,
-    Served, Side, StableRuns, State, Step, Steps, Templates, Trips, Verdict, Version, decide,
+    Approval, Ask, Before, CanaryTraffic, Capacity, Command, Endpoints, GateReading, Length,
+    Mirror, MirrorsSeen, Now, Observation, OnNoData, OnSuccess, Outcome, Phase, Plan, Policy,
+    Proof, Reason, RouteSeen, Served, Side, StableRuns, State, Step, Steps, Templates, Trips,
+    Verdict, Version, decide,
 };
 
 use crate::world::START_MS;
@@ -51,6 +52,7 @@ pub(crate) struct Event {
 #[derive(Clone, Debug, Default)]
 struct Around {
     route: RouteSeen,
+    mirrors: MirrorsSeen,
     capacity: Capacity,
     stable_runs: StableRuns,
     /// Whether the serving side is told to run another version than in most passes, and whether the
@@ -81,6 +83,7 @@ impl Pass {
     /// Whether the step under way ends with this pass.
     pub(crate) fn ends_step(&self) -> bool {
         self.before.phase == Phase::Progressing
+            && !self.before.traffic.weight.is_zero()
             && (self.rises() || matches!(self.after.phase, Phase::Promoting | Phase::Succeeded))
     }
 
@@ -175,6 +178,7 @@ impl Event {
             served: self.served.clone(),
             trips: self.trips,
             route: self.around.route.clone(),
+            mirrors: self.around.mirrors.clone(),
             capacity: self.around.capacity.clone(),
             stable_runs: self.around.stable_runs,
             templates: self.around.replaced.map(|replaced| self.templates(state, replaced)),
@@ -185,10 +189,13 @@ impl Event {
 /// Two plans, of which the second may replace the first, and stretches of weather.
 pub(crate) fn histories() -> impl Strategy<Value = ([Plan; 2], Vec<Event>)> {
     let weathers = prop::collection::vec(weather(), 1..12);
-    let events = (weathers, home()).prop_map(|(weathers, home)| {
-        weathers.concat().into_iter().map(|event| event.at(home)).collect()
-    });
-    ([plans(), plans()], events)
+    (([plans(), plans()], weathers), home()).prop_map(|((plans, weathers), home)| {
+        let events = weathers.concat().into_iter().map(|event| event.at(home)).collect();
+        // Without a route nothing is mirrored.
+        let mirrors = !matches!(home, Home::Files);
+        let plans = plans.map(|plan| Plan { mirror: plan.mirror.filter(|_| mirrors), ..plan });
+        (plans, events)
+    })
 }
 
 /// Where a rollout runs.
@@ -274,8 +281,15 @@ fn plans() -> impl Strategy<Value = Plan> {
         3 => Just(None),
         1 => prop::sample::select(vec![Before::Start, Before::Rise, Before::End]).prop_map(Some),
     ];
-    (steps, gates, before, on_success, policy, name).prop_map(
-        |(steps, gates, before, on_success, policy, steps_name)| Plan {
+    let share = (1..=10_000_u16).prop_map(|parts| Weight::from_basis_points(parts).unwrap());
+    let mirror = prop::option::weighted(0.3, (share, 0..20_u64, 0..GATES.len()));
+    (steps, gates, before, on_success, policy, (name, mirror)).prop_map(
+        |(steps, gates, before, on_success, policy, (steps_name, mirror))| Plan {
+            mirror: mirror.map(|(share, time, judging)| Mirror {
+                share,
+                time: Duration::from_secs(time),
+                gates: gates.clone().skip(judging).collect(),
+            }),
             // A release that swaps the roles has all its users on the canary by then.
             on_success: match on_success {
                 OnSuccess::Swap if steps.last().weight != Weight::FULL => OnSuccess::Keep,
@@ -360,6 +374,12 @@ fn around(fair: u32) -> impl Strategy<Value = Around> {
         1 => Just(RouteSeen::Unusable { why: "entry serin-rest is missing".to_owned() }),
         1 => Just(RouteSeen::Unknown { why: why() }),
     ];
+    let others = [("serin-rest".to_owned(), r#"{"mirror":{"host":"recorder"}}"#.to_owned())];
+    let mirrors = prop_oneof![
+        fair => Just(MirrorsSeen::Others { fields: others.into() }),
+        1 => Just(MirrorsSeen::ToCanary),
+        1 => Just(MirrorsSeen::NotApplicable),
+    ];
     let capacity = prop_oneof![
         fair => Just(Capacity::Enough),
         fair.div_ceil(10) => Just(Capacity::Lean { why: "2 of 9".to_owned() }),
@@ -379,9 +399,10 @@ fn around(fair: u32) -> impl Strategy<Value = Around> {
         1 => Just(Some([false, true])),
         1 => Just(None),
     ];
-    (route, capacity, stable_runs, replaced)
-        .prop_map(|(route, capacity, stable_runs, replaced)| Around {
+    (route, mirrors, capacity, stable_runs, replaced)
+        .prop_map(|(route, mirrors, capacity, stable_runs, replaced)| Around {
             route,
+            mirrors,
             capacity,
             stable_runs,
             replaced,
@@ -417,20 +438,23 @@ fn moment() -> impl Strategy<Value = Event> {
         1 => Just(Trips::Tripped { tripped: 1, watching: 3 }),
         1 => Just(Trips::Unknown),
     ];
-    let lowered =
-        prop_oneof![40 => Just(None), 1 => Just(Some(0)), 2 => (0..10_000_u16).prop_map(Some)];
+    let lowered = (0..10_000_u16)
+        .prop_map(|parts| RouteSeen::Lowered { weight: Weight::from_basis_points(parts).unwrap() });
+    let route = prop_oneof![
+        40 => Just(RouteSeen::AsSet),
+        1 => Just(RouteSeen::Lowered { weight: Weight::ZERO }),
+        2 => lowered,
+        1 => Just(RouteSeen::MirrorTaken),
+    ];
     (
         (gap, jump, rarely(0.05), rarely(0.01), rarely(0.2)),
-        (command, requests, detectable, rarely(0.05), trips, lowered),
+        (command, requests, detectable, rarely(0.05), trips, route),
     )
         .prop_map(
             |(
                 (gap_ms, jump_ms, restart, other_plan, stale),
-                (command, canary_requests, detectable, preparing, trips, lowered),
+                (command, canary_requests, detectable, preparing, trips, route),
             )| {
-                let lowered = lowered.and_then(Weight::from_basis_points);
-                let route =
-                    lowered.map_or(RouteSeen::AsSet, |weight| RouteSeen::Lowered { weight });
                 Event {
                     gap_ms,
                     jump_ms,
@@ -460,7 +484,9 @@ impl Event {
         self,
         (version, proof, verdicts, canary, stable, canary_traffic, served, mut around): Sky,
     ) -> Self {
-        if let (RouteSeen::AsSet, RouteSeen::Lowered { .. }) = (&around.route, &self.around.route) {
+        if let (RouteSeen::AsSet, RouteSeen::Lowered { .. } | RouteSeen::MirrorTaken) =
+            (&around.route, &self.around.route)
+        {
             around.route = self.around.route.clone();
         }
         Self { version, proof, verdicts, canary, stable, canary_traffic, served, around, ..self }

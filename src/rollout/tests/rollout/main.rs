@@ -13,6 +13,7 @@ mod faults;
 mod harm;
 mod history;
 mod lost;
+mod mirror;
 mod outdated;
 mod plans;
 mod promote;

@@ -5,8 +5,8 @@ use core::time::Duration;
 use serin_assignment::Weight;
 use serin_rollout::{
     Action, Alert, Approval, CanaryTraffic, Capacity, Command, Decision, Endpoints, GateReading,
-    Length, Now, Observation, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason, RouteSeen,
-    Served, StableRuns, State, Step, Steps, Templates, Trips, Verdict, Version, decide,
+    Length, MirrorsSeen, Now, Observation, OnSuccess, Outcome, Phase, Plan, Policy, Proof, Reason,
+    RouteSeen, Served, StableRuns, State, Step, Steps, Templates, Trips, Verdict, Version, decide,
 };
 
 /// The wall clock at the start of every world, in milliseconds since 1970.
@@ -38,6 +38,7 @@ pub(crate) fn manual(text: &str) -> Step {
 pub(crate) fn plan(steps: Vec<Step>) -> Plan {
     Plan {
         steps: Steps::try_new(steps).unwrap(),
+        mirror: None,
         gates: vec!["errors".to_owned(), "latency".to_owned()],
         asks: Vec::new(),
         on_success: OnSuccess::Keep,
@@ -99,6 +100,7 @@ impl World {
             served: Served::Fine,
             trips: Trips::None { watching: 3 },
             route: RouteSeen::NotApplicable,
+            mirrors: MirrorsSeen::NotApplicable,
             capacity: Capacity::NotApplicable,
             stable_runs: StableRuns::NotApplicable,
             templates: None,

@@ -13,6 +13,7 @@ mod leaders;
 mod linkerd;
 mod mesh;
 mod metrics;
+mod mirror;
 mod moves;
 mod only_weights;
 mod outage;

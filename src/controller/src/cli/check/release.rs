@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use serde_json::json;
 use serin_document::{IdentitySource, Tester, Tripwire, duration};
-use serin_rollout::{Approval, Length, OnSuccess, Step};
+use serin_rollout::{Approval, Length, Mirror, OnSuccess, Step};
 
 use super::{Meaning, gates, kubernetes, rules};
 use crate::metrics::{MetricsSettings, Targets};
@@ -21,14 +21,15 @@ pub(super) fn meaning(release: &Release) -> Meaning {
     Meaning { text: text(release), json, warnings }
 }
 
-/// The least time from the first weight to the end of the last step; approvals and requests come
+/// The least time from the start to the end of the last step; approvals and requests come
 /// on top. A step that lasts until it can detect something has none.
 fn least_time(release: &Release) -> Duration {
     let least = |step: &Step| match step.length {
         Length::Bake(bake) => bake,
         Length::Detect { .. } => Duration::ZERO,
     };
-    release.plan.steps.iter().map(least).sum()
+    let mirrored = release.plan.mirror.as_ref().map_or(Duration::ZERO, |mirror| mirror.time);
+    release.plan.steps.iter().map(least).sum::<Duration>().saturating_add(mirrored)
 }
 
 /// `10m`, or `until 2x, ≤ 2h`.
@@ -83,6 +84,9 @@ fn text(release: &Release) -> String {
     if let Some(header) = &assignment.cohort_header {
         line("cohort", format!("header {header}"));
     }
+    if let Some(mirror) = &release.plan.mirror {
+        line("mirror", mirrored(mirror));
+    }
     let scrapes = duration::format(release.metrics.scrape_interval());
     let id = release.rollout_name().metric_id();
     let from = match &release.metrics {
@@ -112,6 +116,13 @@ fn text(release: &Release) -> String {
         line("tripwire", told(tripwire));
     }
     text
+}
+
+/// `10% of requests for 5m, judged by canary-errors`
+fn mirrored(mirror: &Mirror) -> String {
+    let Mirror { share, time, gates } = mirror;
+    let (time, gates) = (duration::format(*time), gates.join(", "));
+    format!("{share} of requests for {time} before the first step, judged by {gates}")
 }
 
 fn json(release: &Release) -> serde_json::Value {

@@ -11,6 +11,7 @@ pub(super) struct Shown {
     pub(super) version: Option<String>,
     pub(super) step: usize,
     pub(super) weight: Option<String>,
+    pub(super) mirror: Option<String>,
     pub(super) observed_share: Option<String>,
     pub(super) paused: Option<String>,
     pub(super) message: Option<String>,

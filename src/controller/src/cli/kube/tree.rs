@@ -80,6 +80,9 @@ fn sides(object: &DynamicObject, status: &Shown) -> Vec<Branch> {
     if let Some(weight) = &status.weight {
         let _ = write!(canary, "  {} {weight}", bar(weight));
     }
+    if let Some(share) = &status.mirror {
+        let _ = write!(canary, "  {share} mirrored, it answers nobody");
+    }
     if let Some(share) = &status.observed_share {
         let _ = write!(canary, "  seen {share}");
     }

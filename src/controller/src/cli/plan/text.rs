@@ -39,6 +39,13 @@ impl Page<'_> {
             Some(users) => writeln!(text, " by {} users", thousands(users::count(users)))?,
             None => writeln!(text)?,
         }
+        if let Some(mirror) = &release.plan.mirror {
+            let (share, time) = (mirror.share, duration::format(mirror.time));
+            writeln!(
+                text,
+                "mirror    {share} of requests for {time} first; nobody is on the canary"
+            )?;
+        }
         let aside = match question.set_aside {
             SetAside::None => "no cohort",
             SetAside::One => "1 cohort",

@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use serin_judge::panel::{Counted, Rules};
 use serin_rollout::{
-    Approval, CanaryTraffic, Capacity, Command, Decision, Endpoints, GateReading, Now, Observation,
-    Phase, Plan, Proof, Reason, RouteSeen, Served, StableRuns, State, Trips, Version,
+    Approval, CanaryTraffic, Capacity, Command, Decision, Endpoints, GateReading, MirrorsSeen, Now,
+    Observation, Phase, Plan, Proof, Reason, RouteSeen, Served, StableRuns, State, Trips, Version,
 };
 
 use super::plot::{Look, Shown};
@@ -146,6 +146,7 @@ impl Course {
             served: Served::Fine,
             trips: Trips::None { watching: 1 },
             route: RouteSeen::NotApplicable,
+            mirrors: MirrorsSeen::NotApplicable,
             capacity: Capacity::NotApplicable,
             stable_runs: StableRuns::NotApplicable,
             templates: None,

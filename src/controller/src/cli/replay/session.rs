@@ -18,8 +18,9 @@ pub(super) async fn replay(
     (start_ms, end_ms): (u64, u64),
 ) -> anyhow::Result<Course> {
     let interval = history.source().scrape_interval();
-    // What others would have said nobody knows: they count as having agreed.
-    let plan = Plan { asks: Vec::new(), ..release.plan.clone() };
+    // What others would have said nobody knows: they count as having agreed. What was mirrored has left
+    // nothing that users' requests could be told from.
+    let plan = Plan { asks: Vec::new(), mirror: None, ..release.plan.clone() };
     let rules = release.rules();
     let mut course = Course::new(release.version.clone(), plan, rules, interval, start_ms);
     let subject = release.subject();

@@ -35,6 +35,9 @@ fn write_whole(text: &mut String, status: &Status) -> core::fmt::Result {
     )?;
     if status.phase.is_some() {
         writeln!(text, "weight    {} {}{}", bar(status), status.weight, share(status))?;
+        if let Some(share) = status.mirror {
+            writeln!(text, "mirror    {share} of requests, the canary answers nobody")?;
+        }
         writeln!(text, "proof     {}", proof(status))?;
     }
     if let Some(clock) = status.step_clock {

@@ -8,7 +8,8 @@ const ON_SERVICES: &str =
     "it stands on the Services, which are yours: keep those that Flagger made";
 const ROUTER: &str = "the release names an Istio VirtualService: name another router's object in its \
      place (README, Other routers), or have the filter alone carry the weights (README, plain Envoy)";
-const MIRROR: &str = "mirroring has no counterpart: no step is without users";
+const MIRROR: &str =
+    "mirroring is spec.mirror, before the first step, judged by the gates that it names";
 
 /// Of a `Canary`.
 pub(super) const OF_CANARY: &Hints = &[
@@ -29,10 +30,7 @@ pub(super) const OF_CANARY: &Hints = &[
         "service.gatewayRefs",
         "they stand in the route's object, which is yours: the controller changes its weights and nothing else",
     ),
-    (
-        "service.mirror",
-        "mirroring has no counterpart: the VirtualService can do it, and stays yours",
-    ),
+    ("service.mirror", "a mirror of your own stays in the route's object, which is yours"),
     ("service.targetPort", IN_SERVICES),
     ("service.portName", IN_SERVICES),
     ("service.appProtocol", IN_SERVICES),

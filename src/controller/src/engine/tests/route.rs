@@ -5,14 +5,16 @@ use std::sync::atomic::Ordering;
 
 use futures_util::future::BoxFuture;
 use serin_assignment::Weight;
-use serin_rollout::{Capacity, OnSuccess, RouteSeen, Side, StableRuns, Traffic, Version};
+use serin_rollout::{
+    Capacity, Mirror, MirrorFields, OnSuccess, RouteSeen, Side, StableRuns, Version,
+};
 use tokio::sync::OnceCell;
 use tokio::sync::watch;
 
 use super::super::pending::Pending;
-use super::super::scripted::release;
+use super::super::scripted::{release, somebodys_mirror};
 use super::super::seen::{Part, Seen};
-use super::super::{Carry, Change};
+use super::super::{Carry, Change, Load};
 use super::*;
 use crate::engine::Reload;
 use crate::publish::Published;
@@ -30,6 +32,8 @@ struct Router {
     api: Mutex<Api>,
     weight: Mutex<Weight>,
     writes: Mutex<Vec<(Weight, Option<Weight>)>>,
+    /// What was to be mirrored and what was kept of others, each time that changed.
+    mirrors: Mutex<Vec<(Option<Weight>, Option<MirrorFields>)>>,
     document: OnceCell<watch::Receiver<Option<Arc<Published>>>>,
 }
 
@@ -39,6 +43,7 @@ impl Router {
             api: Mutex::new(Api::Good),
             weight: Mutex::new(Weight::ZERO),
             writes: Mutex::default(),
+            mirrors: Mutex::default(),
             document: OnceCell::new(),
         })
     }
@@ -58,7 +63,8 @@ impl Router {
 }
 
 impl Carry for Router {
-    fn carry(&self, traffic: Traffic, _: Change) -> BoxFuture<'_, Result<(), String>> {
+    fn carry(&self, load: Load, _: Change) -> BoxFuture<'_, Result<(), String>> {
+        let traffic = load.traffic;
         let api = *self.api.lock().unwrap();
         Box::pin(async move {
             match api {
@@ -66,6 +72,14 @@ impl Carry for Router {
                 Api::Refuses => return Err("500".to_owned()),
                 Api::Hangs => core::future::pending().await,
             }
+            let mirror = (traffic.mirror, load.kept_mirrors);
+            let mut mirrors = self.mirrors.lock().unwrap();
+            if mirrors.last().map_or(&(None, None), |last| last) != &mirror {
+                // Nobody is in the document while anything is mirrored.
+                assert!(mirror.0.is_none() || traffic.weight.is_zero());
+                mirrors.push(mirror);
+            }
+            drop(mirrors);
             if self.weight() != traffic.weight {
                 self.writes.lock().unwrap().push((traffic.weight, self.shown()));
                 *self.weight.lock().unwrap() = traffic.weight;
@@ -95,6 +109,66 @@ async fn up_goes_the_router_first_then_the_document() {
     bench.until_phase(Phase::Succeeded).await;
     let writes = router.writes.lock().unwrap().clone();
     assert_eq!(writes, [(weight("5%"), Some(weight("0%"))), (weight("100%"), Some(weight("5%")))]);
+}
+
+fn start_mirroring(folder: &crate::store::Folder, router: &Arc<Router>) -> Bench {
+    let mut mirroring = Arc::unwrap_or_clone(release("v2", "shop.example.com"));
+    mirroring.plan.mirror = Some(Mirror {
+        share: weight("10%"),
+        time: Duration::from_secs(5),
+        gates: vec!["errors".to_owned()],
+    });
+    let route: Arc<dyn Carry> = Arc::clone(router) as _;
+    let bench = Bench::start_on(Arc::new(mirroring), folder, &clock(), HEALTHY, Some(route));
+    router.document.set(bench.document()).unwrap();
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_are_mirrored_and_what_was_there_is_back_before_the_first_user() {
+    let (_scratch, folder) = scratch();
+    let router = Router::new();
+    let mut bench = start_mirroring(&folder, &router);
+    let status = bench.until(|status| status.mirror.is_some()).await;
+    assert_eq!((status.mirror, status.weight), (Some(weight("10%")), weight("0%")));
+    assert!(!status.canary_serves && status.phase == Some(Phase::Progressing));
+    bench.until_weight("5%").await;
+    let kept = Some(somebodys_mirror());
+    let mirrors = router.mirrors.lock().unwrap().clone();
+    assert_eq!(mirrors, [(Some(weight("10%")), kept.clone()), (None, kept)]);
+    assert_eq!(*router.writes.lock().unwrap(), [(weight("5%"), Some(weight("0%")))]);
+    bench.until_phase(Phase::Succeeded).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn harm_of_mirrored_requests_reaches_nobody() {
+    let (_scratch, folder) = scratch();
+    let router = Router::new();
+    let mut bench = start_mirroring(&folder, &router);
+    bench.until(|status| status.mirror.is_some()).await;
+    bench.set(|metrics| metrics.verdict = Verdict::Fail);
+    bench.until_phase(Phase::RolledBack).await;
+    assert!(router.writes.lock().unwrap().is_empty(), "nobody was ever sent there");
+    let last = router.mirrors.lock().unwrap().last().cloned().unwrap();
+    // Once it is back, it is nobody's matter any more.
+    assert!(last.0.is_none(), "{last:?}");
+    assert!(bench.stored().unwrap().state.exposed_since_ms.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_starts_goes_on_mirroring_by_what_is_stored() {
+    let (_scratch, folder) = scratch();
+    let router = Router::new();
+    let mut bench = start_mirroring(&folder, &router);
+    bench.until(|status| status.mirror.is_some()).await;
+    bench.task.abort();
+    drop((&mut bench.task).await);
+    drop(bench);
+    let router = Router::new();
+    let mut bench = start_mirroring(&folder, &router);
+    bench.until_weight("5%").await;
+    let mirrors = router.mirrors.lock().unwrap().clone();
+    assert_eq!(mirrors.last(), Some(&(None, Some(somebodys_mirror()))));
 }
 
 #[tokio::test(start_paused = true)]

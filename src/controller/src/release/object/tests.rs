@@ -11,6 +11,8 @@ use crate::metrics::MetricsSettings;
 use crate::prometheus::Authentication;
 use crate::release::{CapacityRule, Kubernetes, PluginRef, RouteRef, Target};
 
+mod mirrors;
+
 fn web() -> Value {
     json!({
         "apiVersion": "serin.dev/v1alpha1",

@@ -13,6 +13,7 @@ mod gate_fields;
 mod hosts;
 mod kubernetes;
 mod metrics;
+mod mirror;
 mod plan;
 mod prometheus;
 mod ratio;
@@ -32,7 +33,7 @@ use std::path::Path;
 use serin_document::{
     Compiled, Document, Environment, HostPattern, Invalid, LeftOut, Revision, RolloutName, duration,
 };
-use serin_rollout::{Ask, OnSuccess, Plan, Side, Traffic, Version};
+use serin_rollout::{Ask, Plan, Side, Traffic, Version};
 
 use super::fault::Faults;
 use super::spec::{File, Metadata, Spec};
@@ -104,20 +105,18 @@ fn release(file: File, origin: &Origin<'_>, faults: &mut Faults) -> Option<Relea
     if let (Some(metrics), Some(gates)) = (&metrics, &gates) {
         metrics::fit(metrics, gates, &at.field("gates"), faults);
     }
+    let of_gates = gates.as_ref().map(|gates| &*gates.read);
+    let (targeted, traffic_spec) = (spec.target.is_some(), &spec.traffic);
+    let of_routes = targeted.then_some(traffic_spec);
+    let mirror =
+        mirror::read(spec.mirror.as_ref(), of_routes, of_gates, &at.field("mirror"), faults);
     let evidence = evidence::read(&spec.evidence, &at.field("evidence"), faults);
     let tripwire = match &spec.tripwire {
         None => Some(None),
         Some(spec) => tripwire::read(spec, &at.field("tripwire"), faults).map(Some),
     };
-    let on_success = plan::on_success(
-        spec.on_success.as_deref(),
-        spec.target.is_some(),
-        &at.field("onSuccess"),
-        faults,
-    );
-    if let (Some(OnSuccess::Swap), Some(steps)) = (on_success, &steps) {
-        plan::check_swap(steps, &at.field("steps"), faults);
-    }
+    let on_success =
+        plan::on_success(spec.on_success.as_deref(), targeted, steps.as_ref(), &at, faults);
     let policy = plan::policy(&spec.policy, &at.field("policy"), faults);
 
     let (namespace, name, rollout_name) = names?;
@@ -130,6 +129,7 @@ fn release(file: File, origin: &Origin<'_>, faults: &mut Faults) -> Option<Relea
     let plan = Plan {
         steps_name: kubernetes.as_ref().and_then(|_| plan::steps_name(&steps)),
         steps,
+        mirror: mirror?,
         gates: gates.iter().map(|gate| gate.name.clone()).collect(),
         asks: webhooks
             .iter()

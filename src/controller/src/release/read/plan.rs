@@ -15,7 +15,8 @@ use crate::release::{FieldPath, MOST_STEPS, spec};
 const BAKE_TIMES: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(28 * 24));
 
 /// Shorter than a second nothing is scraped; longer than a week nobody waits.
-const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(7 * 24));
+pub(super) const WAITS: (Duration, Duration) =
+    (Duration::from_secs(1), Duration::from_hours(7 * 24));
 
 pub(super) fn steps(specs: &[spec::Step], at: &FieldPath, faults: &mut Faults) -> Option<Steps> {
     if specs.len() > MOST_STEPS {
@@ -178,25 +179,32 @@ pub(super) fn check_detection(steps: &Steps, gates: &[Gate], at: &FieldPath, fau
 
 /// `has_target`: whether the release names Deployments, whose roles stay as they are.
 pub(super) fn on_success(
-    text: Option<&str>,
+    stated: Option<&str>,
     has_target: bool,
+    steps: Option<&Steps>,
     at: &FieldPath,
     faults: &mut Faults,
 ) -> Option<OnSuccess> {
-    match text {
+    match stated {
+        Some("keep") if has_target => {
+            if let Some(steps) = steps {
+                check_swap(steps, &at.field("steps"), faults);
+            }
+            Some(OnSuccess::Swap)
+        }
         None if has_target => Some(OnSuccess::Promote),
-        Some("keep") if has_target => Some(OnSuccess::Swap),
         None | Some("keep") => Some(OnSuccess::Keep),
         Some("promote") => Some(OnSuccess::Promote),
         Some(other) => {
-            faults.value(at.clone(), other, "after the last step: `keep` or `promote`");
+            let rule = "after the last step: `keep` or `promote`";
+            faults.value(at.field("onSuccess"), other, rule);
             None
         }
     }
 }
 
 /// Everyone is on the canary's side before the two sides swap their roles.
-pub(super) fn check_swap(steps: &Steps, at: &FieldPath, faults: &mut Faults) {
+fn check_swap(steps: &Steps, at: &FieldPath, faults: &mut Faults) {
     let (last, index) = (steps.last().weight, steps.len().saturating_sub(1));
     if last != Weight::FULL {
         let rule = "with `target` and `onSuccess: keep` the last step has 100%: the canary's \

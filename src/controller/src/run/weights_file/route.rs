@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::command;
 use super::under_way::UnderWay;
-use crate::engine::{Carry, Change, wanted};
+use crate::engine::{Carry, Change, Load, wanted};
 use crate::input;
 use crate::release::file::WeightsFile;
 use crate::store::replace;
@@ -180,8 +180,8 @@ impl Known {
 }
 
 impl Carry for Route {
-    fn carry(&self, traffic: Traffic, change: Change) -> BoxFuture<'_, Result<(), String>> {
-        self.bring(traffic, change).boxed()
+    fn carry(&self, load: Load, change: Change) -> BoxFuture<'_, Result<(), String>> {
+        self.bring(load.traffic, change).boxed()
     }
 }
 

@@ -44,6 +44,7 @@ function facts(release) {
   const clock = release.stepClock;
   return [
     `step ${release.step} of ${release.steps}`,
+    release.mirror && `${weight(release.mirror)} of requests mirrored, nobody on the canary`,
     release.observedShare !== null && `${percent(release.observedShare)} seen`,
     clock && `baked ${clock.baked} of ${clock.bake}`,
     release.canaryRequests !== null && `${count(release.canaryRequests)} requests to the canary`,

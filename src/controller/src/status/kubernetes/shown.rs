@@ -23,6 +23,7 @@ impl ObjectStatus {
             steps: self.steps.map(wide).unwrap_or_default(),
             weight: self.weight.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default(),
             canary_serves: self.canary_serves.unwrap_or_default(),
+            mirror: self.mirror.as_deref().and_then(of_word),
             revision: self.revision.unwrap_or_default(),
             published_at: None,
             salt: self.salt.as_deref().and_then(of_word),

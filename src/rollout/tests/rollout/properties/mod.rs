@@ -2,6 +2,7 @@
 
 mod bookkeeping;
 mod clocks;
+mod mirrors;
 mod reactions;
 mod rises;
 mod surroundings;
@@ -65,6 +66,11 @@ in_every_history! {
     a_weight_lowered_by_hand_rises_only_after_resume: surroundings::lowered_stays_lowered;
     an_abort_of_a_promotion_moves_nobody_to_a_stable_that_runs_not_the_earlier_version: surroundings::promotion_moves_to_whole_versions;
     stable_is_changed_while_promoting_only: surroundings::stable_is_changed_while_promoting_only;
+    requests_are_mirrored_only_while_nobody_is_on_the_canary: mirrors::before_anybody;
+    what_a_mirror_replaces_is_stored_with_it: mirrors::what_was_there_is_kept;
+    nobody_is_exposed_before_the_mirror_has_held_and_is_off: mirrors::off_before_exposure;
+    a_mirror_ends_with_harm_an_abort_a_pause_or_another_version: mirrors::ends_at_once;
+    a_mirror_lasts_for_its_time: mirrors::lasts;
     a_release_of_files_knows_nothing_of_a_cluster: surroundings::files_know_no_cluster;
 }
 
@@ -92,7 +98,7 @@ fn histories_reach_every_phase_and_decision() {
     }
     assert_eq!(phases.len(), 6, "{phases:?}");
     assert!(later_rises > 100, "{later_rises} rises above the first step");
-    assert_eq!(reasons.len(), 42, "{reasons:?}");
+    assert_eq!(reasons.len(), 44, "{reasons:?}");
     assert_eq!(alerts.len(), 10, "{alerts:?}");
     assert!(turns.values().all(|times| *times > 3), "{turns:?}");
 }

@@ -109,8 +109,7 @@ pub(crate) fn replicas_go_after_the_proof(passes: &[Pass]) -> Result<(), TestCas
             prop_assert!(swapped || pass.after.phase == Phase::Pending, "{:?}", pass.outcome);
         } else {
             prop_assert!(after > before, "{:?}", pass.outcome);
-            let (_, next) = pass.plan.steps.above(pass.before.traffic.weight).unwrap();
-            prop_assert_eq!(after, Some(next.weight));
+            prop_assert_eq!(after, pass.plan.next_share(&pass.before));
         }
     }
     Ok(())
@@ -123,10 +122,11 @@ pub(crate) fn replicas_are_the_last_question(passes: &[Pass]) -> Result<(), Test
             let mut seen = pass.seen.clone();
             seen.capacity = Capacity::Enough;
             let other = decide(&pass.plan, &pass.before, &seen, pass.now);
-            let rises = other.state.traffic.weight > pass.before.traffic.weight;
+            let (before, after) = (pass.before.traffic, other.state.traffic);
+            let rises = after.weight > before.weight || after.mirror > before.mirror;
             // From zero there are no endpoints before there are replicas.
             let from_zero = other.decision.reason == Reason::WaitingForCanary
-                && pass.before.phase == Phase::Pending;
+                && pass.before.traffic.weight.is_zero();
             prop_assert!(rises || from_zero, "{other:?}");
         }
         if pass.rises() && pass.seen.capacity == Capacity::Enough {

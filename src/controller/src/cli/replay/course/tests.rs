@@ -19,6 +19,7 @@ fn step(weight: &str, minutes: u64) -> Step {
 fn course(steps: Vec<Step>) -> Course {
     let plan = Plan {
         steps: Steps::try_new(steps).unwrap(),
+        mirror: None,
         gates: vec!["errors".to_owned()],
         asks: Vec::new(),
         on_success: OnSuccess::Keep,

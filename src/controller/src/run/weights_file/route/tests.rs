@@ -58,7 +58,7 @@ impl Proxy {
     }
 
     async fn carry(&self, traffic: Traffic, change: Change) -> Result<(), String> {
-        self.route.carry(traffic, change).await
+        self.route.carry(traffic.into(), change).await
     }
 }
 
