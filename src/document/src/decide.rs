@@ -111,6 +111,17 @@ pub enum Write<T = Variant> {
     Leave,
 }
 
+impl<T> Write<T> {
+    /// The same with another kind of value.
+    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Write<U> {
+        match self {
+            Self::Set(value) => Write::Set(of(value)),
+            Self::Remove => Write::Remove,
+            Self::Leave => Write::Leave,
+        }
+    }
+}
+
 /// A side with its reason.
 struct Choice {
     variant: Option<Variant>,

@@ -5,6 +5,9 @@
 //! ([`Compiled::decide`]). Both use this one crate, so the controller publishes only what the
 //! filter accepts. Nothing here does I/O or reads a clock.
 //!
+//! What is generic over the request is compiled for speed where its kind is known. What few requests
+//! need is `inline(never)`, so that it stays out of that, and small.
+//!
 //! ```
 //! use std::borrow::Cow;
 //! use std::time::Duration;

@@ -11,13 +11,20 @@ const NUMBER: usize = 4;
 
 /// A block of headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeaderBlock(Vec<u8>);
+pub struct HeaderBlock {
+    bytes: Vec<u8>,
+    /// Where the lengths end and the texts begin; 0 where it says more lengths than it has.
+    texts: usize,
+}
 
 impl HeaderBlock {
     /// Takes the bytes as they came.
     #[must_use]
-    pub const fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    pub fn new(bytes: Vec<u8>) -> Self {
+        let count = bytes.first_chunk().map_or(0, |count| u32::from_le_bytes(*count) as usize);
+        let end = count.checked_mul(2 * NUMBER).and_then(|size| size.checked_add(NUMBER));
+        let texts = end.filter(|end| *end <= bytes.len()).unwrap_or_default();
+        Self { bytes, texts }
     }
 
     /// The values of all headers of a name (in lower case), in their order.
@@ -36,12 +43,8 @@ impl HeaderBlock {
     /// All headers in their order.
     #[must_use]
     pub fn iter(&self) -> Headers<'_> {
-        let count = self.0.first_chunk().map_or(0, |count| u32::from_le_bytes(*count) as usize);
-        let lengths = count.checked_mul(2 * NUMBER).and_then(|end| {
-            let (lengths, rest) = self.0.get(NUMBER..)?.split_at_checked(end)?;
-            Some(Headers { lengths, rest })
-        });
-        lengths.unwrap_or(Headers { lengths: &[], rest: &[] })
+        let lengths = self.bytes.get(NUMBER..self.texts).unwrap_or_default();
+        Headers { lengths, rest: self.bytes.get(self.texts..).unwrap_or_default() }
     }
 }
 
@@ -64,8 +67,9 @@ pub struct Values<'a, 'n> {
     name: &'n [u8],
     lengths: &'a [u8],
     texts: &'a [u8],
-    /// Where the next header's name begins in the texts.
-    at: usize,
+    /// Where the next header's name begins in the texts. No number of lengths that a block has room
+    /// for adds up to more than 64 bits.
+    at: u64,
 }
 
 impl<'a> Iterator for Values<'a, '_> {
@@ -75,19 +79,16 @@ impl<'a> Iterator for Values<'a, '_> {
         while let Some((pair, lengths)) = self.lengths.split_first_chunk::<{ 2 * NUMBER }>() {
             self.lengths = lengths;
             let [n0, n1, n2, n3, v0, v1, v2, v3] = *pair;
-            let name = u32::from_le_bytes([n0, n1, n2, n3]) as usize;
-            let value = u32::from_le_bytes([v0, v1, v2, v3]) as usize;
+            let name = u32::from_le_bytes([n0, n1, n2, n3]);
+            let value = u32::from_le_bytes([v0, v1, v2, v3]);
             let begin = self.at;
             // Each text has its zero byte behind it.
-            let middle = begin.checked_add(name)?.checked_add(1)?;
-            let end = middle.checked_add(value)?;
-            self.at = end.checked_add(1)?;
-            if name == self.name.len() {
-                if self.at > self.texts.len() {
-                    return None;
-                }
-                if self.texts.get(begin..)?.starts_with(self.name) {
-                    return self.texts.get(middle..end);
+            self.at += u64::from(name) + u64::from(value) + 2;
+            if name as usize == self.name.len() {
+                let begin = usize::try_from(begin).ok()?;
+                let pair = self.texts.get(begin..usize::try_from(self.at).ok()?)?;
+                if let Some([_, value @ .., _]) = pair.strip_prefix(self.name) {
+                    return Some(value);
                 }
             }
         }
@@ -161,8 +162,8 @@ mod tests {
     #[test]
     fn a_block_that_lies_about_its_lengths_ends_early() {
         let whole = block(&[("a", b"1"), ("b", b"2")]);
-        for cut in 0..whole.0.len() {
-            let short = HeaderBlock::new(whole.0[..cut].to_vec());
+        for cut in 0..whole.bytes.len() {
+            let short = HeaderBlock::new(whole.bytes[..cut].to_vec());
             assert!(short.iter().count() < 2, "cut at {cut}");
         }
         assert_eq!(HeaderBlock::new(vec![0xff; 64]).iter().count(), 0);
@@ -192,7 +193,7 @@ mod tests {
         ) {
             let given: Vec<(&str, &[u8])> =
                 pairs.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
-            let mut bytes = block(&given).0;
+            let mut bytes = block(&given).bytes;
             bytes.truncate(bytes.len().saturating_sub(cut.saturating_sub(40)));
             let block = HeaderBlock::new(bytes);
             let all = block.iter().filter(|(found, _)| *found == name.as_bytes());

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::borrow::Cow;
 
-use serin_assignment::Variant;
+use serin_assignment::{Cohort, Variant};
 use serin_document::token::{CutCookies, TakeOff};
 use serin_document::{Decision, Decisions, Request, Write};
 
@@ -166,8 +166,9 @@ impl<R: RequestHeaders> Request for Asked<'_, R> {
     }
 }
 
-/// Takes testers' tokens off.
-fn take_off(headers: &impl RequestHeaders, block: &HeaderBlock, tokens: &TakeOff<'_>) {
+/// Takes testers' tokens off, which few documents have: not generic, so that it is compiled for size.
+#[inline(never)]
+fn take_off(headers: &dyn RequestHeaders, block: &HeaderBlock, tokens: &TakeOff<'_>) {
     for name in tokens.headers() {
         if block.values(name).any(|value| tokens.header_goes(name, value)) {
             headers.remove(name);
@@ -187,11 +188,11 @@ fn take_off(headers: &impl RequestHeaders, block: &HeaderBlock, tokens: &TakeOff
 fn write(headers: &impl RequestHeaders, block: &HeaderBlock, decisions: &Decisions<'_>) {
     for decision in decisions.iter() {
         let mark = decision.mark.as_str();
-        write_one(headers, block, mark, decision.write, Variant::as_str);
+        write_one(headers, block, mark, decision.write.map(Variant::as_str));
         if let Some((header, cohort)) = decision.cohort_header {
-            write_one(headers, block, header.as_str(), cohort, |cohort| {
-                COHORTS.get(usize::from(cohort.get())).copied().unwrap_or_default()
-            });
+            let text = |cohort: Cohort| COHORTS.get(usize::from(cohort.get())).copied();
+            let cohort = cohort.map(|cohort| text(cohort).unwrap_or_default());
+            write_one(headers, block, header.as_str(), cohort);
         }
     }
     for foreign in decisions.foreign() {
@@ -199,20 +200,19 @@ fn write(headers: &impl RequestHeaders, block: &HeaderBlock, decisions: &Decisio
     }
 }
 
-fn write_one<T>(
+#[inline]
+fn write_one(
     headers: &impl RequestHeaders,
     block: &HeaderBlock,
     name: &str,
-    write: Write<T>,
-    text: impl Fn(T) -> &'static str,
+    write: Write<&'static str>,
 ) {
     match write {
         Write::Set(value) => {
-            let right = text(value);
             let mut present = block.values(name);
-            let is_right = present.next() == Some(right.as_bytes()) && present.next().is_none();
+            let is_right = present.next() == Some(value.as_bytes()) && present.next().is_none();
             if !is_right {
-                headers.set(name, right.as_bytes());
+                headers.set(name, value.as_bytes());
             }
         }
         Write::Remove => remove(headers, block, name),

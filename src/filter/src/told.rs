@@ -14,6 +14,7 @@ pub const KEY: &str = "serin";
 /// `rollout=shop/checkout variant=canary reason=hash cohort=7`, with `, ` between rollouts that
 /// share the request; none where it is no rollout's. Nothing in it is the client's.
 #[must_use]
+#[inline(never)]
 pub fn line(decisions: &Decisions<'_>) -> Option<String> {
     let mut line = String::new();
     for decision in decisions.iter() {

@@ -20,6 +20,10 @@ use serin_filter::host::{
 
 use imports::{Buffer, Map};
 
+/// Small: the standard library's would make the module 11 kB larger.
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 /// The loudest of the ABI's levels of a log's line.
 const CRITICAL: u32 = 5;
 

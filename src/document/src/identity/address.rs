@@ -54,6 +54,7 @@ impl AddressBits {
     /// `[2001:db8::7]:4711`: the address itself (`203.0.113.7`) where all of it counts, else the
     /// network (`2001:db8::/64`), in the canonical form of RFC 5952. An IPv4 address within IPv6 is
     /// one of IPv4. None for what is no internet address.
+    #[inline(never)]
     pub(crate) fn id(self, told: &[u8]) -> Option<String> {
         let text = str::from_utf8(told).ok()?;
         let address = text.parse::<SocketAddr>().map(|socket| socket.ip());

@@ -204,6 +204,7 @@ impl Serialize for JwtClaim {
 ///
 /// Eight bytes that read as text are taken for one. So are a few whole numbers, all above 2^45: of
 /// those no byte needs to be zero.
+#[inline(never)]
 fn from_property(bytes: Vec<u8>) -> Option<Vec<u8>> {
     if let [bool @ (0 | 1)] = bytes.as_slice() {
         return Some(of_bool(*bool == 1));

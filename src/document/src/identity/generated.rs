@@ -184,6 +184,7 @@ impl GeneratedId {
     }
 
     /// Whether a value may be an id that was made here.
+    #[inline(never)]
     pub(crate) fn is_id(value: &[u8]) -> bool {
         value.len() == ID_LEN && value.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     }

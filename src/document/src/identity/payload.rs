@@ -13,6 +13,7 @@ use crate::json::scan::{Problem, Scan, Start};
 const MAX_PAYLOAD: usize = 16 << 10;
 
 /// The id at a claim.
+#[inline(never)]
 pub(super) fn claim(sent: &[u8], path: &[Box<str>]) -> Option<Vec<u8>> {
     if sent.len() > MAX_PAYLOAD {
         return None;

@@ -29,6 +29,7 @@ impl<'a> Token<'a> {
     ///
     /// # Errors
     /// [`Refusal::Malformed`] for anything that [`Claims::sign`] would not have written.
+    #[inline(never)]
     pub fn read(sent: &'a [u8]) -> Result<Self, Refusal> {
         read(sent).ok_or(Refusal::Malformed)
     }
@@ -58,6 +59,7 @@ impl<'a> Token<'a> {
     ///
     /// # Errors
     /// [`Refusal::UnknownKey`] or [`Refusal::BadSignature`].
+    #[inline(never)]
     pub fn verify(self, keys: &TesterKeys) -> Result<Claims, Refusal> {
         let known = keys.find(self.key);
         let any = known.or_else(|| keys.iter().next()).ok_or(Refusal::UnknownKey)?;

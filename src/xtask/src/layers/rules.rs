@@ -32,7 +32,7 @@ const TABLE: [Rule; 13] = [
     rule("serin-routes", 1, External::Pure),
     rule("serin-judge", 1, External::Pure),
     rule("serin-filter", 2, External::Only(IN_THE_PROXY)),
-    rule("serin-module", 3, External::Only(&[])),
+    rule("serin-module", 3, External::Only(&["talc"])),
     rule("serin-controller", 2, External::Anything),
     rule("serin-tests", 3, External::Anything),
     // Built on the processes and loads of the tests without a cluster.
