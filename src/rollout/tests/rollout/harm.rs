@@ -72,6 +72,10 @@ fn a_rollback_ends_with_the_proof_that_nothing_reaches_the_canary() {
         "everyone is being sent back to stable for 1 s: no request to the canary in 3 scrapes, 1 of \
          3 proxies behind"
     );
+    world.seen.proof = Proof::OtherShare { canary: 1, requests: 900 };
+    let decision = world.pass();
+    assert_eq!(decision.reason, Reason::RollingBack, "somebody was sent there of late");
+    assert!(decision.message.ends_with(", of late 1 of 900 requests went to the canary"));
     world.seen.proof = Proof::Unknown { why: "no filter".to_owned() };
     assert_eq!(world.pass().reason, Reason::RolledBack);
     world.is(Phase::RolledBack, "0%");

@@ -95,7 +95,7 @@ impl Pass {
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        matches!(self.seen.proof, Proof::Live { .. })
+        self.seen.proof.is_live()
     }
 }
 
@@ -331,6 +331,8 @@ fn sky(fair: u32) -> impl Strategy<Value = Sky> {
         fair => Just(Proof::Live { proxies: 3 }),
         1 => Just(Proof::Behind { proxies: 3, behind: 1, smallest: 7 }),
         1 => Just(Proof::Ahead { proxies: 3, largest: 9 }),
+        1 => Just(Proof::Share { canary: 500, requests: 1_000 }),
+        1 => Just(Proof::OtherShare { canary: 500, requests: 1_000 }),
         1 => Just(Proof::Unknown { why: "no proxy was seen".to_owned() }),
     ];
     let verdict = || {

@@ -243,3 +243,18 @@ fn a_pause_stops_rises_until_resume() {
     assert_eq!(world.pass().reason, Reason::Advanced);
     world.refused(Command::Resume, "it is not paused");
 }
+
+#[test]
+fn a_share_of_requests_proves_a_weight_like_a_revision_and_another_share_holds() {
+    let mut world = World::new(three_steps());
+    world.pass();
+    world.seen.proof = Proof::OtherShare { canary: 1, requests: 2_000 };
+    let decision = world.pass();
+    assert_eq!(decision.reason, Reason::WaitingForProxies);
+    let said = "the weight is not live: 1 of 2000 requests went to the canary";
+    assert!(decision.message.contains(said), "{}", decision.message);
+    assert_eq!(world.state.clock, None);
+    world.seen.proof = Proof::Share { canary: 100, requests: 2_000 };
+    assert_eq!(world.pass().reason, Reason::Baking);
+    assert!(world.state.clock.is_some());
+}

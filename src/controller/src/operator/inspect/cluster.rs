@@ -221,10 +221,13 @@ async fn of_proxies(
         settings.address = address.clone();
     }
     let address = settings.address.clone();
-    match observe::survey(MetricsSettings::Prometheus(settings), release).await {
-        Ok((shown, placed)) => proxies::look(&Ok(shown), placed, status),
-        Err(why) => proxies::look(&Err(format!("Prometheus at {address}: {why}")), None, status),
-    }
+    let drawn = release.kubernetes.as_ref().is_some_and(Kubernetes::draws);
+    let (shown, placed) =
+        match observe::survey(MetricsSettings::Prometheus(settings), release).await {
+            Ok((shown, placed)) => (Ok(shown), placed),
+            Err(why) => (Err(format!("Prometheus at {address}: {why}")), None),
+        };
+    proxies::look(&shown, placed, drawn, status)
 }
 
 async fn fetch(client: &Client, namespace: &str, kind: ApiResource, name: &str) -> Looked {

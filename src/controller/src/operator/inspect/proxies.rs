@@ -9,9 +9,11 @@ const CHECK: &str = "proxies";
 /// How many proxies are named: the rest are like them.
 const NAMED: usize = 10;
 
+/// `drawn`: whether the router draws each request, so that its own counters are as good.
 pub(super) fn look(
     proxies: &Result<Vec<Proxy>, String>,
     placed: Option<Placed>,
+    drawn: bool,
     status: &ObjectStatus,
 ) -> Vec<Finding> {
     let proxies = match proxies {
@@ -24,6 +26,12 @@ pub(super) fn look(
         }
         Ok(proxies) => proxies,
     };
+    if proxies.is_empty() && drawn {
+        return vec![Finding::good(
+            CHECK,
+            "none marks requests: the router draws each by the weights, and its counters prove them",
+        )];
+    }
     if proxies.is_empty() {
         return vec![
             Finding::bad(CHECK, "Prometheus shows no proxy with this release's rollout").mend(
@@ -85,7 +93,7 @@ mod tests {
         let proxies = Ok(revisions.iter().map(proxy).collect());
         let placed = placed.map(|(canary, stable)| Placed { canary, stable });
         let status = ObjectStatus { revision: Some(7), ..ObjectStatus::default() };
-        look(&proxies, placed, &status).iter().map(|finding| finding.outcome).collect()
+        look(&proxies, placed, false, &status).iter().map(|finding| finding.outcome).collect()
     }
 
     #[test]
@@ -94,7 +102,15 @@ mod tests {
         assert_eq!(found(&[7, 6], Some((0, 0))), [Bad, Doubtful]);
         assert_eq!(found(&[7], None), [Good, Doubtful]);
         assert_eq!(found(&[], None), [Bad]);
-        let silent = look(&Err("refused".to_owned()), None, &ObjectStatus::default());
+        let silent = look(&Err("refused".to_owned()), None, false, &ObjectStatus::default());
+        assert_eq!(silent[0].outcome, Unknown);
+    }
+
+    #[test]
+    fn a_router_that_draws_each_request_needs_none() {
+        let status = ObjectStatus::default();
+        assert_eq!(look(&Ok(Vec::new()), None, true, &status)[0].outcome, Good);
+        let silent = look(&Err("refused".to_owned()), None, true, &status);
         assert_eq!(silent[0].outcome, Unknown);
     }
 

@@ -91,6 +91,14 @@ mod tests {
     }
 
     #[test]
+    fn traefik_names_a_services_port_by_words_with_one_dash_between_them() {
+        assert_eq!(traefiks("web-new", "shop", 80), "shop-web-new-80@kubernetescrd");
+        assert_eq!(traefiks("web--new", "shop", 80), "shop-web-new-80@kubernetescrd");
+        let elsewhere = "web.other.svc.cluster.local";
+        assert_eq!(traefiks(elsewhere, "shop", 8080), "other-web-8080@kubernetescrd");
+    }
+
+    #[test]
     fn a_destination_without_a_dot_is_in_the_objects_namespace() {
         assert_eq!(in_full("web", "shop"), "web.shop.svc.cluster.local");
         assert_eq!(in_full("web.example.com", "shop"), "web.example.com");

@@ -70,6 +70,14 @@ fn every_field_of_a_ratio_gate_is_read() {
         ratio(&super::release(ERRORS, "kind: errorRate, counts: {preset: envoy}"), 0).counts,
         Counts::Envoy
     ));
+    let own = |counts: &str| {
+        let gate = format!("kind: errorRate, counts: {{preset: {counts}}}");
+        ratio(&super::release(ERRORS, &gate), 0).counts.clone()
+    };
+    assert_eq!(own("traefik"), Counts::Traefik);
+    let linkerd = own("linkerd, side: {label: dst_deployment, canary: new, stable: old}");
+    let Counts::Linkerd { sides, .. } = linkerd else { panic!("{linkerd:?}") };
+    assert_eq!((&*sides.label, &*sides.canary), ("dst_deployment", "new"));
     let times = "kind: latency, counts: {histogram: {metric: app_seconds}, cohort: bucket}";
     let times = super::release("kind: latency, bounds: [250ms, 1s], weight: 2", times);
     let gate = ratio(&times, 1);

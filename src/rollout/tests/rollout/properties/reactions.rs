@@ -136,7 +136,10 @@ pub(crate) fn ends_are_proved(passes: &[Pass]) -> Result<(), TestCaseError> {
             _ => false,
         };
         let still = matches!(pass.seen.canary_traffic, CanaryTraffic::Still { scrapes: 3.. });
-        let elsewhere = matches!(pass.seen.proof, Proof::Behind { .. } | Proof::Ahead { .. });
+        let elsewhere = matches!(
+            pass.seen.proof,
+            Proof::Behind { .. } | Proof::Ahead { .. } | Proof::OtherShare { .. }
+        );
         let unknown = matches!(pass.seen.route, RouteSeen::Unknown { .. });
         prop_assert!(!was_left || (still && !elsewhere && !unknown), "{:?}", pass.outcome);
     }

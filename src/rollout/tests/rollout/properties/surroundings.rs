@@ -101,7 +101,8 @@ pub(crate) fn replicas_go_after_the_proof(passes: &[Pass]) -> Result<(), TestCas
         prop_assert!(pass.seen.capacity != Capacity::NotApplicable || after.is_none());
         if after == none {
             let still = matches!(pass.seen.canary_traffic, CanaryTraffic::Still { scrapes: 3.. });
-            let followed = matches!(pass.seen.proof, Proof::Live { .. } | Proof::Unknown { .. });
+            let proof = &pass.seen.proof;
+            let followed = proof.is_live() || matches!(proof, Proof::Unknown { .. });
             let written = matches!(pass.seen.route, RouteSeen::AsSet | RouteSeen::NotApplicable);
             prop_assert!(still && followed && written, "{:?}", pass.outcome);
         } else if after.is_none() {
