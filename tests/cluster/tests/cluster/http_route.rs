@@ -1,12 +1,14 @@
 //! Whole rollouts by an `HTTPRoute`: the real istiod turns it into the routes of a real Envoy, in which
 //! the filter marks requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use serin_assignment::Variant;
 use serin_cluster::cluster::Cluster;
+use serin_cluster::counted::Page;
 use serin_cluster::namespace::Namespace;
 use serin_cluster::objects;
 use serin_cluster::operator::Operator;
@@ -25,19 +27,27 @@ struct Stage {
     operator: Operator,
     _prometheus: Prometheus,
     gateway: Proxy,
-    _pods: [Pods; 2],
+    _pods: [Arc<Pods>; 2],
+    _page: Page,
     namespace: Namespace,
 }
 
 impl Stage {
     async fn start(name: &str) -> Result<Self> {
+        Self::start_with(name, short_steps()).await
+    }
+
+    /// With these fields in the release's `spec`.
+    async fn start_with(name: &str, fields: Value) -> Result<Self> {
         let cluster = Cluster::shared().await?;
         let namespace = cluster.namespace(name).await?;
         let side = |side: &'static str| Service { name: side, app: side, says: None };
         let pods = [
-            Pods::behind(&namespace, side("web-stable")).await?,
-            Pods::behind(&namespace, side("web-canary")).await?,
+            Arc::new(Pods::behind(&namespace, side("web-stable")).await?),
+            Arc::new(Pods::behind(&namespace, side("web-canary")).await?),
         ];
+        let [_, canary_pods] = &pods;
+        let page = Page::serve(Arc::clone(canary_pods)).await?;
         for (app, version) in [("web-stable", "stable"), ("web-canary", "canary")] {
             let labels = [("app", app), ("version", version)];
             namespace.deployment(app, &labels, "shop:1.0", 1).await?;
@@ -52,17 +62,26 @@ impl Stage {
         let door = Door { proxy: &gateway, host: HOST };
         door.serves().await?;
         let scratch = Scratch::named(&namespace.folder()?.join("scraped"))?;
-        let target = Target::envoy(gateway.admin().port());
-        let prometheus = Prometheus::start(&[target], &scratch).await?;
+        let targets = [Target::envoy(gateway.admin().port()), Target::metrics("pods", page.port())];
+        let prometheus = Prometheus::start(&targets, &scratch).await?;
         let operator = Operator::start(cluster, &namespace, "serin-0").await?;
         let mut release = release("shop", "web", name, &prometheus.address());
         let host = |service| json!({"host": objects::service_host(service, name), "port": 80});
         let (stable, canary) = (host("web-stable"), host("web-canary"));
         let traffic = json!({"httpRoute": "web", "stable": stable, "canary": canary});
         put(&mut release, "traffic", traffic)?;
-        put(&mut release, "steps", at(&short_steps(), "/steps").clone())?;
+        for (field, value) in fields.as_object().cloned().unwrap_or_default() {
+            put(&mut release, &field, value)?;
+        }
         namespace.apply(&release.to_string()).await?;
-        let stage = Self { operator, _prometheus: prometheus, gateway, _pods: pods, namespace };
+        let stage = Self {
+            operator,
+            _prometheus: prometheus,
+            gateway,
+            _pods: pods,
+            _page: page,
+            namespace,
+        };
         stage.until_phase("Succeeded").await?;
         Ok(stage)
     }
@@ -129,5 +148,45 @@ async fn a_bad_version_is_rolled_back_in_all_rules_of_an_http_route() -> Result<
     ensure!(at(&end, "/status").to_string().contains("Harm"), "{end:#}");
     ensure!(stage.weights().await? == [0, 0, 0], "{:?}", stage.weights().await?);
     drop(stage.operator);
+    Ok(())
+}
+
+/// A quarter of the requests, judged by what the canary's pods have counted.
+fn mirroring() -> Value {
+    let all = "sum(rate(shop_requests_total[{{window}}]))";
+    let errors = "sum(rate(shop_requests_total{code=\"500\"}[{{window}}]))";
+    json!({
+        "mirror": {"share": "25%", "for": "10s", "gates": ["pod-errors"]},
+        "steps": at(&short_steps(), "/steps"),
+        "gates": [
+            {"name": "errors", "kind": "errorRate"},
+            {"name": "pod-errors", "kind": "threshold", "max": 0.05, "window": "10s",
+             "query": format!("{errors} / {all}"),
+             "samples": "sum(increase(shop_requests_total[{{window}}]))", "minSamples": 20},
+        ],
+    })
+}
+
+#[tokio::test]
+async fn a_bad_version_is_rolled_back_by_its_answers_to_copies_that_an_http_route_makes()
+-> Result<()> {
+    let stage = Stage::start_with("http-route-mirror", mirroring()).await?;
+    let before = stage.namespace.get("httproute", "web").await?;
+    let load = stage.door().load();
+    stage.set_image("shop:1.2-fails50").await?;
+    let copied = |route: &Value| {
+        let filter = |rule: usize| at(route, &format!("/spec/rules/{rule}/filters/0")).clone();
+        let share = |rule: usize| at(&filter(rule), "/requestMirror/percent").as_u64();
+        [0, 1, 2].map(share) == [None, Some(25), Some(25)]
+    };
+    stage.namespace.until("httproute", "web", ROLLOUT, copied).await?;
+    let end = stage.until_phase("RolledBack").await?;
+    let records = load.stop().await;
+    none_failed(&records)?;
+    ensure!(at(&end, "/status").to_string().contains("pod-errors fails"), "{end:#}");
+    let stable = |it: &serin_tests::load::Record| it.outcome == Outcome::Served(Variant::Stable);
+    ensure!(records.iter().all(stable), "somebody was exposed");
+    let after = stage.namespace.get("httproute", "web").await?;
+    ensure!(at(&after, "/spec") == at(&before, "/spec"), "{after:#}");
     Ok(())
 }
