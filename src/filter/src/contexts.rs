@@ -52,8 +52,7 @@ impl Contexts {
     /// A context comes into being: a root where `parent` is zero, else a stream of that root.
     pub fn create(&mut self, host: &dyn Host, id: u32, parent: u32) {
         if parent == 0 {
-            let vm = self.vm.get_or_insert_with(|| Rc::new(Vm::new(host)));
-            self.roots.push((id, Plugin::new(Rc::clone(vm), id)));
+            self.create_root(host, id);
         } else {
             self.begun.push((id, parent));
         }
@@ -97,8 +96,22 @@ impl Contexts {
         self.open.remove(&id);
         self.take_begun(id);
         if let Some(place) = self.roots.iter().position(|(known, _)| *known == id) {
-            self.roots.swap_remove(place).1.done(host);
+            self.delete_root(host, place);
         }
+    }
+
+    // A root comes and goes with a configuration, so neither belongs into what every stream runs
+    // through.
+
+    #[inline(never)]
+    fn create_root(&mut self, host: &dyn Host, id: u32) {
+        let vm = self.vm.get_or_insert_with(|| Rc::new(Vm::new(host)));
+        self.roots.push((id, Plugin::new(Rc::clone(vm), id)));
+    }
+
+    #[inline(never)]
+    fn delete_root(&mut self, host: &dyn Host, place: usize) {
+        self.roots.swap_remove(place).1.done(host);
     }
 
     /// Takes a stream out of those that have just begun, and gives its root.
