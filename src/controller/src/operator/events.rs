@@ -20,7 +20,7 @@ use super::kinds::Key;
 use super::leader::{Term, WriteError};
 use crate::engine::Clock;
 use crate::notify::is_trouble;
-use crate::store::{Logged, Record};
+use crate::store::Record;
 
 /// The longest note that the API server takes, in bytes.
 const LONGEST_NOTE: usize = 1024;
@@ -59,13 +59,16 @@ impl Teller {
         mut records: watch::Receiver<Option<Arc<Record>>>,
     ) {
         let moment = u64::try_from(A_MOMENT.as_millis()).unwrap_or(u64::MAX);
-        let mut told_until = Clock::system().wall_ms().saturating_sub(moment);
+        let since_ms = Clock::system().wall_ms().saturating_sub(moment);
+        let mut told = None;
         loop {
             let record = records.borrow_and_update().clone();
             let mut all = true;
             if let Some(record) = record {
                 // On the heap, since a request takes up much and is hardly ever under way.
-                (told_until, all) = Box::pin(self.tell(&object, &record, told_until)).await;
+                let before = told.unwrap_or_else(|| last_before(&record, since_ms));
+                let (last, done) = Box::pin(self.tell(&object, &record, before)).await;
+                (told, all) = (Some(last), done);
             }
             let news = records.changed();
             let goes_on =
@@ -76,11 +79,11 @@ impl Teller {
         }
     }
 
-    /// Tells of the decisions from then on. Gives until when all are told, and whether that is all.
-    async fn tell(&self, object: &ObjectReference, record: &Record, until: u64) -> (u64, bool) {
-        let mut until = until;
-        let news: Vec<&Logged> =
-            record.decisions.iter().filter(|decision| decision.at_ms > until).collect();
+    /// Tells of the decisions after the one of this number. Gives the number of the last that was
+    /// told, and whether that is all.
+    async fn tell(&self, object: &ObjectReference, record: &Record, after: u64) -> (u64, bool) {
+        let mut last = after;
+        let news = record.decisions.iter().filter(|decision| decision.number > after);
         for decision in news {
             let reason = decision.decision.reason;
             let told = Told {
@@ -90,11 +93,11 @@ impl Teller {
                 trouble: is_trouble(reason),
             };
             if !self.post(object, &told).await {
-                return (until, false);
+                return (last, false);
             }
-            until = decision.at_ms;
+            last = decision.number;
         }
-        (until, true)
+        (last, true)
     }
 
     /// Tells of something that is no decision of a rollout and calls for a look.
@@ -119,6 +122,13 @@ impl Teller {
             }
         }
     }
+}
+
+/// The number of the decision before the first that was taken since then, 0 where there is none. From
+/// there on the numbers say what is new: a clock may be set back.
+fn last_before(record: &Record, since_ms: u64) -> u64 {
+    let before = record.decisions.iter().take_while(|decision| decision.at_ms < since_ms);
+    before.last().map_or(0, |decision| decision.number)
 }
 
 /// Whether an Event that was refused will be refused again.
@@ -182,6 +192,8 @@ fn cut(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serin_rollout::{Decision, Reason, State, Version};
+
     use super::*;
 
     #[test]
@@ -205,6 +217,28 @@ mod tests {
         ] {
             assert_ne!(first, other);
         }
+    }
+
+    #[test]
+    fn who_begins_tells_of_the_last_minutes_and_then_of_all_that_comes_whatever_the_clock_does() {
+        let state = State::fresh(Version("v2".to_owned()), None, 0);
+        let mut record = Record::new("demo", "shop", state, "demo/shop/1".parse().unwrap());
+        assert_eq!(last_before(&record, 10), 0, "nothing is decided yet");
+        let decided = [
+            (8, Reason::Advanced),
+            (9, Reason::Succeeded),
+            (10, Reason::Advanced),
+            // The clock was set back.
+            (3, Reason::Succeeded),
+        ];
+        for (at_ms, reason) in decided {
+            record.log(Decision { reason, message: String::new() }, at_ms, || None);
+        }
+        let told = |since_ms| {
+            let last = last_before(&record, since_ms);
+            record.decisions.iter().filter(|it| it.number > last).count()
+        };
+        assert_eq!([told(8), told(9), told(11)], [4, 3, 0]);
     }
 
     #[test]
