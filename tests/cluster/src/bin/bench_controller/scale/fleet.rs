@@ -75,6 +75,16 @@ impl Fleet {
         Ok(all.items.iter().filter(in_phase).count())
     }
 
+    /// How many canaries run no pod any more.
+    pub(super) async fn empty(&self) -> Result<usize> {
+        let all = self.deployments.list(&kube::api::ListParams::default()).await?;
+        let is_empty = |it: &&DynamicObject| {
+            let canary = it.metadata.name.as_ref().is_some_and(|name| name.ends_with("-canary"));
+            canary && at(&it.data, "/spec/replicas") == 0
+        };
+        Ok(all.items.iter().filter(is_empty).count())
+    }
+
     /// The rollout's name in the document.
     pub(super) fn rollout(&self, number: usize) -> String {
         format!("{}/{}", self.namespace.name(), name(number))

@@ -72,6 +72,7 @@ pub(super) async fn measure(cluster: &Cluster, number: usize) -> Result<Measured
     exporter.follow(first.port());
     let fleet = Fleet::make(&namespace, number, &prometheus.address()).await?;
     until("releases have succeeded", number, LISTED, || fleet.in_phase("Succeeded")).await?;
+    until("canaries run no pod", number, LISTED, || fleet.empty()).await?;
     drop(first);
 
     say(&format!("{number} releases: starting the controller anew"));
