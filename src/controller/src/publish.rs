@@ -111,8 +111,13 @@ impl Board {
     ) -> Result<Option<Revision>, Refused> {
         self.ledger().add(rollout, reserved);
         self.show().await?;
+        Ok(self.ours())
+    }
+
+    /// The revision of what this process shows, where that is all that it has.
+    fn ours(&self) -> Option<Revision> {
         let ledger = self.ledger();
-        Ok(ledger.shown.filter(|_| ledger.ours && ledger.due.is_none()))
+        ledger.shown.filter(|_| ledger.ours && ledger.due.is_none())
     }
 
     /// Whether this very rollout is in the document that this process has shown last.
@@ -179,12 +184,18 @@ impl Board {
         }
     }
 
-    /// Takes a rollout (`namespace/name`) out of the document.
+    /// Takes a rollout (`namespace/name`) out of the document. Gives the revision of what is shown
+    /// then, without it; `None` where this process shows nothing yet.
     ///
     /// # Errors
     /// [`Refused`], as by [`Board::publish`].
-    pub async fn withdraw(&self, rollout: &str, now_ms: u64) -> Result<(), Refused> {
-        self.retain(|name| name != rollout, now_ms).await
+    pub async fn withdraw(
+        &self,
+        rollout: &str,
+        now_ms: u64,
+    ) -> Result<Option<Revision>, Refused> {
+        self.retain(|name| name != rollout, now_ms).await?;
+        Ok(self.ours())
     }
 
     /// Takes out, or does not wait for, every rollout (`namespace/name`) but these.

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::StreamExt as _;
@@ -15,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::kept::Kept;
 use super::kinds::{self, Key, Scope};
+use super::left;
 use super::routes::Routes;
 
 /// How soon a watch that was broken off begins again. The usual waits grow to half a minute, and a
@@ -43,12 +45,24 @@ impl Backoff for Steadily {
 
 /// All objects of one kind. Copies share what they hold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Objects(Arc<RwLock<BTreeMap<Key, Arc<Kept>>>>);
+pub(super) struct Objects(Arc<Cached>);
+
+#[derive(Debug, Default)]
+struct Cached {
+    objects: RwLock<BTreeMap<Key, Arc<Kept>>>,
+    /// The newest revision at which a release left that was deleted meanwhile; 0 before the first.
+    left_at: AtomicU64,
+}
 
 impl Objects {
     /// The object as text, of which only the head can be told without reading it.
     pub(super) fn kept(&self, key: &Key) -> Option<Arc<Kept>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.0.objects.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// The revision of the first document without all those that were seen to be deleted.
+    pub(super) fn left_at(&self) -> Option<u64> {
+        Some(self.0.left_at.load(Ordering::Acquire)).filter(|revision| *revision > 0)
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<DynamicObject> {
@@ -56,11 +70,11 @@ impl Objects {
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Kept>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.0.objects.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     fn change(&self, change: impl FnOnce(&mut BTreeMap<Key, Arc<Kept>>)) {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.0.objects.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -164,9 +178,14 @@ impl Watched {
                 self.list.send_replace(true);
             }
             Event::Apply(object) => self.objects.change(|objects| objects.extend(entry(object))),
-            Event::Delete(object) => self.objects.change(|objects| {
-                objects.remove(&Key::of(&object));
-            }),
+            Event::Delete(object) => {
+                self.objects.change(|objects| {
+                    objects.remove(&Key::of(&object));
+                });
+                if let Some(revision) = left::left_at(&object) {
+                    self.objects.0.left_at.fetch_max(revision, Ordering::AcqRel);
+                }
+            }
         }
         self.tell.send_modify(|count| *count = count.wrapping_add(1));
     }

@@ -1,12 +1,14 @@
 //! The end of a release: everyone goes to stable before its object does, unless it has succeeded.
 
 use kube::api::{DynamicObject, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 use serin_assignment::Weight;
+use serin_document::Revision;
 use serin_rollout::{Command, MirrorFields, Phase, Side, Traffic};
 
 use super::keep::stored_text;
 use super::kinds::{self, Key};
+use super::left;
 use super::refused::NotRun;
 use super::resolve;
 use super::route::Route;
@@ -168,25 +170,46 @@ const NOBODY: Traffic = Traffic::new(Weight::ZERO, false, 0);
 /// Takes the release out of the document and the finalizer from its object.
 async fn let_go(shared: &Shared, object: &DynamicObject) {
     let key = Key::of(object);
-    shared.withdraw(&key).await;
-    let others = object.metadata.finalizers.iter().flatten().filter(|name| *name != FINALIZER);
-    let others: Vec<String> = others.cloned().collect();
-    if let Err(why) = set(shared, object, &others).await {
+    let withdrawn = shared.withdraw(&key).await;
+    if let Err(why) = finish(shared, object, withdrawn).await {
         tracing::warn!(release = %key, "the finalizer cannot be removed: {why}");
     }
 }
 
+async fn finish(
+    shared: &Shared,
+    object: &DynamicObject,
+    withdrawn: Option<Revision>,
+) -> Result<(), NotRun> {
+    let last = match withdrawn {
+        // A write of its own: the one that takes the last finalizer is never stored.
+        Some(revision) => &write(shared, object, left::patch(object, revision)).await?,
+        None => object,
+    };
+    let others = last.metadata.finalizers.iter().flatten().filter(|name| *name != FINALIZER);
+    set(shared, last, &others.cloned().collect::<Vec<_>>()).await
+}
+
 async fn set(shared: &Shared, object: &DynamicObject, finalizers: &[String]) -> Result<(), NotRun> {
-    let key = Key::of(object);
-    let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
-    let patch = Patch::Merge(json!({"metadata": {
+    let patch = json!({"metadata": {
         "finalizers": finalizers,
         "resourceVersion": object.metadata.resource_version,
-    }}));
-    let options = PatchParams::default();
-    let write = api.patch(&key.name, &options, &patch);
-    match shared.term.write(write).await {
-        Ok(_) => Ok(()),
+    }});
+    write(shared, object, patch).await?;
+    Ok(())
+}
+
+/// Changes the object, unless somebody else has meanwhile.
+async fn write(
+    shared: &Shared,
+    object: &DynamicObject,
+    patch: Value,
+) -> Result<DynamicObject, NotRun> {
+    let key = Key::of(object);
+    let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
+    let (options, patch) = (PatchParams::default(), Patch::Merge(patch));
+    match shared.term.write(api.patch(&key.name, &options, &patch)).await {
+        Ok(object) => Ok(object),
         Err(error) if error.is_conflict() => Err(NotRun::Changed),
         Err(error) => Err(NotRun::Invalid(error.to_string())),
     }
@@ -194,7 +217,6 @@ async fn set(shared: &Shared, object: &DynamicObject, finalizers: &[String]) -> 
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
     use serin_rollout::{State, Version};
 
     use super::*;

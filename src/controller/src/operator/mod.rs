@@ -16,6 +16,7 @@ mod kept;
 mod kinds;
 mod leader;
 mod lease;
+mod left;
 mod look;
 mod mirrors;
 mod plugin;

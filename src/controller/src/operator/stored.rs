@@ -25,7 +25,9 @@ pub(super) async fn mirror(shared: &Shared, mut stop: Stop) {
     let mut mirror = Mirror::default();
     loop {
         news.borrow_and_update();
-        if mirror.look(&shared.caches.releases.all()) {
+        // Asked for first: those who have left by then are not among the objects any more.
+        let left_at = shared.caches.releases.left_at();
+        if mirror.look(&shared.caches.releases.all(), left_at) {
             match mirror.published() {
                 Ok(Some(published)) => shared.board.mirror(published),
                 // No release, or none of them was ever published.
@@ -45,7 +47,11 @@ pub(super) async fn mirror(shared: &Shared, mut stop: Stop) {
 
 /// What was read of each object: only one that has changed is read again.
 #[derive(Default)]
-struct Mirror(BTreeMap<Key, Mirrored>);
+struct Mirror {
+    releases: BTreeMap<Key, Mirrored>,
+    /// The revision of the first document without those that were deleted.
+    left_at: Option<u64>,
+}
 
 struct Mirrored {
     version: Option<String>,
@@ -57,27 +63,27 @@ struct Mirrored {
 
 impl Mirror {
     /// Reads what has changed, and says whether the document may have.
-    fn look(&mut self, objects: &[Arc<Kept>]) -> bool {
-        let before = self.0.len();
-        let mut differs = false;
+    fn look(&mut self, objects: &[Arc<Kept>], left_at: Option<u64>) -> bool {
+        let before = self.releases.len();
+        let mut differs = self.left_at != left_at;
+        self.left_at = left_at;
         let mut present = BTreeMap::new();
         for kept in objects {
-            let known = self.0.remove(kept.key());
+            let known = self.releases.remove(kept.key());
             let known = known.filter(|known| known.version.as_deref() == kept.version());
             differs |= known.is_none();
             let mirrored = known.unwrap_or_else(|| Mirrored::of(kept));
             present.insert(kept.key().clone(), mirrored);
         }
-        self.0 = present;
-        differs || self.0.len() != before
+        self.releases = present;
+        differs || self.releases.len() != before
     }
 
     /// The document that was published last, as far as it is stored.
     fn published(&self) -> Result<Option<Published>, Refused> {
-        let Some(newest) = self.0.values().filter_map(|it| it.newest).max() else {
-            return Ok(None);
-        };
-        let mut ordered: Vec<(&Key, &Mirrored)> = self.0.iter().collect();
+        let stored = self.releases.values().filter_map(|it| it.newest).max();
+        let Some(newest) = stored.max(self.left_at) else { return Ok(None) };
+        let mut ordered: Vec<(&Key, &Mirrored)> = self.releases.iter().collect();
         // As the leader does it: the older one has what two want.
         ordered.sort_by_key(|(key, mirrored)| (mirrored.made_ms, *key));
         let rollouts = ordered.into_iter().filter_map(|(_, it)| it.rollout.clone()).collect();
@@ -133,14 +139,24 @@ mod tests {
     #[test]
     fn only_what_has_changed_is_read_again_and_what_is_gone_leaves_the_document() {
         let mut mirror = Mirror::default();
-        assert!(mirror.look(&[kept("1", 7, "a.example.com")]));
+        assert!(mirror.look(&[kept("1", 7, "a.example.com")], None));
         let shown = mirror.published().unwrap().unwrap();
         assert!(shown.revision.get() == 7 && shown.json.contains("a.example.com"));
-        assert!(!mirror.look(&[kept("1", 8, "b.example.com")]), "the same version");
-        assert!(mirror.look(&[kept("2", 8, "b.example.com")]));
+        assert!(!mirror.look(&[kept("1", 8, "b.example.com")], None), "the same version");
+        assert!(mirror.look(&[kept("2", 8, "b.example.com")], None));
         let shown = mirror.published().unwrap().unwrap();
         assert!(shown.revision.get() == 8 && shown.json.contains("b.example.com"));
-        assert!(mirror.look(&[]));
+        assert!(mirror.look(&[], None));
         assert!(mirror.published().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_release_that_was_deleted_leaves_the_document_under_a_revision_above_its_last() {
+        let mut mirror = Mirror::default();
+        mirror.look(&[kept("1", 7, "a.example.com")], None);
+        assert!(mirror.look(&[], Some(8)));
+        let shown = mirror.published().unwrap().unwrap();
+        assert!(shown.revision.get() == 8 && shown.rollouts.is_empty());
+        assert!(!mirror.look(&[], Some(8)) && mirror.look(&[], Some(9)));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use kube::api::DynamicObject;
-use serin_document::Rollout;
+use serin_document::{Revision, Rollout};
 use serin_rollout::Side;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep, timeout};
@@ -65,14 +65,16 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Takes a release out of the document, of its plugin and of what people are shown.
-    pub(super) async fn withdraw(&self, key: &Key) {
+    /// Takes a release out of the document, of its plugin and of what people are shown. Gives the
+    /// revision of the document without it, where one is shown.
+    pub(super) async fn withdraw(&self, key: &Key) -> Option<Revision> {
         self.plugins.set(key, None);
         self.releases.remove(&key.namespace, &key.name);
-        let name = key.to_string();
-        if let Err(error) = self.board.withdraw(&name, Clock::system().wall_ms()).await {
+        let withdrawn = self.board.withdraw(&key.to_string(), Clock::system().wall_ms()).await;
+        withdrawn.unwrap_or_else(|error| {
             tracing::error!(release = %key, %error, "the document without the release is not accepted");
-        }
+            None
+        })
     }
 }
 

@@ -6,10 +6,13 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 use serin_assignment::Variant;
+use serin_cluster::cluster::Cluster;
 use serin_cluster::objects::Shares;
+use serin_cluster::operator::Operator;
 use serin_cluster::released::{KIND, ROLLOUT, Released, at};
 use serin_cluster::shop::{Door, route};
 use serin_tests::load::Outcome;
+use serin_tests::patience::until;
 
 use crate::records::{none_failed, sides};
 
@@ -73,9 +76,19 @@ async fn a_weight_that_a_person_lowers_pauses_and_one_that_is_raised_is_put_back
     namespace.apply(&route(Shares::serving(90)).to_string()).await?;
     let put_back = |route: &Value| at(route, "/spec/http/2/route/1/weight") == 20;
     namespace.until("virtualservice", "web", ROLLOUT, put_back).await?;
-    // The end of the release: stable first, then the object goes.
+    // The end of the release: stable first, then the object goes, and with it what filters go by,
+    // whichever replica they ask.
+    let follower = Operator::start(Cluster::shared().await?, namespace, "serin-1").await?;
+    let name = format!("{}/shop", namespace.name());
+    let has = async |replica: &Operator| -> Result<bool> {
+        Ok(replica.document().await?.is_some_and(|document| document.contains(&name)))
+    };
+    until(ROLLOUT, async || has(&follower).await).await?;
     namespace.kubectl().run(&["delete", KIND, "shop", "--timeout=90s"]).await?;
     ensure!(released.rest().await? == 0, "deleted, but the canary has users");
+    for replica in [&released.operator, &follower] {
+        until(ROLLOUT, async || Ok(!has(replica).await?)).await?;
+    }
     let records = load.stop().await;
     none_failed(&records)?;
     Ok(())
