@@ -246,6 +246,11 @@ impl Seen {
         }
     }
 
+    /// Whether the canary's pods are the controller's matter.
+    pub(super) fn scales(&self) -> bool {
+        self.capacity.as_ref().is_some_and(|capacity| *capacity != Capacity::NotApplicable)
+    }
+
     /// Adds what is seen of the cluster, where a release runs on one: what is not known is unknown
     /// there.
     pub(super) fn surround(&self, observation: &mut Observation, pending: Option<Pending<'_>>) {

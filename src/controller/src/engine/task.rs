@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::hash::DefaultHasher;
 use std::sync::Arc;
 
+use serin_assignment::Weight;
 use serin_judge::panel::{Findings, Rules};
 use serin_rollout::{Phase, Reason};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -32,6 +33,10 @@ const ROUTER_AGAIN: Duration = Duration::from_millis(500);
 /// releases do not all look at once. What begins the next rollout, a command, and what happens to the
 /// route are told at once; a thousand releases that rest must not keep a Prometheus busy.
 const AT_REST: Duration = Duration::from_mins(5);
+
+/// The same while the canary still has the pods of a rollout that is over: they go once it was seen
+/// for three scrapes that nothing reaches it.
+const UNTIL_EMPTY: Duration = Duration::from_secs(20);
 
 /// Over how long a process that starts spreads its looks at what rests: a thousand at once would all
 /// wait for one Prometheus, and be held in memory meanwhile.
@@ -120,20 +125,34 @@ impl<O: Observe, K: Keep> Engine<O, K> {
     }
 
     /// Runs the release from what was stored of it until the sign to stop is given.
-    pub async fn run(mut self, stored: Option<Record>, mut inbox: Inbox<O>, mut stop: Stop) {
-        let record = if let Some(record) = stored {
+    pub async fn run(self, stored: Option<Record>, inbox: Inbox<O>, mut stop: Stop) {
+        // Both on the heap: a task is as large as all that it ever holds together, and a thousand of
+        // them rest.
+        let begun = Box::pin(self.take_up(stored, inbox, stop.clone())).await;
+        if let Some(mut running) = begun {
+            running.run(&mut stop).await;
+        }
+    }
+
+    /// `None` where the sign to stop is given before it is known how the release stands.
+    async fn take_up(
+        mut self,
+        stored: Option<Record>,
+        mut inbox: Inbox<O>,
+        mut stop: Stop,
+    ) -> Option<Box<Running<O, K>>> {
+        let mut record = if let Some(record) = stored {
             record
         } else {
             tokio::select! {
                 biased;
-                () = stop.given() => return,
-                record = Box::pin(self.recover(&mut inbox)) => record,
+                () = stop.given() => return None,
+                record = self.recover(&mut inbox) => record,
             }
         };
         if let Some(revision) = record.document_revision {
             self.board.remember(serin_document::Revision::new(revision));
         }
-        let mut record = record;
         if let Some(panel) = &mut record.panel {
             // Nothing that was counted under the clock before is on its way any more.
             panel.forget_the_future(self.clock.wall_ms());
@@ -143,7 +162,7 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             Couriers::start(&self.receivers, &self.release, &record.told, &self.telemetry);
         let rules = self.release.rules();
         let findings = record.panel.as_ref().map(|panel| panel.findings(&rules));
-        let mut running = Running {
+        Some(Box::new(Running {
             serial: record.serial,
             engine: self,
             inbox,
@@ -159,8 +178,7 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             rules,
             findings,
             last_pass: None,
-        };
-        running.run(&mut stop).await;
+        }))
     }
 
     /// The pause between two passes, unless a scrape is due before its end.
@@ -264,7 +282,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
         if self.not_carried.is_some() {
             interval.min(ROUTER_AGAIN)
         } else if self.rests() {
-            interval.max(AT_REST + AT_REST.mul_f64(own_share(self.engine.release.key())))
+            let asks_for_none = self.record.state.capacity_for == Some(Weight::ZERO);
+            let keeps_pods = self.newest.scales() && !asks_for_none;
+            let rest = if keeps_pods { UNTIL_EMPTY } else { AT_REST };
+            interval.max(rest + rest.mul_f64(own_share(self.engine.release.key())))
         } else {
             interval
         }

@@ -53,9 +53,13 @@ impl Outcome {
     }
 }
 
-/// The tasks that bring one release's decisions to its receivers. Dropped, they end.
+/// The tasks that bring one release's decisions to its receivers; none where it has no receiver.
+/// Dropped, they end.
 #[derive(Debug)]
-pub(crate) struct Couriers {
+pub(crate) struct Couriers(Option<AtWork>);
+
+#[derive(Debug)]
+struct AtWork {
     notices: watch::Sender<Arc<[Notice]>>,
     told: mpsc::Receiver<Told>,
     _tasks: JoinSet<()>,
@@ -69,11 +73,15 @@ impl Couriers {
         told: &BTreeMap<String, u64>,
         telemetry: &Arc<Telemetry>,
     ) -> Self {
+        let mut receivers = receivers.of(release).peekable();
+        if receivers.peek().is_none() {
+            return Self(None);
+        }
         let (notices, given) = watch::channel(Arc::from([]));
         // Whoever tells waits for the loop, never the loop for it.
         let (tell, hear) = mpsc::channel(1);
         let mut tasks = JoinSet::new();
-        for receiver in receivers.of(release) {
+        for receiver in receivers {
             let receiver = Arc::clone(receiver);
             let courier = Courier {
                 told: told.get(&receiver.name).copied().unwrap_or_default(),
@@ -82,20 +90,24 @@ impl Couriers {
             };
             tasks.spawn(courier.run(given.clone(), tell.clone()));
         }
-        Self { notices, told: hear, _tasks: tasks }
+        Self(Some(AtWork { notices, told: hear, _tasks: tasks }))
     }
 
     /// Gives them the decisions that some receiver has not, oldest first.
     pub(crate) fn give(&self, notices: Vec<Notice>) {
-        self.notices.send_replace(notices.into());
+        if let Some(at_work) = &self.0 {
+            at_work.notices.send_replace(notices.into());
+        }
     }
 
     /// What a receiver has; none ever, where there are no receivers. Can be dropped and called again.
     pub(crate) async fn told(&mut self) -> Told {
-        match self.told.recv().await {
-            Some(told) => told,
-            None => core::future::pending().await,
+        if let Some(at_work) = &mut self.0
+            && let Some(told) = at_work.told.recv().await
+        {
+            return told;
         }
+        core::future::pending().await
     }
 }
 
