@@ -189,11 +189,7 @@ impl Board {
     ///
     /// # Errors
     /// [`Refused`], as by [`Board::publish`].
-    pub async fn withdraw(
-        &self,
-        rollout: &str,
-        now_ms: u64,
-    ) -> Result<Option<Revision>, Refused> {
+    pub async fn withdraw(&self, rollout: &str, now_ms: u64) -> Result<Option<Revision>, Refused> {
         self.retain(|name| name != rollout, now_ms).await?;
         Ok(self.ours())
     }

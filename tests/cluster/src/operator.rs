@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use serin_tests::process::Process;
-use serin_tests::{artifacts, http, ports};
+use serin_tests::{artifacts, http, manifests, ports};
 
 use crate::cluster::Cluster;
 use crate::kubectl::Kubectl;
 use crate::namespace::Namespace;
 use crate::relay::Relay;
+use crate::released::at;
 
 /// Who it is for the API server, by `istio/`.
 pub const ACCOUNT: &str = "system:serviceaccount:serin-system:serin";
@@ -74,7 +75,9 @@ impl Operator {
             format!("--work-dir={}", folder.join(format!("{name}-work")).display()),
         ];
         let kubeconfig = kubeconfig.to_string_lossy();
-        let variables = [("KUBECONFIG", kubeconfig.as_ref())];
+        let settings = settings()?;
+        let mut variables = vec![("KUBECONFIG", kubeconfig.as_ref())];
+        variables.extend(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let mut process =
             Process::start_with(name, &artifacts::serin()?, args, &variables, &folder)?;
         process
@@ -152,4 +155,14 @@ async fn lease_in(namespace: &Namespace) -> Result<()> {
     });
     namespace.apply(&role.to_string()).await?;
     namespace.apply(&binding.to_string()).await
+}
+
+/// The environment that `istio/` gives it, but for what names its pod.
+fn settings() -> Result<Vec<(String, String)>> {
+    let deployment = manifests::object("deployment.yaml", "Deployment", "serin")?;
+    let variables = at(&deployment, "/spec/template/spec/containers/0/env").as_array();
+    let variables = variables.context("istio/deployment.yaml has no variables")?;
+    let text = |variable: &Value, field| at(variable, field).as_str().map(str::to_owned);
+    let set = |it| Some((text(it, "/name")?, text(it, "/value")?));
+    Ok(variables.iter().filter_map(set).collect())
 }

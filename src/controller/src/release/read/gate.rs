@@ -66,6 +66,8 @@ pub(super) fn all(
         }
     }
     one_set_of_bounds(&gates, at, faults);
+    // They are kept as long as the release is run, and most have one.
+    gates.read.shrink_to_fit();
     Some(gates)
 }
 
