@@ -13,6 +13,9 @@ const PACKAGE: &str = "serin-controller";
 /// Where cargo itself would leave it, and where tests and people look for it.
 pub(crate) const PLACE: &str = "release/serin";
 
+/// How it is built.
+const PROFILE: &str = "program";
+
 /// Builds the program for this machine's kind of processor, and replaces the file only where its
 /// bytes differ.
 ///
@@ -24,14 +27,14 @@ pub(crate) fn run(repository: &Repository) -> Result<PathBuf> {
     let folder = repository.target("controller");
     let place = repository.target(PLACE);
     let mut cargo = repository.cargo();
-    cargo.args(["build", "--quiet", "--locked", "--release", "--package", PACKAGE]);
+    cargo.args(["build", "--quiet", "--locked", "--profile", PROFILE, "--package", PACKAGE]);
     // Named, so that the flags are the program's alone, and not those of what builds it.
     cargo.args(["--target", &host]).arg("--target-dir").arg(&folder);
     let linked: &[&str] = if is_static(&host) { &["-Ctarget-feature=+crt-static"] } else { &[] };
     let encoded = flags::encoded(linked, &flags::renamed(repository))?;
     cargo.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", encoded);
     process::run(&mut cargo)?;
-    let built = folder.join(&host).join(PLACE);
+    let built = folder.join(&host).join(PROFILE).join("serin");
     let program =
         fs::read(&built).with_context(|| format!("the build left no \"{}\"", built.display()))?;
     if !fs::read(&place).is_ok_and(|present| present == program) {
