@@ -41,6 +41,8 @@ pub struct FoundMirror {
     /// The share of its requests that the canary gets a copy of, in percent; none where it mirrors
     /// nothing, or anywhere else as well.
     pub to_canary: Option<f64>,
+    /// Whether the canary gets copies at all.
+    pub reaches_canary: bool,
 }
 
 /// How the mirrors stand, compared with the share that the canary is to get.
@@ -73,14 +75,16 @@ impl Mirrors {
                 entry: name.clone(),
                 fields: fields.to_string(),
                 to_canary: is_ours.then(|| targets.iter().map(|(_, share)| share).sum()),
+                reaches_canary: targets.iter().any(ours),
             })
         };
         entries(reference).map(found).collect()
     }
 
     /// Has the entries mirror this share to the canary, or where there is none puts `kept` back
-    /// wherever one mirrors to the canary; says whether that changed the object. What is so already
-    /// stays as it is spelt, and without a share what is mirrored elsewhere stays.
+    /// wherever the canary gets copies, whoever else gets them too; says whether that changed the
+    /// object. What is so already stays as it is spelt, and without a share what is mirrored elsewhere
+    /// alone stays.
     ///
     /// # Errors
     /// As [`read`](Self::read). Nothing is changed then.
@@ -101,7 +105,7 @@ impl Mirrors {
                     let canary = destinations::canary(object, &entry, spelling, reference)?;
                     (self.make)(canary, share)
                 }
-                None if found.to_canary.is_none() => continue,
+                None if !found.reaches_canary => continue,
                 None => {
                     let text = kept.get(&found.entry).map(String::as_str);
                     text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
@@ -125,7 +129,7 @@ impl Mirrors {
 #[must_use]
 pub fn mirror_drift(found: &[FoundMirror], share: Option<Weight>) -> MirrorDrift {
     let Some(share) = share else {
-        let none = found.iter().all(|one| one.to_canary.is_none());
+        let none = found.iter().all(|one| !one.reaches_canary);
         return if none { MirrorDrift::None } else { MirrorDrift::More };
     };
     let differ = || found.iter().filter(|one| !is_share(one.to_canary, share));

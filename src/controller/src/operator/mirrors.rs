@@ -7,7 +7,7 @@ use crate::engine::{Change, Load};
 
 /// What a decision is told of them.
 pub(super) fn seen(found: Vec<FoundMirror>) -> MirrorsSeen {
-    if found.iter().any(|one| one.to_canary.is_some()) {
+    if found.iter().any(|one| one.reaches_canary) {
         return MirrorsSeen::ToCanary;
     }
     let fields = found.into_iter().map(|one| (one.entry, one.fields)).collect();
@@ -70,7 +70,8 @@ mod tests {
 
     fn found(to_canary: Option<f64>) -> Vec<FoundMirror> {
         let fields = if to_canary.is_some() { "ours" } else { "theirs" }.to_owned();
-        vec![FoundMirror { entry: "rest".to_owned(), fields, to_canary }]
+        let reaches_canary = to_canary.is_some();
+        vec![FoundMirror { entry: "rest".to_owned(), fields, to_canary, reaches_canary }]
     }
 
     fn load(share: Option<&str>, kept: Option<&str>) -> Load {
@@ -125,5 +126,14 @@ mod tests {
         assert_eq!(seen(found(Some(10.0))), MirrorsSeen::ToCanary);
         let fields = [("rest".to_owned(), "theirs".to_owned())].into();
         assert_eq!(seen(found(None)), MirrorsSeen::Others { fields });
+        // Beside somebody else's it is a mirror to the canary all the same, and nothing to be kept.
+        let beside = vec![FoundMirror {
+            entry: "rest".to_owned(),
+            fields: "both".to_owned(),
+            to_canary: None,
+            reaches_canary: true,
+        }];
+        assert!(matches!(objection(&beside, &off, true), Some(RouteSeen::Unknown { .. })));
+        assert_eq!(seen(beside), MirrorsSeen::ToCanary);
     }
 }

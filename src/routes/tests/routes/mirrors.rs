@@ -222,6 +222,32 @@ fn what_a_person_has_put_in_place_of_the_mirror_stays() {
 }
 
 #[test]
+fn beside_somebody_elses_ours_is_taken_off_all_the_same() {
+    for subject in all() {
+        let theirs = &somebodys(subject.kind)[3];
+        let before = with(&subject, theirs);
+        let (kept, mut object) = (subject.kept(&before), before.clone());
+        subject.mirror(&mut object, "10%");
+        // As who keeps the object in Git and leaves ours alone puts theirs back.
+        for name in subject.entries().0 {
+            let entry = entry(&subject, &mut object, name).as_object_mut().unwrap();
+            for (field, value) in theirs.as_object().unwrap() {
+                match (entry.get_mut(field), value) {
+                    (Some(Value::Array(ours)), Value::Array(theirs)) => ours.extend(theirs.clone()),
+                    _ => drop(entry.insert(field.clone(), value.clone())),
+                }
+            }
+        }
+        let found = subject.found(&object);
+        assert!(found.iter().all(|one| one.reaches_canary && one.to_canary.is_none()));
+        assert_eq!(mirror_drift(&found, None), MirrorDrift::More);
+        assert!(!is_as_kept(&found, &kept), "it is nothing to be kept");
+        assert!(subject.put_back(&mut object, &kept));
+        assert_eq!(object, before);
+    }
+}
+
+#[test]
 fn a_change_since_it_was_kept_is_seen() {
     for subject in all() {
         let mut object = with(&subject, &somebodys(subject.kind)[3]);
