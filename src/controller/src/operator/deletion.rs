@@ -1,13 +1,14 @@
 //! The end of a release: everyone goes to stable before its object does, unless it has succeeded.
 
-use kube::api::{DynamicObject, Patch, PatchParams};
-use serde_json::{Value, json};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use serde_json::json;
 use serin_assignment::Weight;
 use serin_document::Revision;
 use serin_rollout::{Command, MirrorFields, Phase, Side, Traffic};
 
 use super::keep::stored_text;
 use super::kinds::{self, Key};
+use super::leader::WriteError;
 use super::left;
 use super::refused::NotRun;
 use super::resolve;
@@ -181,42 +182,49 @@ async fn finish(
     object: &DynamicObject,
     withdrawn: Option<Revision>,
 ) -> Result<(), NotRun> {
-    let last = match withdrawn {
-        // A write of its own: the one that takes the last finalizer is never stored.
-        Some(revision) => &write(shared, object, left::patch(object, revision)).await?,
-        None => object,
+    // A write of its own: the one that takes the last finalizer is never stored.
+    let leaving = withdrawn.and_then(|revision| left::leaving(object, revision));
+    let written = match &leaving {
+        Some(object) => Some(told(write_status(shared, object).await)?),
+        None => None,
     };
+    let last = written.as_ref().unwrap_or(object);
     let others = last.metadata.finalizers.iter().flatten().filter(|name| *name != FINALIZER);
     set(shared, last, &others.cloned().collect::<Vec<_>>()).await
 }
 
 async fn set(shared: &Shared, object: &DynamicObject, finalizers: &[String]) -> Result<(), NotRun> {
-    let patch = json!({"metadata": {
+    let key = Key::of(object);
+    let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
+    let patch = Patch::Merge(json!({"metadata": {
         "finalizers": finalizers,
         "resourceVersion": object.metadata.resource_version,
-    }});
-    write(shared, object, patch).await?;
+    }}));
+    let options = PatchParams::default();
+    told(shared.term.write(api.patch(&key.name, &options, &patch)).await)?;
     Ok(())
 }
 
-/// Changes the object, unless somebody else has meanwhile.
-async fn write(
+async fn write_status(
     shared: &Shared,
     object: &DynamicObject,
-    patch: Value,
-) -> Result<DynamicObject, NotRun> {
+) -> Result<DynamicObject, WriteError> {
     let key = Key::of(object);
     let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
-    let (options, patch) = (PatchParams::default(), Patch::Merge(patch));
-    match shared.term.write(api.patch(&key.name, &options, &patch)).await {
-        Ok(object) => Ok(object),
-        Err(error) if error.is_conflict() => Err(NotRun::Changed),
-        Err(error) => Err(NotRun::Invalid(error.to_string())),
-    }
+    shared.term.write(api.replace_status(&key.name, &PostParams::default(), object)).await
+}
+
+/// What has come of a write, for people.
+fn told<T>(written: Result<T, WriteError>) -> Result<T, NotRun> {
+    written.map_err(|error| match error {
+        error if error.is_conflict() => NotRun::Changed,
+        error => NotRun::Invalid(error.to_string()),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
     use serin_rollout::{State, Version};
 
     use super::*;

@@ -1,36 +1,52 @@
-//! Since when a release that is deleted is in no document any more. It stands in its object's last
-//! version, for the replicas that do not lead: what no object says is nothing that they could show.
+//! Since when a release that is deleted is in no document any more. Its object's last version says so,
+//! for the replicas that do not lead: what no object says is nothing that they could show.
+//!
+//! It stands in the record, which only the controller may write.
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use serin_document::Revision;
 
-/// The annotation.
-const LEFT_AT: &str = "serin.dev/left-at";
+use super::keep::stored_text;
+use crate::store::Record;
 
-/// The change of an object that says it.
-pub(super) fn patch(object: &DynamicObject, revision: Revision) -> Value {
-    json!({"metadata": {
-        "annotations": {LEFT_AT: revision.get().to_string()},
-        "resourceVersion": object.metadata.resource_version,
-    }})
+/// The object with the revision of the first document without it; `None` where it has no record that
+/// could say it.
+pub(super) fn leaving(object: &DynamicObject, revision: Revision) -> Option<DynamicObject> {
+    let mut record = Record::parse(stored_text(object)?).ok()?;
+    record.document_revision = record.document_revision.max(Some(revision.get()));
+    let mut object = object.clone();
+    let status = object.data.get_mut("status").and_then(Value::as_object_mut)?;
+    status.insert("record".to_owned(), json!(serde_json::to_string(&record).ok()?));
+    Some(object)
 }
 
-/// The revision of the first document without it.
+/// The revision of the newest document that an object made by its last change.
 pub(super) fn left_at(object: &DynamicObject) -> Option<u64> {
-    object.metadata.annotations.as_ref()?.get(LEFT_AT)?.parse().ok()
+    Record::parse(stored_text(object)?).ok()?.document_revision
 }
 
 #[cfg(test)]
 mod tests {
+    use serin_rollout::{State, Version};
+
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
-        let metadata = json!({"metadata": {"name": "web", "resourceVersion": "7"}});
-        let object: DynamicObject = serde_json::from_value(metadata).unwrap();
-        assert_eq!(left_at(&object), None);
-        let written = patch(&object, Revision::new(9));
-        assert_eq!(left_at(&serde_json::from_value(written).unwrap()), Some(9));
+    fn what_is_written_is_read_and_no_one_elses_word_counts() {
+        let state = State::fresh(Version("v2".to_owned()), None, 1);
+        let mut record = Record::new("shop", "web", state, "salt".parse().unwrap());
+        record.document_revision = Some(7);
+        let object: DynamicObject = serde_json::from_value(json!({
+            "metadata": {"name": "web", "annotations": {"serin.dev/left-at": "99"}},
+            "status": {"record": serde_json::to_string(&record).unwrap(), "phase": "RolledBack"},
+        }))
+        .unwrap();
+        let last = leaving(&object, Revision::new(9)).unwrap();
+        assert_eq!((left_at(&object), left_at(&last)), (Some(7), Some(9)));
+        assert_eq!(last.data["status"]["phase"], "RolledBack");
+        let bare: DynamicObject =
+            serde_json::from_value(json!({"metadata": {"name": "web"}})).unwrap();
+        assert!(leaving(&bare, Revision::new(9)).is_none() && left_at(&bare).is_none());
     }
 }
