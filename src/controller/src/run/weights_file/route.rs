@@ -99,9 +99,10 @@ impl Route {
     /// is asked for again. Another traffic ends it, so that a rollback waits for no rise.
     async fn bring(&self, traffic: Traffic, change: Change) -> Result<(), String> {
         let mut slot = self.under_way.lock().await;
+        let file = Arc::clone(&self.known.kept().file);
         let mut patience = AT_ONCE;
         if let Some(earlier) = slot.as_mut() {
-            if earlier.brings(traffic) {
+            if earlier.brings(&file, traffic) {
                 patience = Duration::ZERO;
             } else {
                 earlier.cut_short().await;
@@ -110,7 +111,7 @@ impl Route {
         }
         let under_way = slot.get_or_insert_with(|| {
             let known = Arc::clone(&self.known);
-            UnderWay::start(traffic, |cut_short| async move {
+            UnderWay::start(Arc::clone(&file), traffic, |cut_short| async move {
                 known.bring(traffic, change, &cut_short).await
             })
         });
@@ -118,7 +119,7 @@ impl Route {
             *slot = None;
             return outcome;
         }
-        Err(about(&self.known.kept().file, "the proxy has not taken it yet"))
+        Err(about(&file, "the proxy has not taken it yet"))
     }
 }
 

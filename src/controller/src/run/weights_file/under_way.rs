@@ -8,10 +8,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::release::file::WeightsFile;
+
 /// The work for one traffic. It is a task of its own, so that it ends in order whoever waits for it:
 /// nothing that it writes can land after what a later one wrote.
 #[derive(Debug)]
 pub(super) struct UnderWay {
+    file: Arc<WeightsFile>,
     traffic: Traffic,
     cut_short: Arc<Notify>,
     task: JoinHandle<Result<(), String>>,
@@ -19,18 +22,22 @@ pub(super) struct UnderWay {
 
 impl UnderWay {
     /// Begins it. What hangs in it is to end when it is notified.
-    pub(super) fn start<W>(traffic: Traffic, work: impl FnOnce(Arc<Notify>) -> W) -> Self
+    pub(super) fn start<W>(
+        file: Arc<WeightsFile>,
+        traffic: Traffic,
+        work: impl FnOnce(Arc<Notify>) -> W,
+    ) -> Self
     where
         W: Future<Output = Result<(), String>> + Send + 'static,
     {
         let cut_short = Arc::new(Notify::new());
         let task = tokio::spawn(work(Arc::clone(&cut_short)));
-        Self { traffic, cut_short, task }
+        Self { file, traffic, cut_short, task }
     }
 
-    /// Whether it brings this traffic.
-    pub(super) fn brings(&self, traffic: Traffic) -> bool {
-        self.traffic == traffic
+    /// Whether it brings this traffic into this file.
+    pub(super) fn brings(&self, file: &Arc<WeightsFile>, traffic: Traffic) -> bool {
+        Arc::ptr_eq(&self.file, file) && self.traffic == traffic
     }
 
     /// What became of it, where it ends by then. It must not be asked again after that.
