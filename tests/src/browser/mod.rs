@@ -73,10 +73,14 @@ impl Browser {
         args.push(format!("--user-data-dir={}", profile.path().display()));
         let libraries = std::env::join_paths(&found.libraries)?;
         let libraries = libraries.to_string_lossy();
-        let variables = [("LD_LIBRARY_PATH", &*libraries)];
-        let variables = if libraries.is_empty() { &[] } else { &variables[..] };
+        // What it puts aside elsewhere would stay there for ever.
+        let aside = profile.path().to_string_lossy().into_owned();
+        let mut variables = vec![("TMPDIR", aside.as_str())];
+        if !libraries.is_empty() {
+            variables.push(("LD_LIBRARY_PATH", &*libraries));
+        }
         let mut process =
-            Process::start_with("chromium", &found.chromium, args, variables, scratch.path())?;
+            Process::start_with("chromium", &found.chromium, args, &variables, scratch.path())?;
         let file = profile.path().join(ADDRESS_FILE);
         // It is written in one go, with both lines.
         let address = || std::fs::read_to_string(&file).ok().filter(|text| text.contains('\n'));
