@@ -65,7 +65,7 @@ pub struct Handle {
     pub trail: Trail,
     /// The intervals that its evidence is made from.
     pub journal: Arc<Journal>,
-    pub(super) commands: mpsc::Sender<Asked>,
+    pub(super) commands: mpsc::Sender<Box<Asked>>,
 }
 
 impl Handle {
@@ -74,7 +74,7 @@ impl Handle {
     pub async fn command(&self, command: Command, by: &str) -> Option<Answer> {
         let (answer, answered) = oneshot::channel();
         let order = Order { command, by: by.to_owned() };
-        self.commands.send(Asked { order, answer }).await.ok()?;
+        self.commands.send(Box::new(Asked { order, answer })).await.ok()?;
         answered.await.ok()
     }
 }

@@ -53,7 +53,7 @@ impl<O: Observe, K: Keep> Engine<O, K> {
                     let why = "the release's state is not known yet".to_owned();
                     reply(asked.answer, Answer::NotReady(why));
                 }
-                reload = receive(&mut inbox.reloads) => match reload {
+                reload = receive(&mut inbox.reloads) => match *reload {
                     Reload::Release(release, observer) => {
                         self.release = release;
                         self.observer = observer;

@@ -269,7 +269,7 @@ pub(crate) struct Bench {
     pub(crate) board: Arc<Board>,
     pub(crate) kept: Kept,
     pub(crate) handle: Handle,
-    pub(crate) reload: Sender<Reload<World>>,
+    pub(crate) reload: Sender<Box<Reload<World>>>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) task: JoinHandle<()>,
 }

@@ -69,11 +69,12 @@ pub struct Engine<O, K> {
     pub interval: Option<Duration>,
 }
 
-/// What reaches an engine from outside.
+/// What reaches an engine from outside. Messages are boxed, since a channel sets aside room for 32 of
+/// them.
 #[derive(Debug)]
 pub struct Inbox<O> {
-    pub(super) commands: mpsc::Receiver<Asked>,
-    pub(super) reloads: mpsc::Receiver<Reload<O>>,
+    pub(super) commands: mpsc::Receiver<Box<Asked>>,
+    pub(super) reloads: mpsc::Receiver<Box<Reload<O>>>,
     status: watch::Sender<Arc<Status>>,
     trail: Trail,
 }
@@ -111,7 +112,7 @@ pub(super) struct Running<O, K> {
 impl<O: Observe, K: Keep> Engine<O, K> {
     /// The ways to reach the engine: one for the server, one for who reads the release file.
     #[must_use]
-    pub fn inbox(&self) -> (Inbox<O>, Handle, mpsc::Sender<Reload<O>>) {
+    pub fn inbox(&self) -> (Inbox<O>, Handle, mpsc::Sender<Box<Reload<O>>>) {
         // Few people give commands; one that finds the queue full waits for its turn.
         let (ask, commands) = mpsc::channel(16);
         let (reload, reloads) = mpsc::channel(1);
@@ -223,10 +224,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
                 () = stop.given() => break,
                 asked = receive(&mut self.inbox.commands) => {
                     let seen = self.known(gathering.as_ref());
-                    Box::pin(self.command(asked, &seen)).await;
+                    Box::pin(self.command(*asked, &seen)).await;
                 }
                 reload = receive(&mut self.inbox.reloads) => {
-                    self.reload(reload);
+                    self.reload(*reload);
                     gathering = None;
                     next = Instant::now();
                 }

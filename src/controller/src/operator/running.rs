@@ -35,7 +35,7 @@ pub(super) struct Running {
     seen: Option<Fingerprint>,
     about: watch::Sender<Arc<Release>>,
     pub(super) handle: Handle,
-    reload: mpsc::Sender<Reload<Look>>,
+    reload: mpsc::Sender<Box<Reload<Look>>>,
     look: Parts,
     /// What is stored of it.
     pub(super) records: watch::Receiver<Option<Arc<Record>>>,
@@ -230,7 +230,7 @@ impl Running {
             Reload::Release(release, _) => Some(Arc::clone(release)),
             Reload::Unchanged | Reload::Refused(_) => None,
         };
-        if self.reload.try_send(news).is_err() {
+        if self.reload.try_send(Box::new(news)).is_err() {
             // The engine has not heard the last news yet: again at the next look.
             return;
         }
@@ -255,7 +255,8 @@ impl Running {
     /// Tells the engine that something which the release names is gone. It is looked at again once
     /// that is back.
     pub(super) fn refuse(&mut self, why: String) {
-        if self.seen.take().is_some() && self.reload.try_send(Reload::Refused(why)).is_err() {
+        let news = Box::new(Reload::Refused(why));
+        if self.seen.take().is_some() && self.reload.try_send(news).is_err() {
             tracing::debug!("the engine has not heard the last news yet");
         }
     }

@@ -46,7 +46,7 @@ pub struct Settings {
 struct Place {
     loaded: Loaded,
     route: Option<Arc<Route>>,
-    reload: mpsc::Sender<Reload<Look>>,
+    reload: mpsc::Sender<Box<Reload<Look>>>,
 }
 
 /// A release with its state file, which is this process's own from here on.
@@ -236,6 +236,6 @@ async fn reload(places: &mut [Place]) {
             }
         };
         // An engine that has ended needs no news.
-        drop(place.reload.send(message).await);
+        drop(place.reload.send(Box::new(message)).await);
     }
 }

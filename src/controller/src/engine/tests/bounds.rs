@@ -78,7 +78,7 @@ async fn other_bounds_in_the_file_begin_with_no_evidence_and_leave_that_of_other
     bench.handle.command(Command::Pause, "somebody").await.unwrap();
     let before = bench.until(|status| requests(status, "slow") >= 500.0).await;
     let other = release_with("v2", HOST, &["{name: slow, kind: latency, bounds: [200ms]}"]);
-    bench.reload.send(Reload::Release(other, Arc::clone(&bench.world))).await.unwrap();
+    bench.reload.send(Box::new(Reload::Release(other, Arc::clone(&bench.world)))).await.unwrap();
     let after = bench.until(|status| requests(status, "slow") < 500.0).await;
     assert!(requests(&after, "answers") >= requests(&before, "answers"), "{after:?}");
     let revision = before.revision;

@@ -22,7 +22,7 @@ async fn a_new_version_goes_back_to_stable_first_and_never_reshuffles_users_on_t
     assert_ne!(new.assignment.salt.as_str(), old);
     let mut shown = bench.board.watch();
     let news = Reload::Release(new, Arc::clone(&bench.world));
-    bench.reload.send(news).await.unwrap();
+    bench.reload.send(Box::new(news)).await.unwrap();
     loop {
         shown.changed().await.unwrap();
         let entry = bench.entry().unwrap();
@@ -44,7 +44,7 @@ async fn another_host_in_the_file_is_published_under_a_revision_of_its_own() {
     let before = bench.entry().unwrap();
     sleep(Duration::from_secs(2)).await;
     let news = Reload::Release(release("v2", "www.example.com"), Arc::clone(&bench.world));
-    bench.reload.send(news).await.unwrap();
+    bench.reload.send(Box::new(news)).await.unwrap();
     bench.until(|status| status.revision > before.revision).await;
     let after = bench.entry().unwrap();
     assert_eq!((after.weight, &after.salt), (before.weight, &before.salt));
@@ -61,12 +61,12 @@ async fn a_broken_file_is_reported_and_changes_nothing() {
     let (_scratch, folder) = scratch();
     let mut bench = Bench::start(&folder, &clock(), HEALTHY);
     bench.until_weight("5%").await;
-    bench.reload.send(Reload::Refused("shop.yaml:3: no".to_owned())).await.unwrap();
+    bench.reload.send(Box::new(Reload::Refused("shop.yaml:3: no".to_owned()))).await.unwrap();
     let kind = ConditionKind::ReleaseFileRefused;
     let has =
         move |status: &Status| status.conditions.iter().any(|condition| condition.kind == kind);
     bench.until(has).await;
-    bench.reload.send(Reload::Unchanged).await.unwrap();
+    bench.reload.send(Box::new(Reload::Unchanged)).await.unwrap();
     bench.until(|status| !has(status)).await;
     bench.until_phase(Phase::Succeeded).await;
 }
@@ -92,7 +92,7 @@ async fn another_part_of_the_users_waits_unless_it_moves_nobody() {
         let mut bench = Bench::start_with(with(first), &folder, &clock(), HEALTHY);
         bench.until_weight("5%").await;
         let news = Reload::Release(with(then), Arc::clone(&bench.world));
-        bench.reload.send(news).await.unwrap();
+        bench.reload.send(Box::new(news)).await.unwrap();
         sleep(Duration::from_secs(2)).await;
         let expected = part(in_force);
         assert_eq!(bench.stored().unwrap().buckets, expected, "{first:?}, then {then:?}");
@@ -114,7 +114,7 @@ async fn another_salt_waits_until_nobody_is_on_the_canary() {
     let mut changed = release("v2", "shop.example.com").as_ref().clone();
     changed.assignment.salt = "another".parse().unwrap();
     let news = Reload::Release(Arc::new(changed), Arc::clone(&bench.world));
-    bench.reload.send(news).await.unwrap();
+    bench.reload.send(Box::new(news)).await.unwrap();
     sleep(Duration::from_secs(2)).await;
     let now = bench.entry().unwrap();
     assert_eq!((now.revision, &now.salt), (old.revision, &old.salt));
@@ -146,7 +146,7 @@ async fn what_is_over_is_hardly_looked_at_and_a_new_version_starts_at_once() {
     assert!(looks() - before <= 1, "{} looks in four minutes", looks() - before);
     let since = Instant::now();
     let news = Reload::Release(release("v3", "shop.example.com"), Arc::clone(&bench.world));
-    bench.reload.send(news).await.unwrap();
+    bench.reload.send(Box::new(news)).await.unwrap();
     bench.until(|status| status.version == "v3" && !status.weight.is_zero()).await;
     assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
 }

@@ -280,7 +280,7 @@ async fn after_a_swap_nobody_looks_until_the_release_is_read_by_the_new_roles() 
     let mut anew = kept.with_serving(Side::Second);
     anew.version = Version("v1".to_owned());
     let news = Reload::Release(Arc::new(anew), Arc::clone(&bench.world));
-    bench.reload.send(news).await.unwrap();
+    bench.reload.send(Box::new(news)).await.unwrap();
     let end = bench.until_phase(Phase::Succeeded).await;
     assert_eq!((end.version.as_str(), end.revision), ("v2", swapped.revision));
     // The release names what gave way from now on, which is nothing new.
