@@ -27,6 +27,9 @@ const TRAEFIK: &str = "traefik_service_requests_total";
 const ENVOY: &str = "envoy_cluster_upstream_rq_total";
 const LINKERD: &str = "outbound_http_route_backend_requests_total";
 
+/// Linkerd's label of a backend's namespace.
+const BACKEND_NAMESPACE: &str = "backend_namespace";
+
 /// Envoy's labels of a cluster: its own, and Istio's, whose proxies take tags out of names by
 /// expressions of their own.
 const CLUSTER: [&str; 2] = ["envoy_cluster_name", "cluster_name"];
@@ -41,7 +44,7 @@ const OWN: [&str; 9] = [
     "envoy_cluster_name",
     "cluster_name",
     "backend_name",
-    "backend_namespace",
+    BACKEND_NAMESPACE,
 ];
 
 /// The weights that a share is held against.
@@ -67,8 +70,27 @@ pub(super) struct Drawn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Names {
     label: &'static str,
-    stable: String,
-    canary: String,
+    stable: Name,
+    canary: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Name {
+    name: String,
+    /// Where the label [`BACKEND_NAMESPACE`] has to say so too.
+    namespace: Option<String>,
+}
+
+impl Name {
+    const fn plain(name: String) -> Self {
+        Self { name, namespace: None }
+    }
+
+    fn is(&self, name: &str, labels: &Labels) -> bool {
+        let is_there =
+            |namespace| labels.get(BACKEND_NAMESPACE).is_some_and(|there| there == namespace);
+        self.name == name && self.namespace.as_ref().is_none_or(is_there)
+    }
 }
 
 impl Drawn {
@@ -87,12 +109,13 @@ impl Drawn {
     fn by_clusters(subject: &Subject) -> Self {
         let Subject { stable_cluster: stable, canary_cluster: canary, .. } = subject;
         if is_of_traefik(stable) && is_of_traefik(canary) {
-            let names = Names { label: "service", stable: stable.clone(), canary: canary.clone() };
+            let [stable, canary] = [stable, canary].map(|it| Name::plain(it.clone()));
+            let names = Names { label: "service", stable, canary };
             Self { metrics: vec![TRAEFIK], names: vec![names], also: Vec::new() }
         } else {
             let (stable, canary) = (cluster_label(stable), cluster_label(canary));
             let names = CLUSTER.map(|label| {
-                let (stable, canary) = (stable.clone(), canary.clone());
+                let [stable, canary] = [&stable, &canary].map(|it| Name::plain(it.clone()));
                 Names { label, stable, canary }
             });
             Self { metrics: vec![ENVOY], names: names.into(), also: Vec::new() }
@@ -104,13 +127,14 @@ impl Drawn {
         let service = |host: &str| {
             let mut words = host.split('.').map(str::to_owned);
             let name = words.next().unwrap_or_default();
-            (name, words.next().unwrap_or_else(|| namespace.to_owned()))
+            let namespace = words.next().unwrap_or_else(|| namespace.to_owned());
+            Name { name, namespace: Some(namespace) }
         };
-        let (stable, of_stable) = service(&reference.stable.host);
-        let (canary, of_canary) = service(&reference.canary.host);
+        let (stable, canary) = (service(&reference.stable.host), service(&reference.canary.host));
+        let namespaces = [&stable, &canary].into_iter().filter_map(|it| it.namespace.clone());
         self.metrics.push(LINKERD);
+        self.also.push((BACKEND_NAMESPACE, namespaces.collect()));
         self.names.push(Names { label: "backend_name", stable, canary });
-        self.also.push(("backend_namespace", vec![of_stable, of_canary]));
         self.also.push(("route_name", vec![route.to_owned()]));
         self.also.push(("route_namespace", vec![namespace.to_owned()]));
     }
@@ -120,7 +144,8 @@ impl Drawn {
         let or_none = |label: &str, texts: &[&str]| {
             Matcher::any_of(label, texts.iter().chain(&[""]).copied().map(Text::whole))
         };
-        let names = self.names.iter().map(|it| or_none(it.label, &[&it.stable, &it.canary]));
+        let names =
+            self.names.iter().map(|it| or_none(it.label, &[&it.stable.name, &it.canary.name]));
         let also = self.also.iter().map(|(label, texts)| {
             or_none(label, &texts.iter().map(String::as_str).collect::<Vec<_>>())
         });
@@ -130,9 +155,9 @@ impl Drawn {
     pub(super) fn side(&self, labels: &Labels) -> Option<Variant> {
         self.names.iter().find_map(|names| {
             let name = labels.get(names.label)?;
-            if *name == names.canary {
+            if names.canary.is(name, labels) {
                 Some(Variant::Canary)
-            } else if *name == names.stable {
+            } else if names.stable.is(name, labels) {
                 Some(Variant::Stable)
             } else {
                 None
@@ -394,6 +419,8 @@ mod tests {
         assert!(drawn.selector().matches(&stable) && drawn.selector().matches(&canary));
         assert_eq!(drawn.side(&stable), Some(Variant::Stable));
         assert_eq!(drawn.side(&canary), Some(Variant::Canary));
+        // A Service of one name in two namespaces is two.
+        assert_eq!(drawn.side(&of("new", "shop", "shop")), None);
         for other in [of("third", "shop", "shop"), of("web", "shop", "another")] {
             assert!(!drawn.selector().matches(&other), "{other:?}");
         }
