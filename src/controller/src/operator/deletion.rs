@@ -6,6 +6,7 @@ use serin_assignment::Weight;
 use serin_document::Revision;
 use serin_rollout::{Command, MirrorFields, Phase, Side, Traffic};
 
+use super::client::answer;
 use super::keep::stored_text;
 use super::kinds::{self, Key};
 use super::leader::WriteError;
@@ -182,8 +183,16 @@ async fn finish(
     object: &DynamicObject,
     withdrawn: Option<Revision>,
 ) -> Result<(), NotRun> {
-    // A write of its own: the one that takes the last finalizer is never stored.
-    let leaving = withdrawn.and_then(|revision| left::leaving(object, revision));
+    // A write of its own: the one that takes the last finalizer is never stored. Of the object as the
+    // API server has it: the cache leaves most of a record out.
+    let leaving = match withdrawn {
+        Some(revision) => {
+            let key = Key::of(object);
+            let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
+            left::leaving(&answer(api.get(&key.name)).await?, revision)
+        }
+        None => None,
+    };
     let written = match &leaving {
         Some(object) => Some(told(write_status(shared, object).await)?),
         None => None,
