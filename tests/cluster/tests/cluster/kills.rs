@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use serin_cluster::namespace::Namespace;
 use serin_cluster::operator::Operator;
 use serin_cluster::relay::{Fate, Relay, Write};
 use serin_cluster::released::{KIND, Released, at, short_steps};
@@ -89,6 +90,21 @@ impl Killed {
     }
 }
 
+/// Starts the controller again, and once more where it makes a write that it is killed at before it
+/// has said that it is ready: without that write it never would.
+async fn start_again(relay: &Relay, namespace: &Namespace) -> Result<Operator> {
+    loop {
+        tokio::select! {
+            started = Operator::through(relay, namespace, "serin-0") => return started,
+            stopped = relay.stopped() => {
+                // Its process has ended with what was waited for.
+                stopped?;
+                relay.revive();
+            }
+        }
+    }
+}
+
 /// Kills the controller at each write of a kind that it has not been killed at, and starts it again,
 /// until it has ended a rollout of this image so, and makes no new write any more.
 async fn kill_until(
@@ -118,7 +134,7 @@ async fn kill_until(
                 stopped?;
                 released.operator.process().kill()?;
                 relay.revive();
-                released.operator = Operator::through(relay, &namespace, "serin-0").await?;
+                released.operator = start_again(relay, &namespace).await?;
             }
             () = sleep(QUIET) => {
                 let object = namespace.get(KIND, "shop").await?;
