@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::meaning::{Part, Stream};
-use crate::metrics::{Labels, Matcher, Text};
+use crate::metrics::{Labels, Matcher, Selector, Text};
 
 /// The label with a bucket's upper bound.
 pub(super) const LE: &str = "le";
@@ -51,6 +51,21 @@ impl TimeUnit {
 pub(super) fn bucket_name(metric: &str) -> String {
     let metric = metric.strip_suffix("_bucket").unwrap_or(metric);
     format!("{metric}_bucket")
+}
+
+/// The series that these streams need, of those with such labels: the counter of requests for errors,
+/// else the buckets of their times.
+pub(super) fn selectors(
+    streams: &[Stream],
+    unit: TimeUnit,
+    [requests, times]: [&str; 2],
+    mut labels: Vec<Matcher>,
+) -> Vec<Selector> {
+    if streams.contains(&Stream::Errors) {
+        return vec![Selector::of(requests, labels)];
+    }
+    labels.push(matcher(streams, unit, false));
+    vec![Selector::of(times, labels)]
 }
 
 /// The buckets that these streams need; with `others`, series without a bound too.

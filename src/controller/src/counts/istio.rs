@@ -50,11 +50,7 @@ impl Istio {
             matchers.push(Matcher::equal(REPORTER, "source"));
         }
         matchers.push(either(&self.sides));
-        if self.streams.contains(&Stream::Errors) {
-            return vec![Selector::of(REQUESTS, matchers)];
-        }
-        matchers.push(buckets::matcher(&self.streams, TimeUnit::Milliseconds, false));
-        vec![Selector::of(TIMES, matchers)]
+        buckets::selectors(&self.streams, TimeUnit::Milliseconds, [REQUESTS, TIMES], matchers)
     }
 
     pub(super) fn read(&self, labels: &Labels) -> Option<Meaning> {

@@ -38,11 +38,7 @@ impl Linkerd {
     pub(super) fn selectors(&self) -> Vec<Selector> {
         let mut matchers = matchers(&self.labels);
         matchers.push(either(&self.sides));
-        if self.streams.contains(&Stream::Errors) {
-            return vec![Selector::of(RESPONSES, matchers)];
-        }
-        matchers.push(buckets::matcher(&self.streams, TimeUnit::Milliseconds, false));
-        vec![Selector::of(TIMES, matchers)]
+        buckets::selectors(&self.streams, TimeUnit::Milliseconds, [RESPONSES, TIMES], matchers)
     }
 
     pub(super) fn read(&self, labels: &Labels) -> Option<Meaning> {

@@ -34,11 +34,7 @@ impl Traefik {
     pub(super) fn selectors(&self) -> Vec<Selector> {
         let services = [&self.stable, &self.canary].map(Text::whole);
         let services = Matcher::any_of(SERVICE, services);
-        if self.streams.contains(&Stream::Errors) {
-            return vec![Selector::of(REQUESTS, [services])];
-        }
-        let le = buckets::matcher(&self.streams, TimeUnit::Seconds, false);
-        vec![Selector::of(TIMES, [services, le])]
+        buckets::selectors(&self.streams, TimeUnit::Seconds, [REQUESTS, TIMES], vec![services])
     }
 
     pub(super) fn read(&self, labels: &Labels) -> Option<Meaning> {

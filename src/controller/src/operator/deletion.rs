@@ -1,5 +1,6 @@
 //! The end of a release: everyone goes to stable before its object does, unless it has succeeded.
 
+use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::json;
 use serin_assignment::Weight;
@@ -187,9 +188,8 @@ async fn finish(
     // API server has it: the cache leaves most of a record out.
     let leaving = match withdrawn {
         Some(revision) => {
-            let key = Key::of(object);
-            let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
-            left::leaving(&answer(api.get(&key.name)).await?, revision)
+            let (api, name) = place(shared, object);
+            left::leaving(&answer(api.get(&name)).await?, revision)
         }
         None => None,
     };
@@ -203,14 +203,13 @@ async fn finish(
 }
 
 async fn set(shared: &Shared, object: &DynamicObject, finalizers: &[String]) -> Result<(), NotRun> {
-    let key = Key::of(object);
-    let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
+    let (api, name) = place(shared, object);
     let patch = Patch::Merge(json!({"metadata": {
         "finalizers": finalizers,
         "resourceVersion": object.metadata.resource_version,
     }}));
     let options = PatchParams::default();
-    told(shared.term.write(api.patch(&key.name, &options, &patch)).await)?;
+    told(shared.term.write(api.patch(&name, &options, &patch)).await)?;
     Ok(())
 }
 
@@ -218,9 +217,14 @@ async fn write_status(
     shared: &Shared,
     object: &DynamicObject,
 ) -> Result<DynamicObject, WriteError> {
-    let key = Key::of(object);
-    let api = kinds::within(&shared.client, &key.namespace, &kinds::canary_release());
-    shared.term.write(api.replace_status(&key.name, &PostParams::default(), object)).await
+    let (api, name) = place(shared, object);
+    shared.term.write(api.replace_status(&name, &PostParams::default(), object)).await
+}
+
+/// Where the object is, and under which name.
+fn place(shared: &Shared, object: &DynamicObject) -> (Api<DynamicObject>, String) {
+    let Key { namespace, name } = Key::of(object);
+    (kinds::within(&shared.client, &namespace, &kinds::canary_release()), name)
 }
 
 /// What has come of a write, for people.
