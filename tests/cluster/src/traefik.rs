@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use hyper::Method;
 use serde_json::{Value, json};
 use serin_assignment::Variant;
+use serin_tests::load::{Load, Profile};
 use serin_tests::process::Process;
 use serin_tests::webapp::{Behaviour, WebApp};
 use serin_tests::{http, ports};
@@ -96,6 +97,21 @@ impl Traefik {
             ensure!(start.elapsed() < START_LIMIT, "after {START_LIMIT:?}: {answered:?}");
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// A load of so many requests a second for the host, by so many users.
+    #[must_use]
+    pub fn load(&self, host: &str, users: u32, rate: u32) -> Load {
+        Load::start(&Profile {
+            port: self.port,
+            host: host.to_owned(),
+            identity: "x-user-id".to_owned(),
+            users,
+            first_user: 0,
+            broken: false,
+            rate,
+            connections: 4,
+        })
     }
 
     /// Where it serves `/metrics`.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use serin_cluster::cluster::Cluster;
 use serin_cluster::namespace::Namespace;
 use serin_cluster::operator::Operator;
-use serin_cluster::released::{KIND, ROLLOUT, at};
+use serin_cluster::released::{ROLLOUT, at};
 use serin_cluster::shop::HOST;
 use serin_tests::http::{self, Connection};
 use serin_tests::ports;
@@ -21,6 +21,8 @@ use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::proxies::ServeAssign;
 use serin_tests::scratch::Scratch;
 use tokio::task::JoinSet;
+
+use crate::unmarked::{new_image, until_phase};
 
 /// How often somebody is asked about a request.
 const EVERY: Duration = Duration::from_millis(20);
@@ -55,8 +57,7 @@ impl Stage {
             Prometheus::start(&[Target::metrics("serve-assign", port)], &scratch).await?;
         let operator = Operator::start(cluster, &namespace, "serin-0").await?;
         namespace.apply(&release(&prometheus.address()).to_string()).await?;
-        let wanted = |object: &Value| at(object, "/status/phase") == "Succeeded";
-        namespace.until(KIND, "shop", ROLLOUT, wanted).await?;
+        until_phase(&namespace, "Succeeded").await?;
         let assign = ServeAssign::start(port, operator.port(), &scratch).await?;
         let mut requests = JoinSet::new();
         requests.spawn(ask(port));
@@ -67,11 +68,6 @@ impl Stage {
             _assign: assign,
             namespace,
         })
-    }
-
-    async fn set_image(&self, image: &str) -> Result<()> {
-        let set = ["set", "image", "deployment/web-canary", &format!("app={image}")];
-        self.namespace.kubectl().run(&set).await.map(drop)
     }
 
     /// Waits until the annotations say this weight out of this total, where one is said.
@@ -86,11 +82,6 @@ impl Stage {
                 && is(object, "canary", "true")
         };
         self.namespace.until("ingress", "web-canary", ROLLOUT, wanted).await.map(drop)
-    }
-
-    async fn until_phase(&self, phase: &str) -> Result<Value> {
-        let wanted = |object: &Value| at(object, "/status/phase") == phase;
-        self.namespace.until(KIND, "shop", ROLLOUT, wanted).await
     }
 }
 
@@ -155,14 +146,14 @@ fn release(prometheus: &str) -> Value {
 #[tokio::test]
 async fn the_annotations_of_an_ingress_follow_each_step_and_a_rollback() -> Result<()> {
     let stage = Stage::start("ingress").await?;
-    stage.set_image("shop:1.1").await?;
+    new_image(&stage.namespace, "shop:1.1").await?;
     for (weight, total) in
         [("1250", "10000"), ("5000", "10000"), ("10000", "10000"), ("0", "10000")]
     {
         stage.until(weight, total).await?;
     }
-    stage.until_phase("Succeeded").await?;
-    stage.set_image("shop:1.2").await?;
+    until_phase(&stage.namespace, "Succeeded").await?;
+    new_image(&stage.namespace, "shop:1.2").await?;
     stage.until("1250", "10000").await?;
     let body = json!({"by": "test"}).to_string();
     let path = "/v1/releases/ingress/shop/abort";
@@ -170,7 +161,7 @@ async fn the_annotations_of_an_ingress_follow_each_step_and_a_rollback() -> Resu
     let answer = http::send(stage.operator.port(), abort).await?;
     ensure!(answer.status == 200, "{}", answer.text());
     stage.until("0", "10000").await?;
-    stage.until_phase("RolledBack").await?;
+    until_phase(&stage.namespace, "RolledBack").await?;
     // The host's own Ingress is nobody's but its owner's.
     let main = stage.namespace.get("ingress", "web").await?;
     ensure!(

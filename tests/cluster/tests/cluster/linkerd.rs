@@ -17,11 +17,13 @@ use serde_json::{Value, json};
 use serin_cluster::cluster::Cluster;
 use serin_cluster::namespace::Namespace;
 use serin_cluster::operator::Operator;
-use serin_cluster::released::{KIND, ROLLOUT, at, short_steps};
+use serin_cluster::released::at;
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
 use serin_tests::serve::Server;
 use tokio::task::JoinSet;
+
+use crate::unmarked::{self, rolled_back, set_image, until_phase};
 
 /// How often requests come.
 const EVERY: Duration = Duration::from_millis(100);
@@ -117,21 +119,13 @@ impl Stage {
             counted,
             namespace,
         };
-        stage.until_phase("Succeeded").await?;
+        until_phase(&stage.namespace, "Succeeded").await?;
         Ok(stage)
-    }
-
-    async fn until_phase(&self, phase: &str) -> Result<Value> {
-        let wanted = |object: &Value| at(object, "/status/phase") == phase;
-        self.namespace.until(KIND, "shop", ROLLOUT, wanted).await
     }
 
     async fn set_image(&self, image: &str, fails: Option<u64>) -> Result<()> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).fails = fails;
-        let set = ["set", "image", "deployment/web-canary", &format!("app={image}")];
-        self.namespace.kubectl().run(&set).await?;
-        let begun = |object: &Value| at(object, "/status/phase") != "Succeeded";
-        self.namespace.until(KIND, "shop", ROLLOUT, begun).await.map(drop)
+        set_image(&self.namespace, image).await
     }
 }
 
@@ -182,51 +176,28 @@ fn route() -> Value {
 }
 
 fn release(prometheus: &str) -> Value {
-    let mut release = json!({
-        "apiVersion": "serin.dev/v1alpha1",
-        "kind": "CanaryRelease",
-        "metadata": {"name": "shop"},
-        "spec": {
-            "target": {"stable": "web-stable", "canary": "web-canary"},
-            "traffic": {
-                "httpRoute": "web",
-                "entries": {"only": "all"},
-                "stable": {"host": "web-stable", "port": 80},
-                "canary": {"host": "web-canary", "port": 80},
-            },
-            "assignment": {"anonymous": "route"},
-            "metrics": {"prometheus": {
-                "address": prometheus,
-                "scrapeInterval": "1s",
-                "timeout": "2s",
-            }},
-            "evidence": {"skip": "0s"},
-            "gates": [{"name": "errors", "kind": "errorRate", "counts": {
-                "preset": "linkerd",
-                "side": {"label": "dst_deployment", "canary": "web-canary", "stable": "web-stable"},
-            }}],
-        },
+    let traffic = json!({
+        "httpRoute": "web",
+        "entries": {"only": "all"},
+        "stable": {"host": "web-stable", "port": 80},
+        "canary": {"host": "web-canary", "port": 80},
     });
-    if let (Some(spec), Value::Object(steps)) =
-        (release.get_mut("spec").and_then(Value::as_object_mut), short_steps())
-    {
-        spec.extend(steps);
-    }
-    release
+    let gate = json!({"name": "errors", "kind": "errorRate", "counts": {
+        "preset": "linkerd",
+        "side": {"label": "dst_deployment", "canary": "web-canary", "stable": "web-stable"},
+    }});
+    unmarked::release(prometheus, &traffic, &gate)
 }
 
 #[tokio::test]
 async fn a_meshs_route_goes_through_a_rollout_by_what_linkerds_proxies_count() -> Result<()> {
     let stage = Stage::start("linkerd").await?;
     stage.set_image("shop:1.1", None).await?;
-    let end = stage.until_phase("Succeeded").await?;
+    let end = until_phase(&stage.namespace, "Succeeded").await?;
     let decisions = at(&end, "/status/decisions").to_string();
     ensure!(decisions.contains("too few to tell"), "{decisions}");
     stage.set_image("shop:1.2", Some(2)).await?;
-    let end = stage.until_phase("RolledBack").await?;
-    ensure!(at(&end, "/status").to_string().contains("Harm"), "{end:#}");
-    let last = at(&end, "/status/message").as_str().unwrap_or_default();
-    ensure!(last.contains("no request to the canary in"), "{last}");
+    rolled_back(&stage.namespace).await?;
     let route = stage.namespace.get("httproute", "web").await?;
     let weight = at(&route, "/spec/rules/0/backendRefs/1/weight");
     ensure!(weight == 0, "{route:#}");

@@ -25,4 +25,5 @@ mod route;
 mod swap;
 mod traefik;
 mod traefik_rollout;
+mod unmarked;
 mod versions;

@@ -12,13 +12,14 @@ use serin_cluster::objects;
 use serin_cluster::operator::Operator;
 use serin_cluster::pods::Pods;
 use serin_cluster::proxy::Proxy;
-use serin_cluster::released::{KIND, ROLLOUT, at, short_steps};
+use serin_cluster::released::at;
 use serin_cluster::shop::{CANARY, Door, HOST, STABLE};
 use serin_tests::load::{Load, Outcome};
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
 
 use crate::records::none_failed;
+use crate::unmarked::{self, rolled_back, set_image, until_phase};
 
 /// What runs; the controller ends before what it looks after.
 struct Stage {
@@ -57,20 +58,8 @@ impl Stage {
             _pods: pods,
             namespace,
         };
-        stage.until_phase("Succeeded").await?;
+        until_phase(&stage.namespace, "Succeeded").await?;
         Ok(stage)
-    }
-
-    async fn until_phase(&self, phase: &str) -> Result<Value> {
-        let wanted = |object: &Value| at(object, "/status/phase") == phase;
-        self.namespace.until(KIND, "shop", ROLLOUT, wanted).await
-    }
-
-    async fn set_image(&self, image: &str) -> Result<()> {
-        let set = ["set", "image", "deployment/web-canary", &format!("app={image}")];
-        self.namespace.kubectl().run(&set).await?;
-        let begun = |object: &Value| at(object, "/status/phase") != "Succeeded";
-        self.namespace.until(KIND, "shop", ROLLOUT, begun).await.map(drop)
     }
 
     /// The entry's routes as they stand.
@@ -99,53 +88,33 @@ fn route() -> Value {
 fn release(namespace: &str, prometheus: &str) -> Value {
     let side = |subset: &str| json!({"host": "web", "subset": subset, "port": 80});
     let cluster = |subset: &str| format!("outbound|80|{subset}|web.{namespace}.svc.cluster.local");
-    let mut release = json!({
-        "apiVersion": "serin.dev/v1alpha1",
-        "kind": "CanaryRelease",
-        "metadata": {"name": "shop"},
-        "spec": {
-            "target": {"stable": "web-stable", "canary": "web-canary"},
-            "traffic": {
-                "virtualService": "web",
-                "entries": {"only": "all"},
-                "stable": side("stable"),
-                "canary": side("canary"),
-            },
-            "assignment": {"anonymous": "route"},
-            "metrics": {"prometheus": {
-                "address": prometheus,
-                "scrapeInterval": "1s",
-                "timeout": "2s",
-            }},
-            "evidence": {"skip": "0s"},
-            // Istio's own metrics come from a filter that only its own build of Envoy has.
-            "gates": [{"name": "errors", "kind": "errorRate", "counts": {
-                "opportunities": {"metric": "envoy_cluster_upstream_rq_total"},
-                "events": {
-                    "metric": "envoy_cluster_upstream_rq",
-                    "labels": {"response_code_class": "5xx"},
-                },
-                "side": {
-                    "label": "cluster_name",
-                    "canary": cluster("canary"),
-                    "stable": cluster("stable"),
-                },
-            }}],
-        },
+    let traffic = json!({
+        "virtualService": "web",
+        "entries": {"only": "all"},
+        "stable": side("stable"),
+        "canary": side("canary"),
     });
-    if let (Some(spec), Value::Object(steps)) =
-        (release.get_mut("spec").and_then(Value::as_object_mut), short_steps())
-    {
-        spec.extend(steps);
-    }
-    release
+    // Istio's own metrics come from a filter that only its own build of Envoy has.
+    let gate = json!({"name": "errors", "kind": "errorRate", "counts": {
+        "opportunities": {"metric": "envoy_cluster_upstream_rq_total"},
+        "events": {
+            "metric": "envoy_cluster_upstream_rq",
+            "labels": {"response_code_class": "5xx"},
+        },
+        "side": {
+            "label": "cluster_name",
+            "canary": cluster("canary"),
+            "stable": cluster("stable"),
+        },
+    }});
+    unmarked::release(prometheus, &traffic, &gate)
 }
 
 #[tokio::test]
 async fn a_good_version_goes_to_the_end_by_one_entry_and_what_envoy_counts() -> Result<()> {
     let stage = Stage::start("only-good").await?;
-    stage.set_image("shop:1.1").await?;
-    let end = stage.until_phase("Succeeded").await?;
+    set_image(&stage.namespace, "shop:1.1").await?;
+    let end = until_phase(&stage.namespace, "Succeeded").await?;
     let decisions = at(&end, "/status/decisions").to_string();
     ensure!(decisions.contains("too few to tell 50% from 10%"), "{decisions}");
     ensure!(stage.weights().await? == [json!(100), json!(0)], "{:?}", stage.weights().await?);
@@ -162,11 +131,8 @@ async fn a_good_version_goes_to_the_end_by_one_entry_and_what_envoy_counts() -> 
 async fn a_bad_version_is_rolled_back_in_one_entry_and_ends_when_envoys_counter_stands_still()
 -> Result<()> {
     let stage = Stage::start("only-bad").await?;
-    stage.set_image("shop:1.2-fails50").await?;
-    let end = stage.until_phase("RolledBack").await?;
-    ensure!(at(&end, "/status").to_string().contains("Harm"), "{end:#}");
-    let last = at(&end, "/status/message").as_str().unwrap_or_default();
-    ensure!(last.contains("no request to the canary in"), "{last}");
+    set_image(&stage.namespace, "shop:1.2-fails50").await?;
+    rolled_back(&stage.namespace).await?;
     ensure!(stage.weights().await? == [json!(100), json!(0)], "{:?}", stage.weights().await?);
     let records = stage.load.stop().await;
     none_failed(&records)?;

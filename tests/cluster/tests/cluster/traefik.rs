@@ -12,7 +12,7 @@ use serin_cluster::namespace::Namespace;
 use serin_cluster::shop::HOST;
 use serin_cluster::traefik::{Traefik, side, weighted};
 use serin_routes::{Destination, Entries, Kind, Reference, Wanted};
-use serin_tests::load::{Load, Outcome, Profile};
+use serin_tests::load::Outcome;
 
 use crate::records::none_failed;
 
@@ -40,16 +40,7 @@ async fn a_hundred_weights_of_a_traefik_service_are_taken_over_without_a_failed_
     }
     let traefik = Traefik::start(&namespace).await?;
     live(&traefik, &namespace, [100, 0]).await?;
-    let load = Load::start(&Profile {
-        port: traefik.port(),
-        host: HOST.to_owned(),
-        identity: "x-user-id".to_owned(),
-        users: 100,
-        first_user: 0,
-        broken: false,
-        rate: 100,
-        connections: 4,
-    });
+    let load = traefik.load(HOST, 100, 100);
     let start = Instant::now();
     for change in 1..=CHANGES {
         // Up and down, in parts of a percent, with rollbacks among them.

@@ -14,15 +14,16 @@ use serin_cluster::cluster::Cluster;
 use serin_cluster::image;
 use serin_cluster::namespace::Namespace;
 use serin_cluster::operator::Operator;
-use serin_cluster::released::{KIND, ROLLOUT, at, short_steps};
+use serin_cluster::released::at;
 use serin_cluster::shop::HOST;
 use serin_cluster::traefik::{Traefik, side, weighted};
-use serin_tests::load::{Load, Outcome, Profile, Record};
+use serin_tests::load::{Load, Outcome, Record};
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
 use serin_tests::webapp::WebApp;
 
 use crate::records::none_failed;
+use crate::unmarked::{self, rolled_back, set_image, until_phase};
 
 /// What runs; the controller ends before what it looks after.
 struct Stage {
@@ -53,16 +54,7 @@ impl Stage {
         let targets = [Target::metrics("traefik", traefik.admin())];
         let prometheus = Prometheus::start(&targets, &scratch).await?;
         // Without requests there is no proof that nobody is on the canary.
-        let load = Load::start(&Profile {
-            port: traefik.port(),
-            host: HOST.to_owned(),
-            identity: "x-user-id".to_owned(),
-            users: 1_000,
-            first_user: 0,
-            broken: false,
-            rate: 200,
-            connections: 4,
-        });
+        let load = traefik.load(HOST, 1_000, 200);
         let operator = Operator::start(cluster, &namespace, "serin-0").await?;
         let ports = [stable.port(), canary.port()];
         namespace.apply(&release(&prometheus.address(), ports).to_string()).await?;
@@ -75,22 +67,14 @@ impl Stage {
             _stable: stable,
             namespace,
         };
-        stage.until_phase("Succeeded").await?;
+        until_phase(&stage.namespace, "Succeeded").await?;
         Ok(stage)
-    }
-
-    async fn until_phase(&self, phase: &str) -> Result<Value> {
-        let wanted = |object: &Value| at(object, "/status/phase") == phase;
-        self.namespace.until(KIND, "shop", ROLLOUT, wanted).await
     }
 
     /// Gives the canary an image, and what stands for its pods the image's behaviour.
     async fn set_image(&self, image: &str) -> Result<()> {
         self.canary.behave(image::behaviour(image)?);
-        let set = ["set", "image", "deployment/web-canary", &format!("app={image}")];
-        self.namespace.kubectl().run(&set).await?;
-        let begun = |object: &Value| at(object, "/status/phase") != "Succeeded";
-        self.namespace.until(KIND, "shop", ROLLOUT, begun).await.map(drop)
+        set_image(&self.namespace, image).await
     }
 
     async fn weights(&self) -> Result<[Value; 2]> {
@@ -110,34 +94,14 @@ impl Stage {
 }
 
 fn release(prometheus: &str, [stable, canary]: [u16; 2]) -> Value {
-    let mut release = json!({
-        "apiVersion": "serin.dev/v1alpha1",
-        "kind": "CanaryRelease",
-        "metadata": {"name": "shop"},
-        "spec": {
-            "target": {"stable": "web-stable", "canary": "web-canary"},
-            "traffic": {
-                "hosts": [HOST],
-                "traefikService": "web",
-                "stable": {"host": "web-stable", "port": stable},
-                "canary": {"host": "web-canary", "port": canary},
-            },
-            "assignment": {"anonymous": "route"},
-            "metrics": {"prometheus": {
-                "address": prometheus,
-                "scrapeInterval": "1s",
-                "timeout": "2s",
-            }},
-            "evidence": {"skip": "0s"},
-            "gates": [{"name": "errors", "kind": "errorRate", "counts": {"preset": "traefik"}}],
-        },
+    let traffic = json!({
+        "hosts": [HOST],
+        "traefikService": "web",
+        "stable": {"host": "web-stable", "port": stable},
+        "canary": {"host": "web-canary", "port": canary},
     });
-    if let (Some(spec), Value::Object(steps)) =
-        (release.get_mut("spec").and_then(Value::as_object_mut), short_steps())
-    {
-        spec.extend(steps);
-    }
-    release
+    let gate = json!({"name": "errors", "kind": "errorRate", "counts": {"preset": "traefik"}});
+    unmarked::release(prometheus, &traffic, &gate)
 }
 
 fn by(records: &[Record], side: Variant) -> usize {
@@ -155,7 +119,7 @@ async fn a_good_version_goes_to_the_end_by_a_traefik_service_and_what_traefik_co
 {
     let stage = Stage::start("traefik-good").await?;
     stage.set_image("shop:1.1").await?;
-    let end = stage.until_phase("Succeeded").await?;
+    let end = until_phase(&stage.namespace, "Succeeded").await?;
     ensure!(waited_for_the_share(&end), "{:#}", at(&end, "/status/decisions"));
     ensure!(stage.weights().await? == [json!(100), json!(0)], "{:?}", stage.weights().await?);
     let late = stage.last_second().await;
@@ -174,10 +138,7 @@ async fn a_bad_version_is_rolled_back_in_a_traefik_service_and_ends_when_its_cou
 -> Result<()> {
     let stage = Stage::start("traefik-bad").await?;
     stage.set_image("shop:1.2-fails50").await?;
-    let end = stage.until_phase("RolledBack").await?;
-    ensure!(at(&end, "/status").to_string().contains("Harm"), "{end:#}");
-    let last = at(&end, "/status/message").as_str().unwrap_or_default();
-    ensure!(last.contains("no request to the canary in"), "{last}");
+    rolled_back(&stage.namespace).await?;
     ensure!(stage.weights().await? == [json!(100), json!(0)], "{:?}", stage.weights().await?);
     let late = stage.last_second().await;
     ensure!(by(&late, Variant::Canary) == 0 && by(&late, Variant::Stable) > 50, "{late:?}");

@@ -18,7 +18,7 @@ use serin_cluster::shop::HOST;
 use serin_cluster::traefik::Traefik;
 use serin_cluster::tunnel::Tunnel;
 use serin_routes::{Acknowledged, Destination, Entries, Kind, Marked, Reference, Shares, Wanted};
-use serin_tests::load::{Load, Outcome, Profile, Record};
+use serin_tests::load::{Outcome, Record};
 use serin_tests::webapp::{Behaviour, WebApp};
 
 /// How many weights are written.
@@ -55,16 +55,7 @@ async fn a_hundred_weights_of_an_http_route_are_taken_over_without_a_failed_requ
     };
     live(&traefik, &namespace, Wanted::Nobody).await?;
     traefik.serves(HOST).await?;
-    let load = Load::start(&Profile {
-        port: traefik.port(),
-        host: HOST.to_owned(),
-        identity: "x-user-id".to_owned(),
-        users: 100,
-        first_user: 0,
-        broken: false,
-        rate: 100,
-        connections: 4,
-    });
+    let load = traefik.load(HOST, 100, 100);
     let start = Instant::now();
     for change in 1..=CHANGES {
         // Up and down, in parts of a percent, with rollbacks among them.
