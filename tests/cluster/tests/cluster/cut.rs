@@ -16,7 +16,7 @@ use serin_cluster::tunnel::Tunnel;
 use serin_tests::clock::now_us;
 use tokio::time::sleep;
 
-use crate::records::none_failed;
+use serin_cluster::records::none_failed;
 
 /// The service of the controller in the mesh, by which proxies poll it.
 const SERVICE: &str = "serin";

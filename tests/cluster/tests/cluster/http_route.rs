@@ -20,7 +20,7 @@ use serin_tests::load::Outcome;
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
 
-use crate::records::{none_failed, sides};
+use serin_cluster::records::{none_failed, sides};
 
 /// What runs; the controller ends before what it looks after.
 struct Stage {

@@ -22,7 +22,7 @@ use serin_tests::proxies::ServeAssign;
 use serin_tests::scratch::Scratch;
 use tokio::task::JoinSet;
 
-use crate::unmarked::{new_image, until_phase};
+use serin_cluster::unmarked::{new_image, until_phase};
 
 /// How often somebody is asked about a request.
 const EVERY: Duration = Duration::from_millis(20);

@@ -15,7 +15,7 @@ use serin_tests::stored::{Stored, every_step_baked, rises_strictly};
 use tokio::time::sleep;
 
 use crate::moves::{Moves, NOTHING, serving};
-use crate::records::{none_failed, sides};
+use serin_cluster::records::{none_failed, sides};
 
 /// Each of some hundred kills costs a start.
 const LIMIT: Duration = Duration::from_mins(8);

@@ -23,7 +23,7 @@ use serin_tests::scratch::Scratch;
 use serin_tests::serve::Server;
 use tokio::task::JoinSet;
 
-use crate::unmarked::{self, rolled_back, set_image, until_phase};
+use serin_cluster::unmarked::{self, rolled_back, set_image, until_phase};
 
 /// How often requests come.
 const EVERY: Duration = Duration::from_millis(100);

@@ -17,7 +17,7 @@ use serin_tests::load::{Outcome, Record};
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
 
-use crate::records::none_failed;
+use serin_cluster::records::none_failed;
 
 /// What runs, with a Prometheus that knows what the pods themselves have counted.
 struct Stage {

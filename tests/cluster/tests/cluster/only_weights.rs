@@ -18,8 +18,8 @@ use serin_tests::load::{Load, Outcome};
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
 
-use crate::records::none_failed;
-use crate::unmarked::{self, rolled_back, set_image, until_phase};
+use serin_cluster::records::none_failed;
+use serin_cluster::unmarked::{self, rolled_back, set_image, until_phase};
 
 /// What runs; the controller ends before what it looks after.
 struct Stage {

@@ -9,7 +9,7 @@ use serin_cluster::released::{ROLLOUT, Released, at, stays_at_half};
 use tokio::time::sleep;
 
 use crate::moves::{Moves, serving};
-use crate::records::none_failed;
+use serin_cluster::records::none_failed;
 
 const DISRUPTIONS: &str = "
 apiVersion: policy/v1

@@ -14,7 +14,7 @@ use serin_cluster::shop::{Door, route};
 use serin_tests::load::Outcome;
 use serin_tests::patience::until;
 
-use crate::records::{none_failed, sides};
+use serin_cluster::records::{none_failed, sides};
 
 #[tokio::test]
 async fn a_good_version_goes_to_the_end_and_stable_takes_it_over_without_a_failed_request()

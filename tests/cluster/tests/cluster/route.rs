@@ -19,7 +19,7 @@ use serin_tests::load::Record;
 use tokio::time::sleep;
 
 use crate::moves::{Moves, NOTHING, serving};
-use crate::records::none_failed;
+use serin_cluster::records::none_failed;
 
 /// The controller, as the API server knows it.
 const CONTROLLER: &str = "system:serviceaccount:serin-system:serin";

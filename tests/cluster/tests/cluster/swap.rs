@@ -12,7 +12,7 @@ use serin_cluster::released::{KIND, ROLLOUT, Released, at};
 use serin_cluster::shop::Door;
 use serin_tests::load::{Load, Outcome, Record};
 
-use crate::records::{failed, sides};
+use serin_cluster::records::{failed, sides};
 
 /// A release of short steps; its proxies get three seconds to take over the route, some thirty times
 /// what they need here.

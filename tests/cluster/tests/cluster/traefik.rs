@@ -14,7 +14,7 @@ use serin_cluster::traefik::{Traefik, side, weighted};
 use serin_routes::{Destination, Entries, Kind, Reference, Wanted};
 use serin_tests::load::Outcome;
 
-use crate::records::none_failed;
+use serin_cluster::records::none_failed;
 
 /// How many weights are written.
 const CHANGES: u16 = 100;
