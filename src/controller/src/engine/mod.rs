@@ -5,6 +5,7 @@
 //! What cannot wait does not: a command, or one gate that sees harm, is decided at once with what
 //! is known by then, however long other answers take.
 
+mod apply;
 mod bounds;
 mod carry;
 mod clock;
@@ -21,8 +22,8 @@ mod settle;
 mod task;
 mod trail;
 
-pub(crate) use carry::wanted;
-pub use carry::{Carry, Change, Load};
+pub use carry::{Carry, Change, Load, NotCarried};
+pub(crate) use carry::{lowered_by_hand, wanted};
 pub use clock::{Clock, Stop};
 pub use order::{Answer, Asked, Handle, Order, Reload};
 pub(crate) use readings::NOT_SPLIT;

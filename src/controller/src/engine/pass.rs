@@ -93,7 +93,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
 
     /// The weights that the route does not have yet, where there are such.
     fn pending(&self) -> Option<Pending<'_>> {
-        let why = self.not_carried.as_deref()?;
+        let why = self.not_carried.as_ref()?.why();
         let published = self.record.published.as_ref().map(Folded::unfold);
         let in_document = published.and_then(|it| it.get("weight")?.as_str()?.parse().ok());
         Some(Pending { why, in_document })

@@ -233,14 +233,15 @@ fn proxies(proof: Option<&Proof>) -> Proxies {
 fn conditions<O, K>(running: &Running<O, K>, seen: &Seen) -> Vec<Condition> {
     let release = &running.engine.release;
     let not_stored = running.not_stored.iter();
-    let not_carried = running.not_carried.iter();
+    let not_carried =
+        running.not_carried.iter().map(|why| condition(ConditionKind::RouteNotWritten, why.why()));
     let left_out = running.engine.board.left_out(release.key());
     let refused = running.file_refused.iter();
     let capped = seen.evidence_capped().then(|| condition(ConditionKind::EvidenceCapped, CAPPED));
     let of = |kind| move |why: &String| condition(kind, why);
     not_stored
         .map(of(ConditionKind::StateNotStored))
-        .chain(not_carried.map(of(ConditionKind::RouteNotWritten)))
+        .chain(not_carried)
         .chain(left_out.iter().map(of(ConditionKind::LeftOut)))
         .chain(refused.map(of(ConditionKind::ReleaseFileRefused)))
         .chain(capped)

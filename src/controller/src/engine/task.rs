@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::gathering::{Gathering, Heard, News};
 use super::seen::{Observe, Seen, Subject};
 use super::trail::Trail;
-use super::{Answer, Asked, Carry, Clock, Handle, Keep, Reload, Stop, report};
+use super::{Answer, Asked, Carry, Clock, Handle, Keep, NotCarried, Reload, Stop, report};
 use crate::notify::{Couriers, Receivers};
 use crate::publish::Board;
 use crate::release::Release;
@@ -93,7 +93,9 @@ pub(super) struct Running<O, K> {
     /// Why the last try to store failed.
     pub(super) not_stored: Option<String>,
     /// Why the router does not have the weights.
-    pub(super) not_carried: Option<String>,
+    pub(super) not_carried: Option<NotCarried>,
+    /// Whether the document shows what no stored record has.
+    pub(super) shown_unstored: bool,
     /// Whether this process has published the release.
     pub(super) announced: bool,
     /// Why the release file as it is now is not used.
@@ -151,6 +153,9 @@ impl<O: Observe, K: Keep> Engine<O, K> {
                 record = self.recover(&mut inbox) => record,
             }
         };
+        if let Some(route) = &self.route {
+            route.go_on_from(record.routed);
+        }
         if let Some(revision) = record.document_revision {
             self.board.remember(serin_document::Revision::new(revision));
         }
@@ -172,6 +177,7 @@ impl<O: Observe, K: Keep> Engine<O, K> {
             stored_at: Instant::now(),
             not_stored: None,
             not_carried: None,
+            shown_unstored: false,
             announced: false,
             file_refused: None,
             newest: Seen::default(),
@@ -273,7 +279,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         }
         // At rest nothing is counted that would have to be stored.
         if !self.rests() {
-            Box::pin(self.farewell()).await;
+            Box::pin(self.store_present()).await;
         }
     }
 
@@ -300,11 +306,13 @@ impl<O: Observe, K: Keep> Running<O, K> {
             && !state.is_new(&self.engine.release.version)
     }
 
-    /// The same, and all that is stored and told.
+    /// The same, and all that is stored, told, and back in the route.
     fn rests(&self) -> bool {
         self.is_over()
             && self.last.as_ref().is_some_and(|last| is_rest(last.reason))
             && self.not_stored.is_none()
+            && !self.shown_unstored
+            && self.record.state.kept_mirrors.is_none()
     }
 
     /// All that is known at this moment of the present traffic.

@@ -225,6 +225,32 @@ async fn without_a_disk_nothing_rises_and_harm_still_rolls_back() {
     }
 }
 
+/// Who answers by what is stored takes a newer document alone.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_that_could_not_be_stored_is_stored_later_under_a_revision_above_all_others() {
+    for disk in [Disk::Full, Disk::Hangs] {
+        let (_scratch, folder) = scratch();
+        let mut bench = Bench::start(&folder, &clock(), HEALTHY);
+        bench.until_weight("5%").await;
+        bench.kept.disk.send_replace(disk);
+        bench.set(|metrics| metrics.verdict = Verdict::Fail);
+        bench.until(|status| status.weight.is_zero()).await;
+        let mut other = bench.document().borrow().as_ref().unwrap().rollouts[0].as_ref().clone();
+        other.name = "demo/other".parse().unwrap();
+        other.hosts = vec!["other.example.com".parse().unwrap()];
+        let reserved = bench.board.reserve(&other, START_MS + 3_600_000);
+        let others = bench.board.publish(other, reserved).await.unwrap().unwrap();
+        bench.kept.disk.send_replace(Disk::Good);
+        bench.until_phase(Phase::RolledBack).await;
+        let stored = bench.stored().unwrap().document_revision;
+        let shown = bench.document().borrow().as_ref().unwrap().revision;
+        assert!(shown > others, "{disk:?}");
+        assert_eq!(stored, Some(shown.get()), "{disk:?}");
+        sleep(WHOLE_ROLLOUT).await;
+        assert_eq!(bench.document().borrow().as_ref().unwrap().revision, shown, "shown once more");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_canary_without_endpoints_loses_its_weight_though_nothing_can_be_stored() {
     for disk in [Disk::Full, Disk::Hangs] {

@@ -149,7 +149,8 @@ async fn put_back(shared: &Shared, object: &DynamicObject) -> Result<(), NotBack
     let route = Route::of(shared, &key, &objects).map_err(NotBack::Impossible)?;
     let traffic = Traffic { serving: serving(object), ..NOBODY };
     let load = Load { traffic, kept_mirrors: kept_mirrors(object) };
-    route.carry(load, Change::Less).await.map_err(NotBack::NotYet)
+    let carried = route.carry(load, Change::Less).await;
+    carried.map_err(|not_carried| NotBack::NotYet(not_carried.why().to_owned()))
 }
 
 /// Which side is stable's: by the record, or where that cannot be read by the Deployment that people

@@ -17,7 +17,7 @@ use super::kinds::{self, Key, generation};
 use super::leader::Term;
 use super::mirrors;
 use super::supervise::Shared;
-use crate::engine::{Carry, Change, Load, wanted};
+use crate::engine::{Carry, Change, Load, NotCarried, lowered_by_hand, wanted};
 use crate::release::{Kubernetes, RouteRef};
 
 /// One release's part of a router's object.
@@ -33,11 +33,12 @@ pub(super) struct Route {
     written: Mutex<Written>,
 }
 
-/// What this process last made of the object.
+/// What was last made of the object.
 #[derive(Clone, Copy, Debug, Default)]
 struct Written {
     /// The object's stamp then; what the cache holds of an earlier one is out of date.
     stamp: u64,
+    /// By this process, or as one before it has noted.
     traffic: Option<Traffic>,
 }
 
@@ -71,29 +72,23 @@ impl Route {
         let object = whole(&object);
         let reference = self.reference(load.traffic);
         let read = self.read(&object, &reference);
-        match read.and_then(|found| Ok((found, self.mirrors(&object, &reference)?))) {
+        match read.and_then(|_| self.mirrors(&object, &reference)) {
             Err(why) => (RouteSeen::Unusable { why }, None),
-            Ok((found, mirrors)) => {
-                let route = self.compared(&object, found, &mirrors, &load);
+            Ok(mirrors) => {
+                let route = self.compared(&object, &mirrors, &load);
                 (route, Some(mirrors::seen(mirrors)))
             }
         }
     }
 
-    fn compared(
-        &self,
-        object: &Value,
-        found: Found,
-        mirrors: &[FoundMirror],
-        load: &Load,
-    ) -> RouteSeen {
-        let traffic = load.traffic;
-        // A rise that is not written yet is no drift.
-        let carried = self.written().traffic.is_none_or(|written| written == traffic);
-        match drift(&found, &wanted(traffic)) {
-            Drift::Lowered(weight) if carried => return RouteSeen::Lowered { weight },
-            Drift::Lowered(_) | Drift::None | Drift::Other(_) => {}
+    fn compared(&self, object: &Value, mirrors: &[FoundMirror], load: &Load) -> RouteSeen {
+        let (traffic, known) = (load.traffic, self.written().traffic);
+        let lowered = |traffic| self.lowered(object, traffic).ok().flatten();
+        if let Some(weight) = lowered_by_hand(traffic, known, lowered) {
+            return RouteSeen::Lowered { weight };
         }
+        // A mirror that is not written yet is no drift.
+        let carried = known.is_none_or(|known| known == traffic);
         if let Some(objection) = mirrors::objection(mirrors, load, carried) {
             return objection;
         }
@@ -268,8 +263,16 @@ impl Route {
     ) -> Result<bool, String> {
         let before = change.looks_beside(self.written().traffic, traffic);
         let Some(before) = before else { return Ok(false) };
-        let found = self.read(object, &self.reference(before))?;
-        Ok(matches!(drift(&found, &wanted(before)), Drift::Lowered(_)))
+        Ok(self.lowered(object, before)?.is_some())
+    }
+
+    /// The canary's weight, where it is below what this traffic asks for and nobody has more of it.
+    fn lowered(&self, object: &Value, traffic: Traffic) -> Result<Option<Weight>, String> {
+        let found = self.read(object, &self.reference(traffic))?;
+        Ok(match drift(&found, &wanted(traffic)) {
+            Drift::Lowered(weight) => Some(weight),
+            Drift::None | Drift::Other(_) => None,
+        })
     }
 
     /// Where the weights stand by the traffic's roles.
@@ -315,7 +318,16 @@ fn whole(object: &DynamicObject) -> Value {
 }
 
 impl Carry for Route {
-    fn carry(&self, load: Load, change: Change) -> BoxFuture<'_, Result<(), String>> {
-        self.bring(load, change).boxed()
+    fn carry(&self, load: Load, change: Change) -> BoxFuture<'_, Result<(), NotCarried>> {
+        async move { Ok(self.bring(load, change).await?) }.boxed()
+    }
+
+    fn known(&self) -> Option<Traffic> {
+        self.written().traffic
+    }
+
+    fn go_on_from(&self, known: Option<Traffic>) {
+        let written = Written { stamp: 0, traffic: known };
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
     }
 }

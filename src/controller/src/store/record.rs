@@ -8,7 +8,7 @@ use serde_json::Value;
 use serin_assignment::{Salt, Weight};
 use serin_document::{Buckets, Revision};
 use serin_judge::panel::Panel;
-use serin_rollout::{Alert, Decision, State};
+use serin_rollout::{Alert, Decision, State, Traffic};
 
 use super::bounds::Bounds;
 use crate::folded::Folded;
@@ -64,6 +64,10 @@ pub struct Record {
     /// The number of the last decision that each receiver of notifications has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub told: BTreeMap<String, u64>,
+    /// The traffic that the router was last seen to have. What the state asks for beside that was
+    /// never written, so that the router lacks it by nobody's doing; `None` where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routed: Option<Traffic>,
     /// Since when the state's traffic is in the assignment document.
     pub live: Option<Live>,
     /// The revision of the newest assignment document that this release's change made, so that the
@@ -144,6 +148,7 @@ impl Record {
             alerts: Vec::new(),
             decisions: VecDeque::new(),
             told: BTreeMap::new(),
+            routed: None,
             live: None,
             document_revision: None,
             published: None,

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use futures_util::future::BoxFuture;
 use serin_assignment::Weight;
 use serin_rollout::{
-    Capacity, Mirror, MirrorFields, OnSuccess, RouteSeen, Side, StableRuns, Version,
+    Capacity, Mirror, MirrorFields, OnSuccess, RouteSeen, Side, StableRuns, Traffic, Version,
 };
 use tokio::sync::OnceCell;
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::super::pending::Pending;
 use super::super::scripted::{release, somebodys_mirror};
 use super::super::seen::{Part, Seen};
-use super::super::{Carry, Change, Load};
+use super::super::{Carry, Change, Load, NotCarried};
 use super::*;
 use crate::engine::Reload;
 use crate::publish::Published;
@@ -22,6 +22,8 @@ use crate::publish::Published;
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Api {
     Good,
+    /// Can be read, and takes no write.
+    ReadOnly,
     Refuses,
     Hangs,
 }
@@ -34,6 +36,10 @@ struct Router {
     writes: Mutex<Vec<(Weight, Option<Weight>)>>,
     /// What was to be mirrored and what was kept of others, each time that changed.
     mirrors: Mutex<Vec<(Option<Weight>, Option<MirrorFields>)>>,
+    /// What it was last seen to have.
+    known: Mutex<Option<Traffic>>,
+    /// How the last load was said to differ.
+    change: Mutex<Option<Change>>,
     document: OnceCell<watch::Receiver<Option<Arc<Published>>>>,
 }
 
@@ -44,6 +50,8 @@ impl Router {
             weight: Mutex::new(Weight::ZERO),
             writes: Mutex::default(),
             mirrors: Mutex::default(),
+            known: Mutex::default(),
+            change: Mutex::default(),
             document: OnceCell::new(),
         })
     }
@@ -63,13 +71,15 @@ impl Router {
 }
 
 impl Carry for Router {
-    fn carry(&self, load: Load, _: Change) -> BoxFuture<'_, Result<(), String>> {
+    fn carry(&self, load: Load, change: Change) -> BoxFuture<'_, Result<(), NotCarried>> {
         let traffic = load.traffic;
+        *self.change.lock().unwrap() = Some(change);
         let api = *self.api.lock().unwrap();
         Box::pin(async move {
             match api {
                 Api::Good => {}
-                Api::Refuses => return Err("500".to_owned()),
+                Api::ReadOnly if self.weight() == traffic.weight => {}
+                Api::Refuses | Api::ReadOnly => return Err("500".to_owned().into()),
                 Api::Hangs => core::future::pending().await,
             }
             let mirror = (traffic.mirror, load.kept_mirrors);
@@ -84,8 +94,17 @@ impl Carry for Router {
                 self.writes.lock().unwrap().push((traffic.weight, self.shown()));
                 *self.weight.lock().unwrap() = traffic.weight;
             }
+            *self.known.lock().unwrap() = Some(traffic);
             Ok(())
         })
+    }
+
+    fn known(&self) -> Option<Traffic> {
+        *self.known.lock().unwrap()
+    }
+
+    fn go_on_from(&self, known: Option<Traffic>) {
+        *self.known.lock().unwrap() = known;
     }
 }
 
@@ -227,6 +246,37 @@ async fn a_controller_that_starts_while_the_router_hangs_says_all_the_same_what_
     let shown = document.wait_for(Option::is_some);
     drop(tokio::time::timeout(WHOLE_ROLLOUT, shown).await.expect("nothing was said"));
     assert_eq!(bench.entry().unwrap().weight, weight("5%"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rise_that_was_never_written_is_one_still_for_the_process_after() {
+    for api in [Api::Refuses, Api::Hangs] {
+        let (_scratch, folder) = scratch();
+        let router = Router::new();
+        let mut bench = start(&folder, &router);
+        bench.until_weight("5%").await;
+        router.set(Api::ReadOnly);
+        // Stored, and no more.
+        bench.until(|status| status.weight == weight("100%")).await;
+        bench.task.abort();
+        drop((&mut bench.task).await);
+        drop(bench);
+        let router = Router::new();
+        *router.weight.lock().unwrap() = weight("5%");
+        router.set(api);
+        let mut bench = start(&folder, &router);
+        bench.until(|status| status.published_at.is_some()).await;
+        let had = router.known().map(|known| known.weight);
+        assert_eq!(had, Some(weight("5%")), "as the process before has noted, {api:?}");
+        sleep(WHOLE_ROLLOUT).await;
+        // The document has it by now, and yet the route is not only looked after.
+        assert_eq!(*router.change.lock().unwrap(), Some(Change::More), "{api:?}");
+        router.set(Api::Good);
+        bench.until_phase(Phase::Succeeded).await;
+        assert_eq!(router.weight(), weight("100%"), "{api:?}");
+        let stored = bench.stored().unwrap();
+        assert_eq!(stored.routed.map(|had| had.weight), Some(weight("100%")));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::command;
 use super::under_way::UnderWay;
-use crate::engine::{Carry, Change, Load, wanted};
+use crate::engine::{Carry, Change, Load, NotCarried, lowered_by_hand, wanted};
 use crate::input;
 use crate::release::file::WeightsFile;
 use crate::store::replace;
@@ -45,19 +45,32 @@ struct Kept {
     file: Arc<WeightsFile>,
     /// The traffic that the proxy has taken over, by this process.
     taken: Option<Traffic>,
+    /// The same by a process before this one, as long as this one knows nothing better. It says what
+    /// the file held, and no more: that process may have ended before the command did.
+    before: Option<Traffic>,
+}
+
+impl Kept {
+    fn new(file: WeightsFile) -> Self {
+        Self { file: Arc::new(file), taken: None, before: None }
+    }
+
+    fn known(&self) -> Option<Traffic> {
+        self.taken.or(self.before)
+    }
 }
 
 impl Route {
     pub(in crate::run) fn new(file: WeightsFile) -> Self {
-        let kept = Kept { file: Arc::new(file), taken: None };
-        Self { known: Arc::new(Known(Mutex::new(kept))), under_way: tokio::sync::Mutex::new(None) }
+        let known = Arc::new(Known(Mutex::new(Kept::new(file))));
+        Self { known, under_way: tokio::sync::Mutex::new(None) }
     }
 
     /// Goes on with what the release file says now. Another template is another file.
     pub(in crate::run) fn set(&self, file: WeightsFile) {
         let mut kept = self.known.kept();
         if *kept.file != file {
-            *kept = Kept { file: Arc::new(file), taken: None };
+            *kept = Kept::new(file);
         }
     }
 
@@ -68,16 +81,16 @@ impl Route {
 
     /// What the file says beside what it should.
     pub(super) async fn seen(&self, traffic: Traffic) -> RouteSeen {
-        let Kept { file, taken } = self.known.kept().clone();
-        let text = match read(&file).await {
+        let kept = self.known.kept().clone();
+        let file = &kept.file;
+        let text = match read(file).await {
             Ok(Some(text)) => text,
             // It is written in the same pass.
             Ok(None) => return RouteSeen::AsSet,
             Err(why) => return RouteSeen::Unknown { why },
         };
-        // A rise that is not written yet is no drift.
-        let carried = taken.is_none_or(|taken| taken == traffic);
-        match lowered(&file, &text, traffic).filter(|_| carried) {
+        let lowered = |traffic| lowered(file, &text, traffic);
+        match lowered_by_hand(traffic, kept.known(), lowered) {
             Some(weight) => RouteSeen::Lowered { weight },
             None => RouteSeen::AsSet,
         }
@@ -97,7 +110,7 @@ impl Route {
 
     /// Brings it there. A change that is not there soon is under way: its outcome is told when it
     /// is asked for again. Another traffic ends it, so that a rollback waits for no rise.
-    async fn bring(&self, traffic: Traffic, change: Change) -> Result<(), String> {
+    async fn bring(&self, traffic: Traffic, change: Change) -> Result<(), NotCarried> {
         let mut slot = self.under_way.lock().await;
         let file = Arc::clone(&self.known.kept().file);
         let mut patience = AT_ONCE;
@@ -117,9 +130,9 @@ impl Route {
         });
         if let Some(outcome) = under_way.outcome(patience).await {
             *slot = None;
-            return outcome;
+            return Ok(outcome?);
         }
-        Err(about(&file, "the proxy has not taken it yet"))
+        Err(NotCarried::UnderWay(about(&file, "the command that has the proxy take it still runs")))
     }
 }
 
@@ -130,7 +143,8 @@ impl Known {
         change: Change,
         cut_short: &Notify,
     ) -> Result<(), String> {
-        let Kept { file, taken } = self.kept().clone();
+        let kept = self.kept().clone();
+        let (known, Kept { file, taken, .. }) = (kept.known(), kept);
         let text = file.template.render(wanted(traffic)).map_err(|why| about(&file, &why))?;
         let present = read(&file).await?;
         // Who wrote the file and ended before the command did may not have had it taken over.
@@ -138,7 +152,7 @@ impl Known {
             self.note(&file, traffic);
             return Ok(());
         }
-        let by_hand = change.looks_beside(taken, traffic).zip(present.as_ref());
+        let by_hand = change.looks_beside(known, traffic).zip(present.as_ref());
         if by_hand.is_some_and(|(before, present)| lowered(&file, present, before).is_some()) {
             return change.after_lowering().map_err(|why| about(&file, why));
         }
@@ -164,7 +178,7 @@ impl Known {
 
     /// Nobody knows what the proxy goes by: the next pass writes anew.
     fn forget(&self, file: &Arc<WeightsFile>) {
-        self.with(file, |kept| kept.taken = None);
+        self.with(file, |kept| (kept.taken, kept.before) = (None, None));
     }
 
     /// Changes what is known of this file, unless another one has taken its place meanwhile.
@@ -181,8 +195,16 @@ impl Known {
 }
 
 impl Carry for Route {
-    fn carry(&self, load: Load, change: Change) -> BoxFuture<'_, Result<(), String>> {
+    fn carry(&self, load: Load, change: Change) -> BoxFuture<'_, Result<(), NotCarried>> {
         self.bring(load.traffic, change).boxed()
+    }
+
+    fn known(&self) -> Option<Traffic> {
+        self.known.kept().known()
+    }
+
+    fn go_on_from(&self, known: Option<Traffic>) {
+        self.known.kept().before = known;
     }
 }
 
