@@ -11,6 +11,10 @@
 //! only adds users, and a lower one takes away only those who were added last. The hash and the
 //! projection to buckets are those of flagd, the layout of the key is Unleash's.
 
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
 mod hash;
 mod murmur3;
 mod salt;

@@ -1,5 +1,7 @@
 //! The salt of a release.
 
+use alloc::boxed::Box;
+use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
@@ -74,7 +76,8 @@ pub enum InvalidSalt {
     TooLong(usize),
     /// A character that a salt may not hold.
     #[error(
-        "a salt holds printable ASCII without spaces and without ':' (which separates it from the user's id), this one holds {0:?}"
+        "a salt holds printable ASCII without spaces and without ':' (which separates it from the user's id), this one holds '{chars}'",
+        chars = .0.escape_default()
     )]
     Character(char),
 }

@@ -1,5 +1,7 @@
 //! The two sides of a release.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 

@@ -1,5 +1,9 @@
 //! The canary's share.
 
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString as _;
 use core::fmt;
 use core::str::FromStr;
 

@@ -1,5 +1,8 @@
 //! The part of the users that a rollout may send to its canary.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};

@@ -26,10 +26,10 @@ macro_rules! checked_text {
             }
         }
 
-        impl TryFrom<String> for $name {
+        impl TryFrom<alloc::string::String> for $name {
             type Error = crate::Invalid;
 
-            fn try_from(text: String) -> Result<Self, crate::Invalid> {
+            fn try_from(text: alloc::string::String) -> Result<Self, crate::Invalid> {
                 Self::new(&text)
             }
         }

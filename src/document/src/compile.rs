@@ -1,6 +1,8 @@
 //! A document made ready for the request path.
 
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use crate::identity::reach;
 use crate::limits::{Limits, check_testers, check_written};

@@ -1,6 +1,7 @@
 //! One rollout of a document in force.
 
-use std::sync::Arc;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use serin_assignment::{Bucket, Variant, Weight};
 

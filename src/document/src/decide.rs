@@ -1,5 +1,7 @@
 //! What becomes of one request: the rules in their order.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::LazyCell;
 
 use serin_assignment::{Cohort, Variant, assign};

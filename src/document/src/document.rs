@@ -1,5 +1,7 @@
 //! The document as the controller builds it and the wire carries it.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use serde::{Serialize, Serializer};
 use serin_assignment::{Salt, Weight};
 

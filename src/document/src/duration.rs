@@ -1,6 +1,9 @@
 //! Durations as text: whole numbers with a unit, such as `250ms`, `25s`, `5m`, `1h30m` or
 //! `7d`.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::string::ToString as _;
 use core::time::Duration;
 
 use crate::Invalid;

@@ -1,6 +1,7 @@
 //! What a proxy adds to the document.
 
 use crate::{Incoming, MarkName, TesterKeys};
+use alloc::string::String;
 
 /// What differs from proxy to proxy while the document is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

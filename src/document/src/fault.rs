@@ -1,8 +1,13 @@
 //! What is wrong with an input: the field, the value and the rule it breaks.
 
+use alloc::borrow::Cow;
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString as _;
 use core::fmt;
 use core::ops::Deref;
-use std::borrow::Cow;
 
 use crate::FormatVersion;
 use crate::json::Escaped;

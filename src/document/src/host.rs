@@ -1,10 +1,13 @@
 //! Hosts: how the document names them and how a request's host is read.
 
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString as _;
+use alloc::sync::Arc;
 use core::fmt;
 use core::net::Ipv6Addr;
 use core::str::FromStr;
-use std::borrow::Cow;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 

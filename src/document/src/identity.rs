@@ -1,9 +1,12 @@
 //! Where a request says who sends it, and what becomes of one that doesn't.
 
+use alloc::format;
+
 pub(crate) mod address;
 pub(crate) mod baggage;
 pub(crate) mod claim;
 pub(crate) mod generated;
+mod internet;
 mod payload;
 pub(crate) mod reach;
 pub(crate) mod read;

@@ -1,5 +1,11 @@
 //! JSON as a tree that still knows when a key stood twice, and how each number was written.
 
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
+
 pub(crate) mod number;
 pub(crate) mod scan;
 mod text;

@@ -1,5 +1,8 @@
 //! The bounds beyond which an answer counts as slow.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde::{Serialize, Serializer};

@@ -9,7 +9,7 @@
 //! need is `inline(never)`, so that it stays out of that, and small.
 //!
 //! ```
-//! use std::borrow::Cow;
+//! use alloc::borrow::Cow;
 //! use std::time::Duration;
 //! use serin_document::{Compiled, Environment, Request, Write, parse};
 //!
@@ -41,6 +41,11 @@
 //! # }
 //! ```
 
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+mod base64;
 mod buckets;
 mod checked;
 mod clusters;
@@ -73,6 +78,7 @@ mod requirements;
 mod revision;
 mod rules;
 mod sharing;
+mod slots;
 mod tester;
 pub mod token;
 mod tripwire;
@@ -103,6 +109,7 @@ pub use reason::Reason;
 pub use request::{MAX_ID_BYTES, Request};
 pub use revision::Revision;
 pub use rules::{Rules, Segment};
+pub use slots::Slots;
 pub use tester::{Refusals, Signed, Tester};
 pub use token::{Audience, KeyId, TesterKeys};
 pub use tripwire::{FalseTrips, Tripwire};

@@ -2,6 +2,10 @@
 
 use crate::token::Places;
 use crate::{CompiledRollout, Fault, IdentitySource, MarkName, Named, Rollout, RolloutName};
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// The most marks, and the most headers for cohorts, that one document may use: every request is
 /// searched for each, so that none that is forged gets through.

@@ -2,6 +2,8 @@
 //! look for the exact host, one per label for wildcards, one per known length of a prefix.
 
 use crate::{HostPattern, Named, PathPrefix};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// Hosts with their paths; each pair belongs to one rollout, or to several that share it.
 #[derive(Debug, Default)]

@@ -3,6 +3,8 @@
 //! Tags are part of a metric's name, in the form that Envoy's and Istio's tag extraction take out
 //! again: `serin_assignments.id=.=0a1b2c3d;.;rollout=.=shop/checkout;.;`.
 
+use alloc::format;
+use alloc::string::String;
 use core::time::Duration;
 
 use crate::duration;

@@ -1,15 +1,17 @@
-//! Values by name: the one kind of hash table of the module, for each further kind of key or value
-//! would be another copy of its code.
+//! Values by name.
 
-use std::collections::BinaryHeap;
+use alloc::boxed::Box;
+use alloc::collections::BinaryHeap;
+use alloc::vec::Vec;
 
-use hashbrown::HashTable;
 use serin_assignment::murmur3_x86_32;
+
+use crate::Slots;
 
 /// Values by name, in the order in which they came.
 #[derive(Clone, Debug)]
 pub struct Named<T> {
-    places: HashTable<(Box<[u8]>, usize)>,
+    places: Slots<(Box<[u8]>, usize)>,
     values: Vec<T>,
 }
 
@@ -23,7 +25,7 @@ impl<T> Named<T> {
 
     /// The place of a name's value, which is made where there is none yet.
     pub fn place(&mut self, name: &[u8], new: impl FnOnce() -> T) -> usize {
-        let place = place(&mut self.places, name);
+        let place = place(&mut self.places, name, self.values.len());
         if place == self.values.len() {
             self.values.push(new());
         }
@@ -32,7 +34,7 @@ impl<T> Named<T> {
 
     /// Gives a name its value, in place of the one that it had.
     pub fn set(&mut self, name: &[u8], value: T) {
-        let place = place(&mut self.places, name);
+        let place = place(&mut self.places, name, self.values.len());
         match self.values.get_mut(place) {
             Some(known) => *known = value,
             None => self.values.push(value),
@@ -66,32 +68,24 @@ impl<T> Named<T> {
 
 impl<T> Default for Named<T> {
     fn default() -> Self {
-        Self { places: HashTable::new(), values: Vec::new() }
+        Self { places: Slots::new(), values: Vec::new() }
     }
 }
 
 /// The place of a name: the next one where it has none yet.
 #[inline]
-fn known(places: &HashTable<(Box<[u8]>, usize)>, name: &[u8]) -> Option<usize> {
-    places.find(hash(name), |(known, _)| **known == *name).map(|(_, place)| *place)
+fn known(places: &Slots<(Box<[u8]>, usize)>, name: &[u8]) -> Option<usize> {
+    places.find(murmur3_x86_32(name), |(known, _)| **known == *name).map(|(_, place)| *place)
 }
 
-fn place(places: &mut HashTable<(Box<[u8]>, usize)>, name: &[u8]) -> usize {
-    if let Some(place) = known(places, name) {
+fn place(named: &mut Slots<(Box<[u8]>, usize)>, name: &[u8], next: usize) -> usize {
+    if let Some(place) = known(named, name) {
         return place;
     }
-    let place = places.len();
-    places.insert_unique(hash(name), (name.into(), place), |(known, _)| hash(known));
-    place
-}
-
-/// The hash that assigns users, so that the module has one. Names come from documents alone, so
-/// nobody who sends requests can choose some that fall together.
-#[inline]
-fn hash(name: &[u8]) -> u64 {
-    let hash = u64::from(murmur3_x86_32(name));
-    // The table goes by the lowest bits and by the highest.
-    hash << 32 | hash
+    // The hash that assigns users, so that the module has one. Names come from documents alone, so
+    // nobody who sends requests can choose some that fall together.
+    named.insert(murmur3_x86_32(name), (name.into(), next));
+    next
 }
 
 /// Names in their order, each with the place at which it was given.

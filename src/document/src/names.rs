@@ -1,6 +1,8 @@
 //! Names of rollouts, headers, cookies and query parameters.
 
-use std::sync::Arc;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
 
 use serde::Deserialize;
 use serin_assignment::murmur3_x86_32;

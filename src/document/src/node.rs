@@ -1,5 +1,10 @@
 //! A JSON value with its place, read strictly: each error names the field, the value and the rule.
 
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 

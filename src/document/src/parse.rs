@@ -1,5 +1,10 @@
 //! Reads the wire form: strict within a format version, rollout by rollout.
 
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::ToString as _;
+use alloc::vec;
+use alloc::vec::Vec;
 use serin_assignment::{Salt, Weight};
 
 use crate::json::{self, Json};

@@ -1,6 +1,7 @@
 //! Path prefixes: how the document names them and how a request's path is read.
 
-use std::sync::Arc;
+use alloc::string::String;
+use alloc::sync::Arc;
 
 use serde::Deserialize;
 

@@ -1,6 +1,7 @@
 //! Percent-decoding of query names and values.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
 /// Decodes `%` with two hexadecimal digits to a byte. `+` stays a plus, and a `%` without two such
 /// digits stays as it is.

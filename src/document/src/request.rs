@@ -1,9 +1,11 @@
 //! What is read from a request: its target, headers, cookies and query parameters, and what the
 //! proxy knows of it.
 
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::OnceCell;
 use core::time::Duration;
-use std::borrow::Cow;
 
 use crate::identity::{address, baggage};
 use crate::path::{Target, cut};

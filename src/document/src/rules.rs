@@ -1,6 +1,10 @@
 //! The rules that decide before the hash does: who is kept out, who may be in, who is where by
 //! name, and which segments are on one side as a whole.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
 use serde::Serialize;
 use serin_assignment::Variant;
 

@@ -2,6 +2,10 @@
 //! says by a mark of its own what it decided.
 
 use crate::{CompiledRollout, Fault, HostPattern, PathPrefix};
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString as _;
 
 /// Checks a rollout against an earlier one that has the same host and path.
 pub(crate) fn check(

@@ -1,5 +1,6 @@
 //! The tripwire of a rollout: when a proxy takes everyone off the canary by itself.
 
+use alloc::format;
 use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;

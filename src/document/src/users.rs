@@ -3,6 +3,9 @@
 //! A list has salted hashes: who reads the document learns no id from it, short of trying all that
 //! there might be.
 
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 

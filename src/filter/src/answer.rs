@@ -1,5 +1,10 @@
 //! What an answer of the source is, judged before anything is done with it.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
+
 pub use serin_document::plugin::Outcome;
 use serin_document::{MAX_DOCUMENT_BYTES, Refused, Revision, parse};
 

@@ -1,6 +1,6 @@
 //! How a request ended: what the proxy knows at the end of its stream, put into a class.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
 
 use serin_document::{LatencyBounds, metrics};
 

@@ -5,13 +5,14 @@
 //! until its request headers, which most proxies hand over in the very next call; after those what
 //! is left to count or to answer, if anything.
 
-use core::hash::BuildHasherDefault;
-use std::rc::Rc;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use serin_document::Slots;
 
 use crate::host::{Host, RequestHeaders, ResponseHeaders, StreamEnd};
 use crate::plugin::Plugin;
 use crate::serving::Serving;
-use crate::spread::Map;
 use crate::stream::{self, Marked};
 use crate::vm::Vm;
 
@@ -25,7 +26,7 @@ pub struct Contexts {
     /// Streams before their request headers, each with its root.
     begun: Vec<(u32, u32)>,
     /// Streams after them that have something left.
-    open: Map<u32, Open>,
+    open: Slots<Open>,
 }
 
 /// A stream with something left to count or to answer.
@@ -41,12 +42,7 @@ impl Contexts {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "nobody makes one but as a constant")]
     pub const fn new() -> Self {
-        Self {
-            vm: None,
-            roots: Vec::new(),
-            begun: Vec::new(),
-            open: Map::with_hasher(BuildHasherDefault::new()),
-        }
+        Self { vm: None, roots: Vec::new(), begun: Vec::new(), open: Slots::new() }
     }
 
     /// A context comes into being: a root where `parent` is zero, else a stream of that root.
@@ -76,14 +72,15 @@ impl Contexts {
 
     /// The headers of a stream's response are there.
     pub fn response(&mut self, id: u32, response: &impl ResponseHeaders) {
-        if let Some(open) = self.open.get_mut(&id) {
+        if let Some(open) = self.open.find_mut(id, |_| true) {
             stream::respond(response, &core::mem::take(&mut open.marked.set_cookies));
         }
     }
 
     /// A stream has ended, and what the proxy knows of it can be read.
     pub fn ended(&mut self, id: u32, end: &impl StreamEnd) {
-        if let (Some(Open { serving, marked }), Some(vm)) = (self.open.remove(&id), &self.vm)
+        if let (Some(Open { serving, marked }), Some(vm)) =
+            (self.open.remove(id, |_| true), &self.vm)
             && let Some(pending) = marked.pending
         {
             stream::end(end, &serving, vm.counts(), &pending);
@@ -93,7 +90,7 @@ impl Contexts {
     /// A context is gone. A root's plugin makes room; a stream that was never told of its end, or
     /// never had a request, is forgotten.
     pub fn delete(&mut self, host: &dyn Host, id: u32) {
-        self.open.remove(&id);
+        self.open.remove(id, |_| true);
         self.take_begun(id);
         if let Some(place) = self.roots.iter().position(|(known, _)| *known == id) {
             self.delete_root(host, place);

@@ -4,6 +4,9 @@
 //! A counter of the proxy costs a call out of the VM, more than deciding itself. The counts belong
 //! to the VM and to a rollout's name: a new configuration or document finds them where they were.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use serin_assignment::Variant;

@@ -2,6 +2,8 @@
 //!
 //! A gauge is one cell for all VMs, so one of them, the speaker, writes it for all.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use serin_document::{Named, RolloutName, metrics};
 
 use crate::host::Host;

@@ -4,7 +4,8 @@
 //! byte after it; numbers are `u32`, little-endian. Nothing is copied out of it and no byte in it
 //! can make a reader fail: what doesn't fit is as if it were absent.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
 /// The bytes of a number in the block.
 const NUMBER: usize = 4;

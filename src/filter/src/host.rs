@@ -2,6 +2,8 @@
 //!
 //! The logic is written against these traits; the module answers them inside a proxy, a fake in tests.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Add;
 use core::time::Duration;

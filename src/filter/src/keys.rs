@@ -1,5 +1,10 @@
 //! The keys of testers' tokens: the plugin's own, else those in the VM's environment.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString as _;
+use alloc::vec;
+use alloc::vec::Vec;
 use serin_document::token::KEYS_VARIABLE;
 use serin_document::{Compiled, Fault, TesterKeys};
 

@@ -12,6 +12,10 @@
 //! waits for: it is compiled there, for speed, and all the rest here, for size. Nothing that a request, a configuration or a source says makes it
 //! panic, since a panic would take the worker's VM down.
 
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
 pub mod answer;
 pub mod class;
 pub mod contexts;
@@ -30,6 +34,7 @@ mod scenarios;
 pub mod serving;
 pub mod shared;
 pub mod source;
+#[cfg(feature = "tripwire")]
 mod spread;
 pub mod stream;
 pub mod told;

@@ -1,7 +1,12 @@
 //! A plugin's root context: takes its configuration, keeps its document fresh, says what it has.
 
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::time::Duration;
-use std::rc::Rc;
 
 use serin_assignment::murmur3_x86_32;
 use serin_document::plugin::{ConfigRefused, PluginConfig, SourceConfig, WhenStale, parse};

@@ -3,6 +3,11 @@
 //! What the classes of slow answers mean depends on the bounds, so a rollout with other bounds has
 //! other cells: a stream that began before a change is counted by the bounds it began with.
 
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::mem::take;
 

@@ -1,7 +1,9 @@
 //! What a request needs: the document in force, and where to count.
 
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::cell::Cell;
-use std::rc::Rc;
 
 use serin_document::{Compiled, CompiledRollout};
 

@@ -6,6 +6,8 @@
 //! lease. A call to a cluster that refuses connections is answered at once with status 503; one
 //! to a cluster without hosts, or to an unknown one, is not sent at all.
 
+use alloc::format;
+use alloc::string::String;
 use core::time::Duration;
 
 use serin_document::duration;

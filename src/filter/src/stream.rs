@@ -1,8 +1,10 @@
 //! One request: decide, write or remove what the decision says, add to its response what the
 //! decision wants there, and count at the end.
 
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
-use std::borrow::Cow;
 
 use serin_assignment::{Cohort, Variant};
 use serin_document::token::{CutCookies, TakeOff};

@@ -3,6 +3,7 @@
 //! It is kept in the proxy's filter state, which every log format and trace tag can show, and not in
 //! a header, which applications and clients would see.
 
+use alloc::string::String;
 use core::fmt::Write as _;
 
 use serin_assignment::Variant;

@@ -5,6 +5,9 @@
 //! others.
 
 use crate::host::{Host, Level};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// What was found in a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

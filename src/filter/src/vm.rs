@@ -1,9 +1,12 @@
 //! What the plugins of one VM share: counts, metrics, the VM's place among the proxy's VMs, and
 //! each plugin's last good configuration.
 
+use alloc::borrow::ToOwned as _;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::time::Duration;
-use std::rc::Rc;
 
 use serin_document::plugin::SourceConfig;
 use serin_document::{Compiled, CompiledRollout, Environment, Revision, metrics as names, sorted};

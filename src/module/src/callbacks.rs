@@ -3,21 +3,18 @@
 
 #![expect(unsafe_code, reason = "a function that the proxy calls needs its name kept")]
 
-use core::cell::RefCell;
-
+use super::alone::Single;
 use super::imports::{self, Buffer, Map};
-use super::{CRITICAL, Proxy, Request, Response};
+use super::{Proxy, Request, Response};
 use serin_filter::contexts::Contexts;
 use serin_filter::host::{Answer, Token};
 
-thread_local! {
-    static CONTEXTS: RefCell<Contexts> = const { RefCell::new(Contexts::new()) };
-}
+static CONTEXTS: Single<Contexts> = Single::new(Contexts::new());
 
 /// Calls of the proxy from within one of ours would find the contexts in use. No proxy makes any,
 /// and one that did would do so in vain: a panic would take the worker down.
 fn with<T>(act: impl FnOnce(&mut Contexts) -> T) -> Option<T> {
-    CONTEXTS.with(|contexts| contexts.try_borrow_mut().ok().map(|mut contexts| act(&mut contexts)))
+    CONTEXTS.take().map(|mut contexts| act(&mut contexts))
 }
 
 /// What a callback answers that lets the request or response go on.
@@ -26,11 +23,6 @@ const CONTINUE: u32 = 0;
 /// Says which version of the ABI this is.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_abi_version_0_2_1() {}
-
-#[unsafe(no_mangle)]
-extern "C" fn _initialize() {
-    std::panic::set_hook(Box::new(|panic| imports::log(CRITICAL, &panic.to_string())));
-}
 
 /// By which the proxy makes room for what it hands over.
 #[unsafe(no_mangle)]

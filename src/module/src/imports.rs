@@ -6,6 +6,9 @@
 
 #![expect(unsafe_code, reason = "functions of the proxy can be called in no other way")]
 
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::ptr;
 use core::time::Duration;
 

@@ -6,10 +6,16 @@
 //! [`contexts`](serin_filter::contexts) says why.
 
 #![cfg(target_arch = "wasm32")]
+#![no_std]
 
+extern crate alloc;
+
+mod alone;
 mod callbacks;
 mod imports;
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serin_filter::headers::{HeaderBlock, encode};
@@ -23,9 +29,6 @@ use imports::{Buffer, Map};
 /// Small: the standard library's would make the module 11 kB larger.
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
-
-/// The loudest of the ABI's levels of a log's line.
-const CRITICAL: u32 = 5;
 
 /// The request whose callback is running.
 struct Request;

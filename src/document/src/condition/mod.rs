@@ -5,6 +5,10 @@
 //! lists are sorted, names and texts are checked, depth and number are bounded. Asking takes no
 //! memory where the source's own value takes none.
 
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
 mod read;
 
 use serde::Serialize;

@@ -4,6 +4,10 @@ use super::{Condition, Subject, Test, Texts};
 use crate::Fault;
 use crate::identity::read::{SOURCE_KINDS, one_of, sources_in};
 use crate::node::{self, Fields, Node, Place};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// How deep conditions may be nested: each level is a call on the request path.
 const MAX_DEPTH: usize = 8;

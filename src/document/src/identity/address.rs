@@ -1,9 +1,12 @@
 //! The address of the caller, or the network that stands for it.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString as _;
 
 use serde::Serialize;
 
+use super::internet::Internet;
 use crate::Fault;
 
 /// Under which path the proxy tells the address, as Envoy has settled it: that of the connection,
@@ -57,19 +60,7 @@ impl AddressBits {
     #[inline(never)]
     pub(crate) fn id(self, told: &[u8]) -> Option<String> {
         let text = str::from_utf8(told).ok()?;
-        let address = text.parse::<SocketAddr>().map(|socket| socket.ip());
-        Some(match address.or_else(|_| text.parse()).ok()?.to_canonical() {
-            IpAddr::V4(address) if self.ipv4 == 32 => address.to_string(),
-            IpAddr::V4(address) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.ipv4)).unwrap_or_default();
-                format!("{}/{}", Ipv4Addr::from_bits(address.to_bits() & mask), self.ipv4)
-            }
-            IpAddr::V6(address) if self.ipv6 == 128 => address.to_string(),
-            IpAddr::V6(address) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.ipv6)).unwrap_or_default();
-                format!("{}/{}", Ipv6Addr::from_bits(address.to_bits() & mask), self.ipv6)
-            }
-        })
+        Some(Internet::read(text)?.network(self.ipv4, self.ipv6))
     }
 }
 
@@ -83,6 +74,8 @@ fn checked(field: &str, given: Option<u64>, default: u8, most: u8) -> Result<u8,
 
 #[cfg(test)]
 mod tests {
+    use core::net::Ipv6Addr;
+
     use proptest::prelude::*;
 
     use super::*;

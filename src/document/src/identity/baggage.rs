@@ -1,7 +1,7 @@
 //! Members of the W3C `baggage` header, which services hand on from call to call.
 
-use std::borrow::Cow;
-use std::sync::Arc;
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
 
 use crate::checked::checked_text;
 use crate::path::cut;

@@ -4,7 +4,11 @@
 //! Whichever way a claim comes, it gives the same id: a text as it is, a whole number in decimal,
 //! `true` or `false`. Lists, objects and other numbers are no id.
 
-use std::sync::Arc;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::ToString as _;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -215,7 +219,10 @@ fn from_property(bytes: Vec<u8>) -> Option<Vec<u8>> {
     let number = f64::from_le_bytes(bytes.try_into().ok()?);
     // Beyond the range of whole numbers this gives their ends, which are beyond ours too.
     #[expect(clippy::cast_possible_truncation, reason = "see above")]
-    Some(number).filter(|number| number.fract() == 0.0).and_then(|whole| of_whole(whole as i64))
+    let whole = number as i64;
+    #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "then it is another number")]
+    let is_whole = whole as f64 == number;
+    if is_whole { of_whole(whole) } else { None }
 }
 
 /// Whether a text can be an id: control characters say that it is something else.

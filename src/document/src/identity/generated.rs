@@ -1,10 +1,12 @@
 //! An id of our own for visitors who have none: random, in a cookie.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt::Write as _;
 use core::net::Ipv4Addr;
 use core::str::FromStr;
 use core::time::Duration;
-use std::sync::Arc;
 
 use serde::Serialize;
 

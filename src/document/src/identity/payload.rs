@@ -3,9 +3,11 @@
 //! It is searched for one claim and nothing of it is kept; whatever is wrong with it, there is no
 //! id.
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::claim::{is_id, of_bool, of_whole};
+use crate::base64::{Base64, unpadded};
 use crate::json::number;
 use crate::json::scan::{Problem, Scan, Start};
 
@@ -18,17 +20,12 @@ pub(super) fn claim(sent: &[u8], path: &[Box<str>]) -> Option<Vec<u8>> {
     if sent.len() > MAX_PAYLOAD {
         return None;
     }
-    let json = Base64UrlUnpadded::decode_vec(unpadded(str::from_utf8(sent).ok()?)).ok()?;
+    // Padding is there or not as the sender likes.
+    let json = Base64::Url.decode(unpadded(str::from_utf8(sent).ok()?))?;
     let mut scan = Scan::new(str::from_utf8(&json).ok()?);
     let found = find(&mut scan, path).ok()?;
     scan.end().ok()?;
     found
-}
-
-/// Without padding, which is there or not as the sender likes.
-fn unpadded(base64: &str) -> &str {
-    let once = base64.strip_suffix('=').unwrap_or(base64);
-    once.strip_suffix('=').unwrap_or(once)
 }
 
 /// Reads a value, and of it the id at the end of a path. It calls itself no deeper than the path
@@ -67,7 +64,7 @@ fn find(scan: &mut Scan<'_>, path: &[Box<str>]) -> Result<Option<Vec<u8>>, Probl
 
 #[cfg(test)]
 mod tests {
-    use base64ct::{Base64, Base64Url};
+    use base64ct::{Base64, Base64Url, Base64UrlUnpadded, Encoding as _};
     use proptest::prelude::*;
     use serde_json::Value;
 

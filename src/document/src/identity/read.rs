@@ -6,6 +6,8 @@ use crate::{
     Fault, GeneratedId, HeaderName, IdentitySource, JwtClaim, MetadataKey, ParameterName, SameSite,
     duration,
 };
+use alloc::format;
+use alloc::vec::Vec;
 
 /// Places to look for an id.
 const MAX_SOURCES: usize = 8;

@@ -5,6 +5,9 @@
 //! worker of each proxy would load.
 
 use super::text::Text;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// What is wrong with it.
 pub(crate) type Problem = &'static str;

@@ -1,7 +1,8 @@
 //! Texts as JSON writes them: read, and written for errors.
 
+use alloc::borrow::Cow;
+use alloc::string::String;
 use core::fmt::{self, Write as _};
-use std::borrow::Cow;
 
 use super::scan::Problem;
 

@@ -1,8 +1,10 @@
 //! Where a plugin gets its document, and how often it asks.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
 use core::str::FromStr;
 use core::time::Duration;
-use std::sync::Arc;
 
 use crate::checked::checked_text;
 use crate::names::short_hash;

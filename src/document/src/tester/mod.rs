@@ -1,6 +1,10 @@
 //! Testers: where they choose their side, by a plain word or a signed token, and for how long that
 //! is remembered.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 mod read;
 
 use serde::Serialize;

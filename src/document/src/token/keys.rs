@@ -4,13 +4,17 @@
 //! `[{"id": "2026-11", "key": "<base64 of at least 32 random bytes>"}]`. A key shows in no error and
 //! in no `Debug`.
 
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
-use std::sync::Arc;
 
-use base64ct::{Base64, Encoding as _};
+use base64ct::Encoding as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::base64::Base64;
 use crate::checked::checked_text;
 use crate::json;
 use crate::node::{self, Node, Place, Unknown};
@@ -82,7 +86,7 @@ impl TesterKey {
     /// The secret as text, for the file that it is kept in.
     #[must_use]
     pub fn secret_base64(&self) -> String {
-        Base64::encode_string(&self.secret)
+        base64ct::Base64::encode_string(&self.secret)
     }
 
     pub(super) fn sign(&self, bytes: &[u8]) -> [u8; 32] {
@@ -168,7 +172,7 @@ fn key(node: Node<'_>) -> Result<TesterKey, Fault> {
     let id = fields.required("id", KeyId::RULE, node::text::<KeyId>)?;
     let key = fields.required("key", KEY_RULE, |node| {
         node.text_by(|text| {
-            let bytes = Base64::decode_vec(text).unwrap_or_default();
+            let bytes = Base64::Padded.decode(text).unwrap_or_default();
             TesterKey::new(id, &bytes)
         })
     })?;

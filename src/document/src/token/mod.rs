@@ -9,6 +9,9 @@
 //! base64url without padding. The expiry is in seconds since 1970. No field can hold a `~`, so a
 //! token reads in one way only, and it stands in headers, cookies and query strings as it is.
 
+use alloc::format;
+use alloc::string::String;
+
 mod keys;
 mod places;
 mod read;
@@ -40,7 +43,7 @@ pub const KEYS_VARIABLE: &str = "SERIN_TESTER_KEYS";
 /// For whom a token is meant: 1 to 64 letters, digits, `.`, `_`, `-`, `/`. A proxy takes tokens for
 /// its rollout's audience alone, so one that was made for a test site opens no other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Audience(std::sync::Arc<str>);
+pub struct Audience(alloc::sync::Arc<str>);
 
 impl Audience {
     const MAX_LEN: usize = 64;

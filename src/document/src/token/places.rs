@@ -1,7 +1,9 @@
 //! Where tokens stand in requests, and how they are taken off before a request goes upstream:
 //! nothing else of its cookies or its path changes by a byte.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::Token;
 use crate::path::{Target, cut};

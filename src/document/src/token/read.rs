@@ -2,10 +2,10 @@
 
 use core::hint::black_box;
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serin_assignment::Variant;
 
 use super::{Audience, Claims, FORMAT, Refusal, SEPARATOR, TesterKeys};
+use crate::base64::Base64;
 use crate::{KeyId, RolloutName};
 
 /// The bytes of a signature, and the characters that they are written in.
@@ -88,13 +88,11 @@ fn read(sent: &[u8]) -> Option<Token<'_>> {
     if format != FORMAT || fields.next().is_some() || !KeyId::fits(key) {
         return None;
     }
-    let mut bytes = [0; SIGNATURE];
     if signature.len() != SIGNATURE_TEXT {
         return None;
     }
-    Base64UrlUnpadded::decode(signature, &mut bytes).ok()?;
     let claims = Claims { rollout, variant, expires, audience };
-    Some(Token { key, claims, signed, signature: bytes })
+    Some(Token { key, claims, signed, signature: Base64::Url.decode(signature)?.try_into().ok()? })
 }
 
 /// A whole number as it is written here: no sign, no zero before it.

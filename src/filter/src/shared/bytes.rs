@@ -1,5 +1,7 @@
 //! Numbers and texts as bytes, little-endian, for what VMs tell each other.
 
+use alloc::vec::Vec;
+
 /// Reads what [`Writer`] wrote; `None` where the bytes end early or are no UTF-8.
 pub(crate) struct Reader<'a>(&'a [u8]);
 

@@ -4,6 +4,9 @@
 //! whoever writes. The head is small and read on every tick: it says which document there is and
 //! when the source last gave a good answer. It may lag behind the document, never lead it.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
 use serin_document::Revision;
 
 use super::bytes::{Reader, Writer};

@@ -1,5 +1,6 @@
 //! Which VM asks the source: a lease that its holder renews and that ends by itself.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::bytes::{Reader, Writer};

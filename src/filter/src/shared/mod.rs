@@ -15,6 +15,9 @@
 //! another version may run beside this one, hence the layout's number in it; and several sources
 //! may be in use, hence the hash of the source's block.
 
+use alloc::format;
+use alloc::string::String;
+
 pub(crate) mod bytes;
 pub mod document;
 pub mod lease;

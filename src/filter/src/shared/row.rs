@@ -5,6 +5,10 @@
 //! live once every VM that has its scope has it: a VM that has the scope but not yet the rollout
 //! holds it back, a VM with other plugins only does not.
 
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use serin_document::Revision;

@@ -1,5 +1,6 @@
 //! Who is alive: the VMs of a proxy with the time of each one's last beat.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::ATTEMPTS;

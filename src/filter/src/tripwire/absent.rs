@@ -1,6 +1,6 @@
 //! The module without tripwires: what they ask of the rest of it, answered by nothing.
 
-use std::rc::Rc;
+use alloc::rc::Rc;
 
 use serin_document::CompiledRollout;
 

@@ -1,8 +1,11 @@
 //! How canary's and stable's requests ended, counted by cohort until they are added to what the
 //! proxy's VMs share.
 
+use alloc::borrow::ToOwned as _;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::RefCell;
-use std::rc::Rc;
 
 use serin_assignment::{Cohort, Variant};
 use serin_document::CompiledRollout;

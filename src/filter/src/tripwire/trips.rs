@@ -1,5 +1,6 @@
 //! Which rollouts have tripped at this proxy, and what ends that.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serin_assignment::{Weight, murmur3_x86_32};

@@ -11,6 +11,8 @@
 //! which side they fell on is all that the test looks at, so leaving out looks without any biases
 //! nothing. The floor looks at a rate and takes every look.
 
+use alloc::format;
+use alloc::string::String;
 use core::fmt::Write as _;
 use core::time::Duration;
 

@@ -1,6 +1,10 @@
 //! What a VM does about its rollouts' tripwires at each tick.
 
-use std::rc::Rc;
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use serin_document::{CompiledRollout, Tripwire, duration, metrics as names};
 
