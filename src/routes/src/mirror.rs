@@ -43,6 +43,8 @@ pub struct FoundMirror {
     pub to_canary: Option<f64>,
     /// Whether the canary gets copies at all.
     pub reaches_canary: bool,
+    /// Whether anybody else does.
+    pub reaches_others: bool,
 }
 
 /// How the mirrors stand, compared with the share that the canary is to get.
@@ -76,6 +78,7 @@ impl Mirrors {
                 fields: fields.to_string(),
                 to_canary: is_ours.then(|| targets.iter().map(|(_, share)| share).sum()),
                 reaches_canary: targets.iter().any(ours),
+                reaches_others: !targets.iter().all(ours),
             })
         };
         entries(reference).map(found).collect()

@@ -29,6 +29,18 @@ pub(super) fn not_served(kind: Kind) -> String {
     format!("this cluster has no {kind} of {group}/{version}: its definition is not installed")
 }
 
+/// The name of a kind's definition in the cluster, where it has one.
+pub(super) fn definition_of(kind: Kind) -> String {
+    let ObjectApi { group, plural, .. } = kind.router().api();
+    format!("{plural}.{group}")
+}
+
+/// Linkerd's own, from before it took Gateway API's. Its rules have no names, by which a release could
+/// tell them.
+pub(super) fn linkerds_own_route() -> ApiResource {
+    resource("policy.linkerd.io", "v1beta3", "HTTPRoute", "httproutes")
+}
+
 pub(super) fn wasm_plugin() -> ApiResource {
     resource("extensions.istio.io", "v1alpha1", "WasmPlugin", "wasmplugins")
 }

@@ -71,7 +71,9 @@ mod tests {
     fn found(to_canary: Option<f64>) -> Vec<FoundMirror> {
         let fields = if to_canary.is_some() { "ours" } else { "theirs" }.to_owned();
         let reaches_canary = to_canary.is_some();
-        vec![FoundMirror { entry: "rest".to_owned(), fields, to_canary, reaches_canary }]
+        let entry = "rest".to_owned();
+        let reaches_others = !reaches_canary;
+        vec![FoundMirror { entry, fields, to_canary, reaches_canary, reaches_others }]
     }
 
     fn load(share: Option<&str>, kept: Option<&str>) -> Load {
@@ -132,6 +134,7 @@ mod tests {
             fields: "both".to_owned(),
             to_canary: None,
             reaches_canary: true,
+            reaches_others: true,
         }];
         assert!(matches!(objection(&beside, &off, true), Some(RouteSeen::Unknown { .. })));
         assert_eq!(seen(beside), MirrorsSeen::ToCanary);

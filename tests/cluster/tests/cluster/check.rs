@@ -9,7 +9,7 @@ use serin_cluster::shop::LIMIT;
 use tokio::time::sleep;
 
 /// What was found of one thing, each time that it was looked at.
-fn outcomes<'a>(found: &'a Value, check: &str) -> Vec<&'a str> {
+pub(crate) fn outcomes<'a>(found: &'a Value, check: &str) -> Vec<&'a str> {
     let sections = found["sections"].as_array().into_iter().flatten();
     let findings = sections.filter_map(|section| section["findings"].as_array()).flatten();
     let of_check = findings.filter(|finding| finding["check"] == check);
@@ -17,7 +17,7 @@ fn outcomes<'a>(found: &'a Value, check: &str) -> Vec<&'a str> {
 }
 
 /// The exit code and what was printed.
-async fn check(released: &Released, args: &[&str]) -> Result<(i32, Value)> {
+pub(crate) async fn check(released: &Released, args: &[&str]) -> Result<(i32, Value)> {
     let args = [&["check", "--output=json"], args].concat();
     let asked = released.ask_serin(&args).await?;
     let said = String::from_utf8_lossy(&asked.stderr);
@@ -54,6 +54,14 @@ async fn an_installation_is_looked_at_and_what_is_wrong_is_told() -> Result<()> 
     let unreachable = ["--prometheus=http://127.0.0.1:1", &here];
     let (_, found) = check(&released, &unreachable).await?;
     ensure!(outcomes(&found, "proxies") == ["unknown"], "{found:#}");
+
+    ensure!(outcomes(&found, "mirror").is_empty(), "{found:#}");
+    let canary = json!({"host": "web", "subset": "canary", "port": {"number": 80}});
+    let copy = json!([{"op": "add", "path": "/spec/http/2/mirror", "value": canary}]).to_string();
+    let to_copy = ["patch", "virtualservice", "web", "--type=json", "--patch", &copy];
+    namespace.kubectl().run(&to_copy).await?;
+    let (_, found) = check(&released, &[&here]).await?;
+    ensure!(outcomes(&found, "mirror") == ["doubtful"], "{found:#}");
 
     let rest = json!([{"op": "remove", "path": "/spec/http/2"}]).to_string();
     let take_out = ["patch", "virtualservice", "web", "--type=json", "--patch", &rest];

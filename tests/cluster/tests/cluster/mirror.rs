@@ -11,13 +11,14 @@ use serin_cluster::cluster::Cluster;
 use serin_cluster::counted::{self, Page};
 use serin_cluster::operator::Operator;
 use serin_cluster::pods::Pods;
+use serin_cluster::records::none_failed;
 use serin_cluster::released::{KIND, ROLLOUT, Released, Scene, at};
 use serin_cluster::shop::{Door, Shop};
 use serin_tests::load::{Outcome, Record};
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
 
-use serin_cluster::records::none_failed;
+use crate::check::{check, outcomes};
 
 /// What runs, with a Prometheus that knows what the pods themselves have counted.
 struct Stage {
@@ -59,14 +60,14 @@ impl Stage {
 }
 
 /// What the owner of the route had mirrored before: a part of what is not marked, to stable once more.
-fn somebodys() -> Value {
+pub(crate) fn somebodys() -> Value {
     json!({
         "mirror": {"host": "web", "subset": "stable", "port": {"number": 80}},
         "mirrorPercentage": {"value": 12.5},
     })
 }
 
-async fn mirrors_somewhere(shop: &Shop) -> Result<()> {
+pub(crate) async fn mirrors_somewhere(shop: &Shop) -> Result<()> {
     let fields = somebodys();
     let patch = json!([
         {"op": "add", "path": "/spec/http/2/mirror", "value": at(&fields, "/mirror")},
@@ -106,7 +107,7 @@ fn by_canary(records: &[Record]) -> usize {
 }
 
 /// What an entry mirrors.
-fn mirror(entry: &Value) -> Value {
+pub(crate) fn mirror(entry: &Value) -> Value {
     let mut fields = entry.clone();
     if let Some(fields) = fields.as_object_mut() {
         fields.retain(|name, _| name.starts_with("mirror"));
@@ -190,6 +191,8 @@ async fn a_mirror_that_a_person_takes_off_pauses_and_a_deletion_puts_back_what_w
     ensure!(at(&object, "/status/weight") == "0%", "{object:#}");
     let back = |route: &Value| mirror(at(route, "/spec/http/2")) == somebodys();
     namespace.until("virtualservice", "web", ROLLOUT, back).await?;
+    let (_, found) = check(released, &[]).await?;
+    ensure!(outcomes(&found, "mirror") == ["good"], "{found:#}");
     released.kubectl_serin(&["resume", "shop"]).await?;
     namespace.until("virtualservice", "web", ROLLOUT, ours).await?;
     namespace.kubectl().run(&["delete", KIND, "shop", "--timeout=90s"]).await?;

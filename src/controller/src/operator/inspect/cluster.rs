@@ -16,12 +16,13 @@ use super::super::kinds::{self, Key, at};
 use super::super::{leader, resolve, routes};
 use super::rights::Right;
 use super::{
-    Finding, Section, controller, definition, plugin, proxies, release, rights, route, workloads,
+    Finding, Section, controller, definition, mirror, plugin, proxies, release, rights, route,
+    workloads,
 };
 use crate::metrics::MetricsSettings;
 use crate::observe;
 use crate::prometheus::Address;
-use crate::release::{Kubernetes, Release};
+use crate::release::{Kubernetes, Release, RouteRef};
 use crate::status::kubernetes::ObjectStatus;
 
 /// An object, none, or why nobody knows.
@@ -161,11 +162,7 @@ async fn parts(
     let (Some(named_route), Ok(Some(route)), Ok(Some(canary))) = (&named_route, &route, &canary)
     else {
         if !matches!(route, Ok(Some(_))) {
-            let served = match &named_route {
-                Some(route) => routes::is_served(client, route.kind).await,
-                None => Ok(true),
-            };
-            findings.push(route::missing(named_route.as_ref(), &route, &served));
+            findings.push(no_route(client, namespace, named_route.as_ref(), &route).await);
         }
         return findings;
     };
@@ -179,12 +176,50 @@ async fn parts(
     let Some(kubernetes) = &release.kubernetes else { return findings };
     let json = serde_json::to_value(route).unwrap_or_default();
     findings.push(route::look(named_route, &kubernetes.reference, &json, status));
+    findings.extend(of_mirrors(client, &release, kubernetes, &json, status).await);
     if named_route.kind == Kind::VirtualService {
         let rules = list(client, namespace, &kinds::destination_rule()).await;
         findings.extend(route::subsets(&kubernetes.reference, &rules));
     }
     findings.push(of_plugin(client, &release, kubernetes, status).await);
     findings.extend(of_proxies(&release, status, prometheus).await);
+    findings
+}
+
+async fn no_route(
+    client: &Client,
+    namespace: &str,
+    named: Option<&RouteRef>,
+    found: &Looked,
+) -> Finding {
+    let Some(route) = named else { return route::missing(named, found, &Ok(true), false) };
+    let served = routes::is_served(client, route.kind).await;
+    let of_linkerd = route.kind == Kind::HttpRoute
+        && matches!(
+            fetch(client, namespace, kinds::linkerds_own_route(), &route.name).await,
+            Ok(Some(_))
+        );
+    route::missing(named, found, &served, of_linkerd)
+}
+
+async fn of_mirrors(
+    client: &Client,
+    release: &Release,
+    kubernetes: &Kubernetes,
+    object: &Value,
+    status: &ObjectStatus,
+) -> Vec<Finding> {
+    let kind = kubernetes.route.kind;
+    // What is wrong with the object is the route's finding.
+    let found = kind.router().mirrors().map(|it| it.read(object, &kubernetes.reference));
+    let Some(Ok(found)) = found else { return Vec::new() };
+    let asked = release.plan.mirror.is_some();
+    let mut findings = Vec::new();
+    if asked && kind == Kind::HttpRoute {
+        let definitions: Api<DynamicObject> = Api::all_with(client.clone(), &kinds::definition());
+        findings.extend(mirror::shares(&get(&definitions, &kinds::definition_of(kind)).await));
+    }
+    findings.extend(mirror::look(&kubernetes.route, &found, asked, status));
     findings
 }
 

@@ -8,6 +8,7 @@
 mod cluster;
 mod controller;
 mod definition;
+mod mirror;
 mod plugin;
 mod proxies;
 mod release;

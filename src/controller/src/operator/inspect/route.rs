@@ -3,7 +3,7 @@
 use kube::api::DynamicObject;
 use serde_json::Value;
 use serin_assignment::Weight;
-use serin_routes::{Acknowledged, Destination, Drift, Kind, Reference, Wanted, drift};
+use serin_routes::{Acknowledged, Destination, Drift, Kind, ObjectApi, Reference, Wanted, drift};
 
 use super::super::kinds::{self, at};
 use super::Finding;
@@ -14,15 +14,25 @@ use crate::status::kubernetes::ObjectStatus;
 const CHECK: &str = "route";
 
 /// Of a route that is not there, or was not shown. `served`: whether the cluster has objects of its
-/// kind at all.
+/// kind at all; `of_linkerd`: whether Linkerd's own kind has one of that name.
 pub(super) fn missing(
     route: Option<&RouteRef>,
     found: &Looked,
     served: &Result<bool, String>,
+    of_linkerd: bool,
 ) -> Finding {
     match (route, found, served) {
         (None, ..) => Finding::bad(CHECK, "the release names no object whose weights are moved"),
         (_, Err(why), _) | (_, _, Err(why)) => Finding::unknown(CHECK, why),
+        (Some(route), ..) if of_linkerd => {
+            let ObjectApi { group, .. } = route.kind.router().api();
+            let says = format!(
+                "there is no {route} of {group}; that of policy.linkerd.io has rules without names, \
+                 which nothing can tell one from another by"
+            );
+            let mend = format!("make it one of {group}, which Linkerd 2.14 and newer takes");
+            Finding::bad(CHECK, says).mend(mend)
+        }
         (Some(route), _, Ok(false)) => Finding::bad(CHECK, kinds::not_served(route.kind)).mend(
             "install the router's definitions; the controller finds them within half a minute",
         ),
@@ -173,22 +183,33 @@ mod tests {
         assert_eq!(drifted.outcome, Outcome::Doubtful);
         assert!(drifted.message.contains("50% where 5% is wanted"), "{}", drifted.message);
         assert_eq!(of(&json!({"spec": {"http": []}}), &status("5%")).outcome, Outcome::Bad);
-        assert_eq!(missing(Some(&web), &Ok(None), &Ok(true)).outcome, Outcome::Bad);
-        assert_eq!(missing(None, &Ok(None), &Ok(true)).outcome, Outcome::Bad);
-        let unknown = missing(Some(&web), &Ok(None), &Err("no answer".to_owned()));
+        assert_eq!(missing(Some(&web), &Ok(None), &Ok(true), false).outcome, Outcome::Bad);
+        assert_eq!(missing(None, &Ok(None), &Ok(true), false).outcome, Outcome::Bad);
+        let unknown = missing(Some(&web), &Ok(None), &Err("no answer".to_owned()), false);
         assert_eq!(unknown.outcome, Outcome::Unknown);
     }
 
     #[test]
     fn a_kind_that_the_cluster_has_no_definition_of_is_told() {
         let route = RouteRef { kind: Kind::HttpRoute, name: "web".to_owned() };
-        let told = missing(Some(&route), &Ok(None), &Ok(false));
+        let told = missing(Some(&route), &Ok(None), &Ok(false), false);
         assert_eq!(told.outcome, Outcome::Bad);
         assert!(
             told.message.contains("no HTTPRoute of gateway.networking.k8s.io/v1"),
             "{}",
             told.message
         );
+    }
+
+    #[test]
+    fn linkerds_own_kind_is_told_from_the_one_that_is_meant() {
+        let route = RouteRef { kind: Kind::HttpRoute, name: "web".to_owned() };
+        for served in [false, true] {
+            let told = missing(Some(&route), &Ok(None), &Ok(served), true);
+            assert_eq!(told.outcome, Outcome::Bad);
+            assert!(told.message.contains("policy.linkerd.io"), "{}", told.message);
+            assert!(told.mend.unwrap().contains("gateway.networking.k8s.io"));
+        }
     }
 
     #[test]
