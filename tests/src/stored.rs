@@ -49,6 +49,8 @@ pub struct Traffic {
     pub weight: Weight,
     /// Whether anybody may be sent to the canary.
     pub canary_serves: bool,
+    /// The share of requests that are mirrored to it.
+    pub mirror: Option<Weight>,
     /// Its revision.
     pub revision: u64,
 }

@@ -4,10 +4,9 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use serin_cluster::cluster::Cluster;
 use serin_cluster::operator::Operator;
+use serin_cluster::records::failed;
 use serin_cluster::released::{KIND, ROLLOUT, Released, at};
 use serin_cluster::shop::Door;
-
-use serin_cluster::records::failed;
 
 /// A release that stays at its first step.
 async fn at_the_first_step(name: &str) -> Result<Released> {

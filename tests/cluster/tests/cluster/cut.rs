@@ -9,14 +9,13 @@ use serin_assignment::Variant;
 use serin_cluster::cluster::Cluster;
 use serin_cluster::objects;
 use serin_cluster::operator::Operator;
+use serin_cluster::records::none_failed;
 use serin_cluster::relay::{Fate, Write};
 use serin_cluster::released::{KIND, ROLLOUT, Scene, at, short_steps, stays_at_half};
 use serin_cluster::shop::{Door, Shop};
 use serin_cluster::tunnel::Tunnel;
 use serin_tests::clock::now_us;
 use tokio::time::sleep;
-
-use serin_cluster::records::none_failed;
 
 /// The service of the controller in the mesh, by which proxies poll it.
 const SERVICE: &str = "serin";

@@ -14,13 +14,12 @@ use serin_cluster::objects;
 use serin_cluster::operator::Operator;
 use serin_cluster::pods::{Pods, Service};
 use serin_cluster::proxy::Proxy;
+use serin_cluster::records::{none_failed, sides};
 use serin_cluster::released::{KIND, ROLLOUT, at, release, short_steps};
 use serin_cluster::shop::{Door, HOST};
 use serin_tests::load::Outcome;
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
-
-use serin_cluster::records::{none_failed, sides};
 
 /// What runs; the controller ends before what it looks after.
 struct Stage {

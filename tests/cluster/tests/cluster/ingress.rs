@@ -15,14 +15,13 @@ use serin_cluster::namespace::Namespace;
 use serin_cluster::operator::Operator;
 use serin_cluster::released::{ROLLOUT, at};
 use serin_cluster::shop::HOST;
+use serin_cluster::unmarked::{new_image, until_phase};
 use serin_tests::http::{self, Connection};
 use serin_tests::ports;
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::proxies::ServeAssign;
 use serin_tests::scratch::Scratch;
 use tokio::task::JoinSet;
-
-use serin_cluster::unmarked::{new_image, until_phase};
 
 /// How often somebody is asked about a request.
 const EVERY: Duration = Duration::from_millis(20);

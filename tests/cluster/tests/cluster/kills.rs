@@ -9,13 +9,13 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use serin_cluster::namespace::Namespace;
 use serin_cluster::operator::Operator;
+use serin_cluster::records::{none_failed, sides};
 use serin_cluster::relay::{Fate, Relay, Write};
 use serin_cluster::released::{KIND, Released, at, short_steps};
 use serin_tests::stored::{Stored, every_step_baked, rises_strictly};
 use tokio::time::sleep;
 
 use crate::moves::{Moves, NOTHING, serving};
-use serin_cluster::records::{none_failed, sides};
 
 /// Each of some hundred kills costs a start.
 const LIMIT: Duration = Duration::from_mins(8);
@@ -29,7 +29,7 @@ async fn killed_at_every_write_of_a_rollout_and_its_promotion_it_moves_nothing_t
     let (mut released, relay) = Released::relayed("killed-up", &short_steps()).await?;
     let moves = Moves::follow(released.namespace()).await?;
     let load = released.shop.gateway().load();
-    let killed = kill_until(&mut released, &relay, "shop:1.1", "Succeeded").await?;
+    let killed = kill_until(&mut released, &relay, ("shop:1.1", "Succeeded"), step).await?;
     killed.both_moments_of(&[
         "PUT virtualservices/web",
         "PUT wasmplugins/serin",
@@ -57,7 +57,8 @@ async fn killed_at_every_write_of_a_rollback_it_sends_everyone_back_once() -> Re
     let moves = Moves::follow(released.namespace()).await?;
     let load = released.shop.gateway().load();
     released.set_image("shop:1.2-fails10").await?;
-    let killed = kill_until(&mut released, &relay, "shop:1.2-fails10", "RolledBack").await?;
+    let killed =
+        kill_until(&mut released, &relay, ("shop:1.2-fails10", "RolledBack"), step).await?;
     killed.both_moments_of(&[
         "PUT virtualservices/web",
         "PUT wasmplugins/serin",
@@ -73,11 +74,16 @@ async fn killed_at_every_write_of_a_rollback_it_sends_everyone_back_once() -> Re
 }
 
 /// At which writes it was killed, and when.
-struct Killed(BTreeSet<(String, Fate)>);
+pub(crate) struct Killed(BTreeSet<(String, Fate)>);
 
 impl Killed {
+    /// How often it was killed at writes of this kind.
+    pub(crate) fn times(&self, write: &str) -> usize {
+        self.0.iter().filter(|(what, _)| what.split(' ').take(2).eq(write.split(' '))).count()
+    }
+
     /// Checks that the controller was killed before each of these writes, and after each.
-    fn both_moments_of(&self, writes: &[&str]) -> Result<()> {
+    pub(crate) fn both_moments_of(&self, writes: &[&str]) -> Result<()> {
         for write in writes {
             for fate in [Fate::LoseRequest, Fate::LoseAnswer] {
                 let hit = self.0.iter().any(|(what, when)| {
@@ -106,12 +112,13 @@ async fn start_again(relay: &Relay, namespace: &Namespace) -> Result<Operator> {
 }
 
 /// Kills the controller at each write of a kind that it has not been killed at, and starts it again,
-/// until it has ended a rollout of this image so, and makes no new write any more.
-async fn kill_until(
+/// until it has ended a rollout of this image so, and makes no new write any more. `step` says what makes a
+/// write one of its own, and nothing of those at which it is let be.
+pub(crate) async fn kill_until(
     released: &mut Released,
     relay: &Relay,
-    image: &str,
-    end: &str,
+    (image, end): (&str, &str),
+    mut step: impl FnMut(&Write) -> Option<String> + Send + 'static,
 ) -> Result<Killed> {
     let start = Instant::now();
     let known: Arc<Mutex<BTreeSet<(String, Fate)>>> = Arc::default();
@@ -153,15 +160,15 @@ async fn kill_until(
 
 /// What makes a write one of its own: all but numbers that rise with time or with each start. What
 /// is renewed all the time, and what is told for people alone, is none.
-fn step(write: &Write) -> Option<String> {
+pub(crate) fn step(write: &Write) -> Option<String> {
     let Write { method, what, body, .. } = write;
     let kind = what.split('/').next().unwrap_or_default();
     let about = match kind {
         "leases" | "events" => return None,
-        "virtualservices" => json!(
-            [0, 1, 2]
-                .map(|entry| { at(body, &format!("/spec/http/{entry}/route/1/weight")).clone() })
-        ),
+        "virtualservices" => json!([0, 1, 2].map(|entry| {
+            let of = |field: &str| at(body, &format!("/spec/http/{entry}/{field}")).clone();
+            [of("route/1/weight"), of("mirror/subset")]
+        })),
         "wasmplugins" => {
             let rollout = at(body, "/spec/pluginConfig/rollouts/0");
             json!([at(rollout, "/weight"), at(rollout, "/canaryServes")])
@@ -175,6 +182,7 @@ fn step(write: &Write) -> Option<String> {
                     state.phase,
                     state.traffic.weight.to_string(),
                     state.traffic.canary_serves,
+                    state.traffic.mirror.map(|share| share.to_string()),
                     state.clock.is_some(),
                     published,
                     reason
@@ -187,7 +195,7 @@ fn step(write: &Write) -> Option<String> {
     Some(format!("{method} {what} {about}"))
 }
 
-fn record(write: &Write) -> Option<Stored> {
+pub(crate) fn record(write: &Write) -> Option<Stored> {
     serde_json::from_str(at(&write.body, "/status/record").as_str()?).ok()
 }
 

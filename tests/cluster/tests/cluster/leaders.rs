@@ -9,12 +9,12 @@ use serde_json::Value;
 use serin_cluster::cluster::Cluster;
 use serin_cluster::namespace::Namespace;
 use serin_cluster::operator::Operator;
+use serin_cluster::records::{none_failed, sides};
 use serin_cluster::relay::Relay;
 use serin_cluster::released::{ROLLOUT, Released, at, stays_at_half};
 use tokio::time::sleep;
 
 use crate::moves::{Moves, NOTHING, serving};
-use serin_cluster::records::{none_failed, sides};
 
 /// Each weight of a whole rollout once.
 const WHOLE: [[u64; 3]; 5] = [NOTHING, serving(10), serving(50), serving(100), NOTHING];

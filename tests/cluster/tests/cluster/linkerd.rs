@@ -18,12 +18,11 @@ use serin_cluster::cluster::Cluster;
 use serin_cluster::namespace::Namespace;
 use serin_cluster::operator::Operator;
 use serin_cluster::released::at;
+use serin_cluster::unmarked::{self, rolled_back, set_image, until_phase};
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
 use serin_tests::serve::Server;
 use tokio::task::JoinSet;
-
-use serin_cluster::unmarked::{self, rolled_back, set_image, until_phase};
 
 /// How often requests come.
 const EVERY: Duration = Duration::from_millis(100);

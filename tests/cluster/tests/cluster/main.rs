@@ -14,6 +14,7 @@ mod linkerd;
 mod mesh;
 mod metrics;
 mod mirror;
+mod mirror_kills;
 mod moves;
 mod only_weights;
 mod outage;

@@ -28,14 +28,24 @@ pub(crate) const fn serving(rest: u64) -> Shares {
     [100, 0, rest]
 }
 
-/// Follows the route from now on.
-pub(crate) struct Moves {
-    seen: Arc<Mutex<Vec<Shares>>>,
+/// Follows the route from now on, by what is read of it.
+pub(crate) struct Moves<T = Shares> {
+    seen: Arc<Mutex<Vec<T>>>,
     task: JoinHandle<()>,
 }
 
 impl Moves {
     pub(crate) async fn follow(namespace: &Namespace) -> Result<Self> {
+        Self::of(namespace, shares).await
+    }
+}
+
+impl<T: Clone + PartialEq + Send + 'static> Moves<T> {
+    /// What `read` gives of it; `None` where the object is not whole.
+    pub(crate) async fn of(
+        namespace: &Namespace,
+        read: fn(&DynamicObject) -> Option<T>,
+    ) -> Result<Self> {
         let kind = GroupVersionKind::gvk("networking.istio.io", "v1", "VirtualService");
         let resource = ApiResource::from_gvk(&kind);
         let client = namespace.client().await?;
@@ -52,8 +62,8 @@ impl Moves {
                     continue;
                 };
                 let mut seen = noted.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(shares) = shares(&object).filter(|it| seen.last() != Some(it)) {
-                    seen.push(shares);
+                if let Some(found) = read(&object).filter(|it| seen.last() != Some(it)) {
+                    seen.push(found);
                 }
             }
         });
@@ -61,18 +71,19 @@ impl Moves {
     }
 
     /// All that it has been, without repetitions.
-    pub(crate) fn seen(&self) -> Vec<Shares> {
+    pub(crate) fn seen(&self) -> Vec<T> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Drop for Moves {
+impl<T> Drop for Moves<T> {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-fn shares(service: &DynamicObject) -> Option<Shares> {
+/// The weights of the three entries.
+pub(crate) fn shares(service: &DynamicObject) -> Option<Shares> {
     let share = |entry: usize| {
         service.data.pointer(&format!("/spec/http/{entry}/route/1/weight"))?.as_u64()
     };

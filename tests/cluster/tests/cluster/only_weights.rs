@@ -12,14 +12,13 @@ use serin_cluster::objects;
 use serin_cluster::operator::Operator;
 use serin_cluster::pods::Pods;
 use serin_cluster::proxy::Proxy;
+use serin_cluster::records::none_failed;
 use serin_cluster::released::at;
 use serin_cluster::shop::{CANARY, Door, HOST, STABLE};
+use serin_cluster::unmarked::{self, rolled_back, set_image, until_phase};
 use serin_tests::load::{Load, Outcome};
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
-
-use serin_cluster::records::none_failed;
-use serin_cluster::unmarked::{self, rolled_back, set_image, until_phase};
 
 /// What runs; the controller ends before what it looks after.
 struct Stage {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serin_cluster::cluster::Cluster;
 use serin_cluster::pods::Running;
+use serin_cluster::records::none_failed;
 use serin_cluster::released::{Released, stays_at_half};
 use serin_cluster::shop::{Door, LIMIT};
 
 use crate::moves::{Moves, NOTHING, serving};
-use serin_cluster::records::none_failed;
 
 /// Longer than the controller's lease holds, so that nobody may write for a while.
 const AWAY: Duration = Duration::from_secs(15);

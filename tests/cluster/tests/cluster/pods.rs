@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use serin_cluster::namespace::Namespace;
+use serin_cluster::records::none_failed;
 use serin_cluster::released::{ROLLOUT, Released, at, stays_at_half};
 use tokio::time::sleep;
 
 use crate::moves::{Moves, serving};
-use serin_cluster::records::none_failed;
 
 const DISRUPTIONS: &str = "
 apiVersion: policy/v1

@@ -9,12 +9,11 @@ use serin_assignment::Variant;
 use serin_cluster::cluster::Cluster;
 use serin_cluster::objects::Shares;
 use serin_cluster::operator::Operator;
+use serin_cluster::records::{none_failed, sides};
 use serin_cluster::released::{KIND, ROLLOUT, Released, at};
 use serin_cluster::shop::{Door, route};
 use serin_tests::load::Outcome;
 use serin_tests::patience::until;
-
-use serin_cluster::records::{none_failed, sides};
 
 #[tokio::test]
 async fn a_good_version_goes_to_the_end_and_stable_takes_it_over_without_a_failed_request()

@@ -12,6 +12,7 @@ use serin_assignment::Variant;
 use serin_cluster::cluster::Cluster;
 use serin_cluster::namespace::Namespace;
 use serin_cluster::objects::Shares;
+use serin_cluster::records::none_failed;
 use serin_cluster::released::{KIND, ROLLOUT, Released, at, stays_at_half};
 use serin_cluster::shop::{LIMIT, route};
 use serin_tests::clock::now_us;
@@ -19,7 +20,6 @@ use serin_tests::load::Record;
 use tokio::time::sleep;
 
 use crate::moves::{Moves, NOTHING, serving};
-use serin_cluster::records::none_failed;
 
 /// The controller, as the API server knows it.
 const CONTROLLER: &str = "system:serviceaccount:serin-system:serin";

@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 use serin_assignment::Variant;
 use serin_cluster::cluster::Cluster;
 use serin_cluster::operator::Operator;
+use serin_cluster::records::{failed, sides};
 use serin_cluster::released::{KIND, ROLLOUT, Released, at};
 use serin_cluster::shop::Door;
 use serin_tests::load::{Load, Outcome, Record};
-
-use serin_cluster::records::{failed, sides};
 
 /// A release of short steps; its proxies get three seconds to take over the route, some thirty times
 /// what they need here.

@@ -9,12 +9,11 @@ use serde_json::Value;
 use serin_assignment::{Variant, Weight};
 use serin_cluster::cluster::Cluster;
 use serin_cluster::namespace::Namespace;
+use serin_cluster::records::none_failed;
 use serin_cluster::shop::HOST;
 use serin_cluster::traefik::{Traefik, side, weighted};
 use serin_routes::{Destination, Entries, Kind, Reference, Wanted};
 use serin_tests::load::Outcome;
-
-use serin_cluster::records::none_failed;
 
 /// How many weights are written.
 const CHANGES: u16 = 100;

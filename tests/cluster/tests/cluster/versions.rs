@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use serde_json::Value;
 use serin_cluster::cluster::Cluster;
+use serin_cluster::records::none_failed;
 use serin_cluster::released::{ROLLOUT, Released, at, stays_at_half};
 
 use crate::moves::{Moves, NOTHING, serving};
-use serin_cluster::records::none_failed;
 
 #[tokio::test]
 async fn another_image_mid_rollout_sends_everyone_to_stable_before_it_starts() -> Result<()> {
