@@ -6,6 +6,7 @@
 
 mod hints;
 mod metrics;
+mod mirror;
 
 use serde_json::{Map, Value, json};
 use serin_routes::Kind;
@@ -43,8 +44,12 @@ pub(super) fn convert(
     canary.assignment(eligible);
     let interval = canary.remains.text("analysis.interval");
     let interval = interval.unwrap_or_else(|| INTERVAL.to_owned());
+    let mirrored = canary.mirrored(&interval);
     canary.steps(&interval);
     canary.gates(&target, &service, &interval);
+    if let Some(mirrored) = &mirrored {
+        canary.mirror(mirrored, &router);
+    }
     router.count(&mut canary.parts);
     let Canary { remains, mut parts, .. } = canary;
     parts.notes.extend(remains.notes(hints::OF_CANARY));
@@ -196,7 +201,7 @@ impl Canary<'_> {
                 } else {
                     self.parts.left_out(
                         "spec.analysis.iterations",
-                        "a test before any user is exposed has no counterpart: these are steps with few users first",
+                        "a test before any user is exposed is no step (spec.mirror copies requests): these are steps with few users first",
                     );
                     (CAREFUL.to_vec(), all)
                 }

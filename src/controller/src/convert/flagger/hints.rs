@@ -8,8 +8,8 @@ const ON_SERVICES: &str =
     "it stands on the Services, which are yours: keep those that Flagger made";
 const ROUTER: &str = "the release names an Istio VirtualService: name another router's object in its \
      place (README, Other routers), or have the filter alone carry the weights (README, plain Envoy)";
-const MIRROR: &str =
-    "mirroring is spec.mirror, before the first step, judged by the gates that it names";
+const MIRROR: &str = "mirroring is spec.mirror, before the first step: it needs a VirtualService or an HTTPRoute, and a \
+     `threshold` gate that judges it";
 
 /// Of a `Canary`.
 pub(super) const OF_CANARY: &Hints = &[
