@@ -51,7 +51,7 @@ test: setup releases browser proxies build wasm images decisions ## Run all test
 # More than there are cores: a rollout spends most of its time baking.
 CLUSTER_TEST_THREADS ?= 6
 
-test-cluster: setup cluster build wasm ## Run the tests on a real Kubernetes and a real Istio (needs Go the first time)
+test-cluster: setup cluster browser build wasm ## Run the tests on a real Kubernetes and a real Istio (needs Go the first time)
 	$(call first-time,target/debug/deps/serin_cluster-*,the tests)
 	@cargo test --quiet --package serin-cluster -- --test-threads $(CLUSTER_TEST_THREADS)
 

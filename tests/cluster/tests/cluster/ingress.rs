@@ -29,16 +29,16 @@ const EVERY: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What runs; the requests end first, and the controller before what it looks after.
-struct Stage {
+pub(crate) struct Stage {
     _requests: JoinSet<Result<()>>,
-    operator: Operator,
+    pub(crate) operator: Operator,
     _prometheus: Prometheus,
     _assign: ServeAssign,
-    namespace: Namespace,
+    pub(crate) namespace: Namespace,
 }
 
 impl Stage {
-    async fn start(name: &str) -> Result<Self> {
+    pub(crate) async fn start(name: &str) -> Result<Self> {
         let cluster = Cluster::shared().await?;
         let namespace = cluster.namespace(name).await?;
         for app in ["web-stable", "web-canary"] {
@@ -70,7 +70,7 @@ impl Stage {
     }
 
     /// Waits until the annotations say this weight out of this total, where one is said.
-    async fn until(&self, weight: &str, total: &str) -> Result<()> {
+    pub(crate) async fn until(&self, weight: &str, total: &str) -> Result<()> {
         let is = |object: &Value, name: &str, wanted: &str| {
             let name = format!("/metadata/annotations/nginx.ingress.kubernetes.io~1{name}");
             at(object, &name) == wanted

@@ -18,6 +18,7 @@ mod mirror_kills;
 mod moves;
 mod only_weights;
 mod outage;
+mod page;
 mod pods;
 mod release;
 mod rollout;
