@@ -5,18 +5,19 @@ use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::json;
 use serin_assignment::Weight;
 use serin_document::Revision;
-use serin_rollout::{Command, MirrorFields, Phase, Side, Traffic};
+use serin_rollout::{Command, Phase, Side, Traffic};
 
 use super::client::answer;
 use super::keep::stored_text;
 use super::kinds::{self, Key};
 use super::leader::WriteError;
-use super::left;
+use super::left::leaving;
 use super::refused::NotRun;
 use super::resolve;
 use super::route::Route;
+use super::running::Running;
 use super::supervise::Shared;
-use crate::engine::{Carry as _, Change, Handle, Load};
+use crate::engine::{Carry as _, Change, Load};
 use crate::release::objects_of;
 use crate::store::Record;
 
@@ -41,13 +42,20 @@ pub(super) async fn claim(shared: &Shared, object: &DynamicObject) -> Result<(),
     set(shared, object, &finalizers).await
 }
 
-/// Whether everyone is where they stay when the object is gone, as far as its own state says.
+/// Whether everyone is where they stay when the object is gone, and so is what its route mirrors, as
+/// far as its own state says.
 pub(super) fn is_over(object: &DynamicObject) -> bool {
     match stored_text(object).map(Record::parse) {
-        None => true,
-        Some(Ok(record)) => is_last(record.state.phase),
+        // What a state that was lost had mirrored may not be off yet.
+        None => !(is_claimed(object) && may_mirror(object)),
+        Some(Ok(record)) => is_last(record.state.phase) && record.state.kept_mirrors.is_none(),
         Some(Err(_)) => false,
     }
+}
+
+/// Whether the release asks for a mirror, so that one to the canary is its own.
+fn may_mirror(object: &DynamicObject) -> bool {
+    kinds::at(object, &["spec", "mirror"]).is_some()
 }
 
 /// Whether nothing is left to do for an object that is to be deleted; only others still hold it.
@@ -64,7 +72,10 @@ pub(super) fn is_harmless(object: &DynamicObject) -> bool {
         record.state.phase == Phase::Pending && weight.is_zero() && !canary_serves && is_back
     };
     is_over(object)
-        || stored_text(object).map(Record::parse).is_some_and(|it| it.is_ok_and(not_begun))
+        || match stored_text(object).map(Record::parse) {
+            None => true,
+            Some(record) => record.is_ok_and(not_begun),
+        }
 }
 
 /// A release that has succeeded leaves its weights; one that is rolled back has none.
@@ -74,10 +85,11 @@ const fn is_last(phase: Phase) -> bool {
 
 /// Goes on with the end of a release that is run, and whose object is to be deleted: everyone goes to
 /// stable first.
-pub(super) async fn go_on(shared: &Shared, object: &DynamicObject, handle: &Handle) {
+pub(super) async fn go_on(shared: &Shared, object: &DynamicObject, running: &Running) {
     if !is_claimed(object) {
         return;
     }
+    let handle = &running.handle;
     let status = handle.status.borrow().clone();
     // It goes as soon as stable can serve; a second abort would not wait for that.
     let waits = status.frozen && status.phase == Some(Phase::Progressing);
@@ -94,7 +106,13 @@ pub(super) async fn go_on(shared: &Shared, object: &DynamicObject, handle: &Hand
         }
         Some(_) => {}
     }
-    let_go(shared, object).await;
+    match running.unmirror().await {
+        Ok(()) => let_go(shared, object).await,
+        Err(why) => {
+            let release = Key::of(object);
+            tracing::info!(%release, "it is to be deleted, what its route mirrored first: {why}");
+        }
+    }
 }
 
 /// Ends a release that cannot be run, and whose object is to be deleted. Nobody can look at its
@@ -147,8 +165,7 @@ async fn put_back(shared: &Shared, object: &DynamicObject) -> Result<(), NotBack
         return impossible(&why);
     }
     let route = Route::of(shared, &key, &objects).map_err(NotBack::Impossible)?;
-    let traffic = Traffic { serving: serving(object), ..NOBODY };
-    let load = Load { traffic, kept_mirrors: kept_mirrors(object) };
+    let load = left(object);
     let carried = route.carry(load, Change::Less).await;
     carried.map_err(|not_carried| NotBack::NotYet(not_carried.why().to_owned()))
 }
@@ -162,10 +179,17 @@ fn serving(object: &DynamicObject) -> Side {
     resolve::shown_serving(object)
 }
 
-/// What the route mirrored before it mirrored to the canary, where it did.
-fn kept_mirrors(object: &DynamicObject) -> Option<MirrorFields> {
-    let record = stored_text(object).map(Record::parse)?;
-    record.ok()?.state.kept_mirrors
+/// What its route is left with: everyone on stable unless the release has succeeded, and what it
+/// mirrored before it mirrored to the canary, where it did.
+fn left(object: &DynamicObject) -> Load {
+    let state = stored_text(object).and_then(|text| Record::parse(text).ok()).map(|it| it.state);
+    match state {
+        Some(state) if is_last(state.phase) => Load::of(&state),
+        state => Load {
+            traffic: Traffic { serving: serving(object), ..NOBODY },
+            kept_mirrors: state.and_then(|state| state.kept_mirrors),
+        },
+    }
 }
 
 /// Nobody on the canary.
@@ -187,14 +211,14 @@ async fn finish(
 ) -> Result<(), NotRun> {
     // A write of its own: the one that takes the last finalizer is never stored. Of the object as the
     // API server has it: the cache leaves most of a record out.
-    let leaving = match withdrawn {
+    let last_version = match withdrawn {
         Some(revision) => {
             let (api, name) = place(shared, object);
-            left::leaving(&answer(api.get(&name)).await?, revision)
+            leaving(&answer(api.get(&name)).await?, revision)
         }
         None => None,
     };
-    let written = match &leaving {
+    let written = match &last_version {
         Some(object) => Some(told(write_status(shared, object).await)?),
         None => None,
     };
@@ -271,6 +295,32 @@ mod tests {
             let object = object(&json!({"name": "web"}), stored.as_deref());
             assert_eq!(is_harmless(&object), harmless, "{stored:?}");
         }
+    }
+
+    #[test]
+    fn nothing_is_over_before_what_the_route_mirrored_is_back() {
+        let mirroring = |phase, kept: Option<&str>| {
+            let mut record: Value = serde_json::from_str(&record("100%", true, phase)).unwrap();
+            if let Some(kept) = kept {
+                record["state"]["keptMirrors"] = json!({"serin-rest": kept});
+            }
+            object(&json!({"name": "web"}), Some(&record.to_string()))
+        };
+        for phase in [Phase::Succeeded, Phase::RolledBack] {
+            assert!(is_over(&mirroring(phase, None)), "{phase:?}");
+            assert!(!is_over(&mirroring(phase, Some("theirs"))), "{phase:?}");
+        }
+        // One that cannot be run is left as it is but for its mirror.
+        let load = left(&mirroring(Phase::Succeeded, Some("theirs")));
+        assert_eq!(load.traffic.weight, "100%".parse().unwrap());
+        assert!(load.kept_mirrors.is_some());
+        let lost = |spec: &Value| {
+            let mut object = object(&json!({"name": "web", "finalizers": [FINALIZER]}), None);
+            object.data["spec"] = spec.clone();
+            object
+        };
+        assert!(is_over(&lost(&json!({}))));
+        assert!(!is_over(&lost(&json!({"mirror": {"weight": "10%"}}))));
     }
 
     #[test]

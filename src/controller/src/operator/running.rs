@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kube::api::DynamicObject;
-use serin_rollout::Side;
+use serin_rollout::{MirrorFields, Side};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
@@ -19,7 +19,7 @@ use super::route::Route;
 use super::supervise::Shared;
 use super::workloads::Workloads;
 use super::{commands, deletion, events};
-use crate::engine::{Carry, Clock, Engine, Handle, Reload, Stop};
+use crate::engine::{Carry, Change, Clock, Engine, Handle, Load, Reload, Stop};
 use crate::observe::Observer;
 use crate::prometheus::Clients;
 use crate::release::Release;
@@ -250,6 +250,24 @@ impl Running {
             self.commands.take(&object, &self.handle);
         }
         self.version = object.version().map(str::to_owned);
+    }
+
+    /// Has nothing mirrored to the canary, before the release is let go.
+    ///
+    /// # Errors
+    /// Why that is not so yet.
+    pub(super) async fn unmirror(&self) -> Result<(), String> {
+        let state = self.records.borrow().as_deref().map(|record| record.state.clone());
+        let Some(state) = state.filter(|_| self.release.plan.mirror.is_some()) else {
+            return Ok(());
+        };
+        if state.kept_mirrors.is_some() {
+            return Err("it is not back yet".to_owned());
+        }
+        // Of a mirror that a lost state has left the engine knows only once another rollout begins.
+        let load = Load { kept_mirrors: Some(MirrorFields::new()), ..Load::of(&state) };
+        let carried = self.look.route.carry(load, Change::Back).await;
+        carried.map_err(|not_carried| not_carried.why().to_owned())
     }
 
     /// Tells the engine that something which the release names is gone. It is looked at again once

@@ -162,7 +162,7 @@ async fn look_after(
         match running.get_mut(key) {
             Some(one) if object.ends() => {
                 if let Some(object) = object.head() {
-                    deletion::go_on(shared, &object, &one.handle).await;
+                    deletion::go_on(shared, &object, one).await;
                 }
             }
             Some(one) => one.take_command(object),
