@@ -87,16 +87,18 @@ fn certificates(
 
 /// Tells whether a file changed since the connection was set up: certificates are rotated too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stamp(Vec<Option<(SystemTime, u64)>>);
+pub(crate) struct Stamp(Vec<Option<(SystemTime, u64)>>);
 
 impl Stamp {
-    /// The present times and sizes; empty, and so always equal, where no file is in use.
+    /// Of all files that the connection is set up from.
     pub(super) async fn of(settings: &Settings) -> Self {
         let shown = settings.client_certificate.iter();
-        let files = settings
-            .ca_file
-            .iter()
-            .chain(shown.flat_map(|shown| [&shown.cert_file, &shown.key_file]));
+        let shown = shown.flat_map(|shown| [&shown.cert_file, &shown.key_file]);
+        Self::of_files(settings.ca_file.iter().chain(shown)).await
+    }
+
+    /// The present times and sizes; empty, and so always equal, where no file is in use.
+    pub(crate) async fn of_files(files: impl Iterator<Item = &PathBuf>) -> Self {
         let mut stamps = Vec::new();
         for file in files {
             let found = tokio::fs::metadata(file).await.ok();

@@ -8,16 +8,18 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri};
 use jiff::Timestamp;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::sign::Key;
 use crate::metrics::http::{self, Cap, Http};
-use crate::prometheus::{credentials, tls};
+use crate::prometheus::credentials;
+use crate::prometheus::tls::{self, Stamp};
 
 /// Of an answer's body only the beginning of what it says is of use.
 const ANSWER: Cap = Cap { bytes: 64 << 10, remedy: "an answer is a status and a few words" };
 
-/// Where messages go. Addresses and keys in files are read anew for each; authorities once.
+/// Where messages go. Addresses and keys in files are read anew for each; authorities where their file
+/// has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     /// Where it listens.
@@ -37,10 +39,11 @@ pub(crate) enum Address {
     File(PathBuf),
 }
 
-/// The way to a target: its connection, made with the first message.
+/// The way to a target: its connection, made with the first message, and the stamp of the authorities
+/// that it trusts.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    http: OnceCell<Http>,
+    connected: Mutex<Option<(Stamp, Http)>>,
 }
 
 /// What came back.
@@ -79,7 +82,7 @@ impl Mailbox {
         body: String,
     ) -> Result<Answer, String> {
         let request = request(target, id, body).await?;
-        let http = self.http.get_or_try_init(async || connect(target, request.uri())).await?;
+        let http = self.http(target, request.uri()).await?;
         let answer = http.request(request).await;
         let answer = answer.map_err(|error| http::unreachable(&error).to_string())?;
         let (head, body) = answer.into_parts();
@@ -87,6 +90,18 @@ impl Mailbox {
         // A status says enough where the words are cut off.
         let said = said.map(|said| http::beginning(&said)).unwrap_or_default();
         Ok(Answer { status: head.status, headers: head.headers, said })
+    }
+
+    /// The connection, set up anew where an authority was rotated.
+    async fn http(&self, target: &Target, uri: &Uri) -> Result<Http, String> {
+        let stamp = Stamp::of_files(target.ca_file.iter()).await;
+        let mut connected = self.connected.lock().await;
+        if let Some((_, http)) = connected.as_ref().filter(|(known, _)| *known == stamp) {
+            return Ok(http.clone());
+        }
+        let http = connect(target, uri)?;
+        *connected = Some((stamp, http.clone()));
+        Ok(http)
     }
 }
 
@@ -168,7 +183,65 @@ async fn secret(what: &'static str, file: &Path) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rcgen::CertifiedKey;
+    use rustls::ServerConfig;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
     use super::*;
+
+    fn certified() -> CertifiedKey<rcgen::KeyPair> {
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap()
+    }
+
+    /// Answers 204 to one message a connection.
+    async fn receiver(shown: &CertifiedKey<rcgen::KeyPair>) -> Uri {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(shown.signing_key.serialize_der());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![shown.cert.der().clone()], key.into())
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    let _ = stream.read(&mut [0; 4_096]).await;
+                    let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+                    let _ = stream.write_all(answer).await;
+                    let _ = stream.shutdown().await;
+                }
+            }
+        });
+        format!("https://127.0.0.1:{port}/hook").parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn authorities_that_were_rotated_are_trusted_from_the_next_message_on() {
+        let (shown, other) = (certified(), certified());
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("ca.pem");
+        std::fs::write(&file, other.cert.pem()).unwrap();
+        let target = Target {
+            address: Address::Plain(receiver(&shown).await),
+            signing_key_file: None,
+            ca_file: Some(file.clone()),
+        };
+        let mailbox = Mailbox::default();
+        let post = || mailbox.post(&target, None, "{}".to_owned(), Duration::from_secs(20));
+        post().await.unwrap_err();
+        std::fs::write(&file, format!("{}{}", other.cert.pem(), shown.cert.pem())).unwrap();
+        assert_eq!(post().await.unwrap().status, StatusCode::NO_CONTENT);
+        std::fs::write(&file, other.cert.pem()).unwrap();
+        post().await.unwrap_err();
+    }
 
     #[test]
     fn every_try_has_the_same_id_and_a_time_of_its_own() {
