@@ -131,6 +131,10 @@ pub(crate) fn proof(proof: &Proof, revision: u64) -> String {
         Proof::OtherShare { canary, requests } => {
             format!("the weight is not live: {}", drawn(*canary, *requests))
         }
+        Proof::Unseen => {
+            let why = "no proxy shows this rollout in the last three scrapes";
+            format!("nobody can tell whether revision {revision} is live: {why}")
+        }
         Proof::Unknown { why } => {
             format!("nobody can tell whether revision {revision} is live: {why}")
         }
@@ -163,7 +167,7 @@ pub(crate) fn emptying(seen: &Observation, side: &str) -> String {
         Proof::OtherShare { canary, requests } => {
             format!("{traffic}, of late {}", drawn(canary, requests))
         }
-        Proof::Live { .. } | Proof::Share { .. } | Proof::Unknown { .. } => traffic,
+        Proof::Live { .. } | Proof::Share { .. } | Proof::Unseen | Proof::Unknown { .. } => traffic,
     }
 }
 

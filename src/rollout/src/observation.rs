@@ -155,7 +155,9 @@ pub enum Proof {
         /// How many there were.
         requests: u64,
     },
-    /// No proxy was seen, or the question could not be answered.
+    /// The question was answered, and no proxy shows the rollout.
+    Unseen,
+    /// The question could not be answered.
     Unknown {
         /// Why.
         why: String,
@@ -167,6 +169,12 @@ impl Proof {
     #[must_use]
     pub const fn is_live(&self) -> bool {
         matches!(self, Self::Live { .. } | Self::Share { .. })
+    }
+
+    /// Whether it says nothing, neither for nor against that.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        matches!(self, Self::Unseen | Self::Unknown { .. })
     }
 }
 

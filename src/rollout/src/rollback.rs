@@ -4,8 +4,8 @@ use serin_assignment::Weight;
 
 use crate::decide::Pass;
 use crate::{
-    CanaryTraffic, Command, Decision, Endpoints, Observation, Pause, Phase, Proof, Reason,
-    RouteSeen, StableRuns, State, message, promote,
+    CanaryTraffic, Command, Decision, Endpoints, Observation, Pause, Phase, Reason, RouteSeen,
+    StableRuns, State, message, promote,
 };
 
 /// Scrapes in a row without a request to the canary that prove it empty. One may fall between two
@@ -101,7 +101,7 @@ fn by_itself(seen: &Observation, state: &State) -> bool {
 /// that was not written, may still send somebody there, however quiet it is just now.
 pub(crate) const fn emptied(seen: &Observation) -> bool {
     matches!(seen.canary_traffic, CanaryTraffic::Still { scrapes } if scrapes >= SCRAPES_TO_PROVE_EMPTY)
-        && (seen.proof.is_live() || matches!(seen.proof, Proof::Unknown { .. }))
+        && (seen.proof.is_live() || seen.proof.is_silent())
         && !matches!(seen.route, RouteSeen::Unknown { .. })
 }
 

@@ -224,9 +224,10 @@ fn proxies(proof: Option<&Proof>) -> Proxies {
         }
         Some(Proof::Behind { proxies, behind, .. }) => Proxies { seen: *proxies, behind: *behind },
         // Who counts requests is not asked how many it is.
-        Some(Proof::Share { .. } | Proof::OtherShare { .. } | Proof::Unknown { .. }) | None => {
-            Proxies::default()
-        }
+        Some(
+            Proof::Share { .. } | Proof::OtherShare { .. } | Proof::Unseen | Proof::Unknown { .. },
+        )
+        | None => Proxies::default(),
     }
 }
 

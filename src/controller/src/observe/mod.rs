@@ -34,7 +34,6 @@ use crate::prometheus::{Clients, SetupError};
 use crate::release::Release;
 
 pub(crate) use names::flat;
-pub(crate) use proof::UNSEEN;
 pub(crate) use requests::Placed;
 pub(crate) use survey::{Proxy, survey};
 pub use weight_in_force::WeightUnknown;
@@ -115,8 +114,9 @@ impl Observer {
     async fn proof(&self, state: &State, at_ms: u64) -> Proof {
         let by_revision = proof::ask(&self.source, &self.subject, state.traffic.revision, at_ms);
         let by_revision = by_revision.await;
-        let unseen = matches!(&by_revision, Proof::Unknown { why } if why == UNSEEN);
-        let Some(drawn) = self.drawn.as_ref().filter(|_| unseen) else { return by_revision };
+        let Some(drawn) = self.drawn.as_ref().filter(|_| by_revision == Proof::Unseen) else {
+            return by_revision;
+        };
         let now = match state.traffic.mirror {
             Some(share) => drawn::copied(share),
             None => state.traffic.weight,

@@ -333,7 +333,8 @@ fn sky(fair: u32) -> impl Strategy<Value = Sky> {
         1 => Just(Proof::Ahead { proxies: 3, largest: 9 }),
         1 => Just(Proof::Share { canary: 500, requests: 1_000 }),
         1 => Just(Proof::OtherShare { canary: 500, requests: 1_000 }),
-        1 => Just(Proof::Unknown { why: "no proxy was seen".to_owned() }),
+        1 => Just(Proof::Unseen),
+        1 => Just(Proof::Unknown { why: "no answer".to_owned() }),
     ];
     let verdict = || {
         prop_oneof![

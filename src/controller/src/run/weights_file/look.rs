@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::Route;
 use crate::engine::{Observe, Part, Question};
-use crate::observe::{Observer, UNSEEN};
+use crate::observe::Observer;
 
 /// The eyes of one release.
 #[derive(Debug)]
@@ -47,8 +47,9 @@ impl Observe for Look {
         let pass_on = async {
             while let Some(part) = heard.recv().await {
                 say(match part {
-                    Part::Proof(Proof::Unknown { why }) if why == UNSEEN => {
-                        Part::Proof(proof(route.has(traffic), why))
+                    // That the command has done its work is the proof then.
+                    Part::Proof(Proof::Unseen) if route.has(traffic) => {
+                        Part::Proof(Proof::Live { proxies: 1 })
                     }
                     part => part,
                 });
@@ -56,9 +57,4 @@ impl Observe for Look {
         };
         tokio::join!(file, metrics, pass_on);
     }
-}
-
-/// Where no proxy shows what it goes by, that the command has done its work is the proof.
-fn proof(has: bool, why: String) -> Proof {
-    if has { Proof::Live { proxies: 1 } } else { Proof::Unknown { why } }
 }

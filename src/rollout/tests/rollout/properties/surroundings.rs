@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serin_assignment::Weight;
 use serin_rollout::{
-    CanaryTraffic, Capacity, Command, Endpoints, Observation, Pause, Phase, Proof, Reason,
-    RouteSeen, StableRuns, StableWanted, Version, decide,
+    CanaryTraffic, Capacity, Command, Endpoints, Observation, Pause, Phase, Reason, RouteSeen,
+    StableRuns, StableWanted, Version, decide,
 };
 
 use crate::history::Pass;
@@ -102,7 +102,7 @@ pub(crate) fn replicas_go_after_the_proof(passes: &[Pass]) -> Result<(), TestCas
         if after == none {
             let still = matches!(pass.seen.canary_traffic, CanaryTraffic::Still { scrapes: 3.. });
             let proof = &pass.seen.proof;
-            let followed = proof.is_live() || matches!(proof, Proof::Unknown { .. });
+            let followed = proof.is_live() || proof.is_silent();
             let written = matches!(pass.seen.route, RouteSeen::AsSet | RouteSeen::NotApplicable);
             prop_assert!(still && followed && written, "{:?}", pass.outcome);
         } else if after.is_none() {
