@@ -43,9 +43,12 @@ images: setup ## Write OCI images of the controller and of the filter: target/im
 decisions:
 	@cargo build --quiet --profile counted --package serin-filter --example decisions
 
+# More than there are cores: most tests wait for a proxy, a browser or a rollout.
+TEST_THREADS ?= 4
+
 test: setup releases browser proxies build wasm images decisions ## Run all tests, those on the real Envoy, NGINX, HAProxy and Prometheus among them
 	$(call first-time,target/debug/deps/serin_tests-*,the tests)
-	@cargo test --quiet --workspace --exclude serin-cluster
+	@cargo test --quiet --workspace --exclude serin-cluster -- --test-threads $(TEST_THREADS)
 	@cargo xtask fuzz --seconds 6 --fixed
 
 # More than there are cores: a rollout spends most of its time baking.
@@ -56,7 +59,7 @@ test-cluster: setup cluster browser build wasm ## Run the tests on a real Kubern
 	@cargo test --quiet --package serin-cluster -- --test-threads $(CLUSTER_TEST_THREADS)
 
 test-releases: setup releases wasm ## Run the module and the examples on the Envoy releases of the last year
-	@cargo test --quiet --package serin-tests --test releases
+	@cargo test --quiet --package serin-tests --test all -- releases::
 
 # How much of it is done, in percent.
 SOAK_PERCENT ?= 100
@@ -115,7 +118,7 @@ bench-page: browser build ## Measure how soon a browser shows a list of 1,000 re
 	@cargo run --quiet --release --package serin-tests --bin bench_page
 
 page-picture: setup browser build wasm ## Take README's picture of the page, by the test that watches a rollout
-	@SERIN_PICTURE=$(CURDIR)/docs/page.png cargo test --quiet --package serin-tests --test page -- rollout
+	@SERIN_PICTURE=$(CURDIR)/docs/page.png cargo test --quiet --package serin-tests --test all -- page::rollout
 
 bench-assign: build ## Measure what it costs to ask serve-assign for a mark, beside a bare server
 	$(call first-time,target/release/bench_assign,the benchmark)

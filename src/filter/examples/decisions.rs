@@ -1,4 +1,4 @@
-//! Decides about one request again and again, for `tests/tests/instructions.rs`, which counts the
+//! Decides about one request again and again, for `tests/tests/all/instructions.rs`, which counts the
 //! instructions: `decisions <case> <times>`. All but the calls to the proxy is here as it is in the
 //! module: the headers' block is searched, decided about, and the mark written.
 
