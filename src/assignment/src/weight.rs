@@ -74,16 +74,18 @@ impl FromStr for Weight {
 fn parse(text: &str) -> Option<Weight> {
     let number = text.strip_suffix('%')?;
     let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
-    let digits = |part: &str, longest: usize| {
-        (1..=longest).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
-    };
-    if !digits(whole, 3) || !digits(decimals, 2) {
-        return None;
-    }
-    let hundreds: u16 = whole.parse().ok()?;
-    let parts: u16 = decimals.parse().ok()?;
+    let (hundreds, parts) = (digits(whole, 3)?, digits(decimals, 2)?);
     let scale = if decimals.len() == 1 { 10 } else { 1 };
     Weight::from_basis_points(hundreds.checked_mul(100)?.checked_add(parts * scale)?)
+}
+
+/// A number of one digit to `longest`, which is three at most.
+fn digits(part: &str, longest: usize) -> Option<u16> {
+    let mut number = 0;
+    for byte in part.bytes().take(longest) {
+        number = number * 10 + u16::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?);
+    }
+    (1..=longest).contains(&part.len()).then_some(number)
 }
 
 impl TryFrom<String> for Weight {

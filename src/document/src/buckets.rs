@@ -124,7 +124,7 @@ pub(crate) fn read(node: Node<'_>) -> Result<Buckets, Fault> {
     };
     range.ok_or_else(|| {
         let ends: Vec<String> = ends.iter().map(|end| format!("\"{end}\"")).collect();
-        Fault::new(at, &format!("[{}]", ends.join(", ")), Buckets::RULE)
+        Fault::new(at, format_args!("[{}]", ends.join(", ")), Buckets::RULE)
     })
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn check_weight(at: Place<'_>, weight: Weight, buckets: Buckets) -> R
     }
     let width = buckets.width();
     let rule = format!("a share of all users, and the rollout's buckets, {buckets}, hold {width}");
-    Err(Fault::new(at, &format!("\"{weight}\""), rule))
+    Err(Fault::new(at, format_args!("\"{weight}\""), rule))
 }
 
 #[cfg(test)]

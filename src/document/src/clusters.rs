@@ -1,6 +1,5 @@
 //! Which of the proxy's clusters serve which side.
 
-use alloc::format;
 use alloc::vec::Vec;
 use serde::Serialize;
 use serin_assignment::Variant;
@@ -57,12 +56,13 @@ pub(crate) fn read(node: Node<'_>) -> Result<Clusters, Fault> {
             Ok(names)
         })
     };
-    let (stable, canary) = (side("stable")?, side("canary")?);
+    let (stable, canary) = (side("stable"), side("canary"));
     fields.close("stable, canary")?;
+    let (Some(stable), Some(canary)) = (stable, canary) else { return Err(fields.fault()) };
     if let Some(both) = canary.iter().find(|name| stable.contains(name)) {
         return Err(Fault::new(
             at,
-            &format!("\"{both}\" twice"),
+            format_args!("\"{both}\" twice"),
             "a cluster serves one side: stable and canary have none in common",
         ));
     }

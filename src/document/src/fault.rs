@@ -78,11 +78,20 @@ impl Fault {
     /// What stands in the place of a value that may be a secret.
     pub(crate) const HIDDEN: &str = "(not shown)";
 
-    pub(crate) fn new(field: impl Into<String>, value: &str, rule: impl Into<String>) -> Self {
+    /// What is at fault, put into words only here.
+    pub(crate) fn new(
+        field: impl fmt::Display,
+        value: impl fmt::Display,
+        rule: impl fmt::Display,
+    ) -> Self {
+        Self::of(&field, &value, &rule)
+    }
+
+    fn of(field: &dyn fmt::Display, value: &dyn fmt::Display, rule: &dyn fmt::Display) -> Self {
         // A place may hold keys that somebody else chose: no line ends into the log.
-        let field = Escaped(&field.into()).to_string();
-        let (field, value) = (shorten_to(SHOWN_FIELD, &field), shorten(value));
-        Self(Box::new(Broken { field, value, rule: rule.into() }))
+        let field = Escaped(&field.to_string()).to_string();
+        let (field, value) = (shorten_to(SHOWN_FIELD, &field), shorten(&value.to_string()));
+        Self(Box::new(Broken { field, value, rule: rule.to_string() }))
     }
 
     /// The same for a field of what stands at a place.
@@ -96,7 +105,7 @@ impl Fault {
         Self::HIDDEN.clone_into(&mut self.0.value);
     }
 
-    pub(crate) fn missing(field: impl Into<String>, rule: impl Into<String>) -> Self {
+    pub(crate) fn missing(field: impl fmt::Display, rule: impl fmt::Display) -> Self {
         Self::new(field, Self::MISSING, rule)
     }
 }

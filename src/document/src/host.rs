@@ -6,13 +6,12 @@ use alloc::string::String;
 use alloc::string::ToString as _;
 use alloc::sync::Arc;
 use core::fmt;
-use core::net::Ipv6Addr;
 use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Invalid;
 use crate::checked::checked_text;
+use crate::{Invalid, internet};
 
 /// One host: a name of up to 253 bytes, lower-case, or an address; without port or trailing dot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -44,7 +43,7 @@ checked_text!(Host);
 fn is_address_v6(text: &str) -> bool {
     text.strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
-        .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+        .is_some_and(|address| internet::v6(address).is_some())
 }
 
 /// Labels of 1 to 63 letters, digits, `-` and `_` (which service names in the wild do hold).

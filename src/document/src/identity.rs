@@ -6,7 +6,6 @@ pub(crate) mod address;
 pub(crate) mod baggage;
 pub(crate) mod claim;
 pub(crate) mod generated;
-mod internet;
 mod payload;
 pub(crate) mod reach;
 pub(crate) mod read;

@@ -9,7 +9,7 @@
 //! need is `inline(never)`, so that it stays out of that, and small.
 //!
 //! ```
-//! use alloc::borrow::Cow;
+//! use std::borrow::Cow;
 //! use std::time::Duration;
 //! use serin_document::{Compiled, Environment, Request, Write, parse};
 //!
@@ -60,6 +60,7 @@ mod fault;
 mod format_version;
 mod host;
 mod identity;
+mod internet;
 mod json;
 mod latency;
 mod limits;

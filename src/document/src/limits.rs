@@ -30,7 +30,7 @@ pub(crate) fn check_testers(compiled: &CompiledRollout) -> Result<(), Fault> {
         ] {
             if place.is_some_and(|place| identity.iter().any(|source| source.stands_at(place))) {
                 return Err(Fault::new(
-                    format!("testers[{index}].{field}"),
+                    format_args!("testers[{index}].{field}"),
                     "where an id stands",
                     "a token is taken off before the request goes upstream, and a remembered choice has a cookie of its own, so neither stands where `identity` looks",
                 ));
@@ -56,7 +56,7 @@ pub(crate) fn check_written(compiled: &CompiledRollout) -> Result<(), Fault> {
     {
         Some((field, header)) => Err(Fault::new(
             field,
-            &format!("\"{header}\""),
+            format_args!("\"{header}\""),
             "this header is written here: it is no id, no tester's choice and nothing that a rule goes by",
         )),
         None => Ok(()),
@@ -92,8 +92,8 @@ impl Limits {
         if let Some(other) = self.metric_ids.find(compiled.metric_id().as_bytes()) {
             return Err(Fault::new(
                 "name",
-                &format!("\"{}\"", compiled.name()),
-                format!(
+                format_args!("\"{}\"", compiled.name()),
+                format_args!(
                     "its metric id {} is that of {other} too: one of the two needs another name",
                     compiled.metric_id()
                 ),
@@ -104,8 +104,8 @@ impl Limits {
         if self.pairs + pairs > MAX_PAIRS {
             return Err(Fault::new(
                 "hosts",
-                &format!("{hosts} hosts with {} paths", compiled.rollout().paths.len()),
-                format!(
+                format_args!("{hosts} hosts with {} paths", compiled.rollout().paths.len()),
+                format_args!(
                     "a document has at most {MAX_PAIRS} pairs of host and path, and earlier rollouts have {}",
                     self.pairs
                 ),
@@ -136,14 +136,14 @@ impl Limits {
         let rule = format!(
             "a document has at most {MAX_TOKEN_PLACES} places for tokens, since every request is searched for each"
         );
-        Err(Fault::new("testers", &format!("{} places", places.len()), rule))
+        Err(Fault::new("testers", format_args!("{} places", places.len()), rule))
     }
 
     /// Few headers, each of which means one thing on every path: else one rollout's mark would be
     /// removed as another's forged cohort.
     fn check_headers(&self, compiled: &CompiledRollout) -> Result<(), Fault> {
         let fault = |field: &str, header: &MarkName, rule: String| {
-            Err(Fault::new(field, &format!("\"{header}\""), rule))
+            Err(Fault::new(field, format_args!("\"{header}\""), rule))
         };
         let too_many =
             |known: &[MarkName], header| known.len() >= MAX_WRITTEN && !known.contains(header);

@@ -1,7 +1,6 @@
 //! A JSON value with its place, read strictly: each error names the field, the value and the rule.
 
 use alloc::borrow::ToOwned as _;
-use alloc::format;
 use alloc::string::String;
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
@@ -45,12 +44,6 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-impl From<Place<'_>> for String {
-    fn from(place: Place<'_>) -> Self {
-        place.to_string()
-    }
-}
-
 /// A value and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node<'n> {
@@ -69,8 +62,14 @@ impl<'n> Node<'n> {
         self.at
     }
 
-    pub(crate) fn fault(self, rule: impl Into<String>) -> Fault {
-        Fault::new(self.at, &self.json.to_string(), rule)
+    #[inline(never)]
+    pub(crate) fn fault(self, rule: &dyn fmt::Display) -> Fault {
+        Fault::new(self.at, self.json, rule)
+    }
+
+    #[inline(never)]
+    fn refused(self, broken: &dyn Rule) -> Fault {
+        self.fault(&broken.rule())
     }
 
     /// A text that its type accepts.
@@ -88,15 +87,15 @@ impl<'n> Node<'n> {
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, Fault> {
         match self.json {
-            Json::Text(text) => read(text).map_err(|e| self.fault(e.rule())),
-            _ => Err(self.fault("this is text, in quotes")),
+            Json::Text(text) => read(text).map_err(|e| self.refused(&e)),
+            _ => Err(self.fault(&"this is text, in quotes")),
         }
     }
 
     pub(crate) fn flag(self) -> Result<bool, Fault> {
         match self.json {
             Json::Bool(value) => Ok(*value),
-            _ => Err(self.fault("this is true or false, without quotes")),
+            _ => Err(self.fault(&"this is true or false, without quotes")),
         }
     }
 
@@ -106,7 +105,7 @@ impl<'n> Node<'n> {
             Json::Number(number) => number.parse().ok().filter(|n| *n <= max),
             _ => None,
         }
-        .ok_or_else(|| self.fault(format!("this is a whole number from 0 to {max}")))
+        .ok_or_else(|| self.fault(&format_args!("this is a whole number from 0 to {max}")))
     }
 
     /// A text, or a list of texts, that `read` accepts.
@@ -120,8 +119,8 @@ impl<'n> Node<'n> {
         };
         let texts: Option<Vec<&str>> = items.iter().map(Json::text).collect();
         match texts {
-            Some(texts) => read(&texts).map_err(|e| self.fault(e.rule())),
-            None => Err(self.fault("this is text, in quotes, or a list of texts, in [ ]")),
+            Some(texts) => read(&texts).map_err(|e| self.refused(&e)),
+            None => Err(self.fault(&"this is text, in quotes, or a list of texts, in [ ]")),
         }
     }
 
@@ -143,13 +142,13 @@ impl<'n> Node<'n> {
 
     fn items(self, max: usize, why: &str) -> Result<&'n [Json], Fault> {
         let Json::List(items) = self.json else {
-            return Err(self.fault("this is a list, in [ ]"));
+            return Err(self.fault(&"this is a list, in [ ]"));
         };
         if items.len() > max { Err(self.too_many(items.len(), max, why)) } else { Ok(items) }
     }
 
     fn too_many(self, found: usize, max: usize, why: &str) -> Fault {
-        Fault::new(self.at, &format!("{found} entries"), format!("at most {max}: {why}"))
+        Fault::new(self.at, format_args!("{found} entries"), format_args!("at most {max}: {why}"))
     }
 
     /// The entries of an object that maps names to values.
@@ -175,14 +174,15 @@ impl<'n> Node<'n> {
     pub(crate) fn fields(self) -> Result<Fields<'n>, Fault> {
         match self.json {
             Json::Object(Object { members, twice: None }) => {
-                Ok(Fields { at: self.at, members, unknown: self.unknown, asked: Vec::new() })
+                let (asked, fault) = (Vec::new(), None);
+                Ok(Fields { at: self.at, members, unknown: self.unknown, asked, fault })
             }
             Json::Object(Object { twice: Some(key), .. }) => Err(Fault::new(
                 Place::Field(&self.at, key),
                 "two values",
                 "a field stands once in an object: readers differ in which one they take",
             )),
-            _ => Err(self.fault("this is an object, in { }")),
+            _ => Err(self.fault(&"this is an object, in { }")),
         }
     }
 }
@@ -208,6 +208,8 @@ pub(crate) struct Fields<'n> {
     members: &'n [(String, Json)],
     unknown: Unknown,
     asked: Vec<&'static str>,
+    /// The first one; nothing is read after it.
+    fault: Option<Fault>,
 }
 
 impl<'n> Fields<'n> {
@@ -242,19 +244,14 @@ impl<'n> Fields<'n> {
         self.find(name)?.text()
     }
 
-    /// A field that may be absent.
+    /// A field that may be absent. None too where it or an earlier one is at fault.
     pub(crate) fn optional<T>(
         &mut self,
         name: &'static str,
         read: impl FnOnce(Node<'_>) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
-        self.ask(name).map(read).transpose()
-    }
-
-    fn ask(&mut self, name: &'static str) -> Option<Node<'_>> {
-        self.asked.push(name);
-        let json = self.find(name)?;
-        Some(Node::new(json, Place::Field(&self.at, name), self.unknown))
+    ) -> Option<T> {
+        let read = read(self.ask(name)?);
+        self.keep(read)
     }
 
     /// A field that has to be there; `rule` says what it would be.
@@ -263,27 +260,68 @@ impl<'n> Fields<'n> {
         name: &'static str,
         rule: &str,
         read: impl FnOnce(Node<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        match self.ask(name) {
-            Some(node) => read(node),
-            None => Err(Fault::missing(self.place(name), rule)),
+    ) -> Option<T> {
+        let found = self.optional(name, read);
+        if found.is_none() {
+            self.lack(name, rule);
+        }
+        found
+    }
+
+    fn lack(&mut self, name: &str, rule: &str) {
+        if self.fault.is_none() {
+            self.fault = Some(Fault::missing(self.place(name), rule));
         }
     }
 
+    fn ask(&mut self, name: &'static str) -> Option<Node<'_>> {
+        if self.fault.is_some() {
+            return None;
+        }
+        self.asked.push(name);
+        let json = self.find(name)?;
+        Some(Node::new(json, Place::Field(&self.at, name), self.unknown))
+    }
+
+    /// What was read of this object; or nothing, and its fault is the object's.
+    pub(crate) fn keep<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
+        read.map_err(|fault| self.break_by(fault)).ok()
+    }
+
+    /// Holds a fault against the object, unless an earlier one is.
+    pub(crate) fn break_by(&mut self, fault: Fault) {
+        if self.fault.is_none() {
+            self.fault = Some(fault);
+        }
+    }
+
+    /// The first fault so far.
+    ///
+    /// Every field could end the reading by its own. But then each would come with the code that
+    /// frees all that was read before it, which would be most of this crate's.
+    pub(crate) fn check(&mut self) -> Result<(), Fault> {
+        self.fault.take().map_or(Ok(()), Err)
+    }
+
+    /// The fault for which a required field could not be had.
+    pub(crate) fn fault(&mut self) -> Fault {
+        self.fault.take().unwrap_or_else(|| Fault::missing(self.at, "all of its fields"))
+    }
+
     /// Ends the reading: what was not asked for is unknown. `known` lists the fields for the error.
-    pub(crate) fn close(&self, known: &str) -> Result<(), Fault> {
+    pub(crate) fn close(&mut self, known: &str) -> Result<(), Fault> {
+        self.check()?;
         let unknown = self.members.iter().find(|(name, _)| !self.asked.contains(&name.as_str()));
         match unknown {
             Some((name, json)) if self.unknown == Unknown::Refuse => Err(Fault::new(
                 self.place(name),
                 // What looks like a key may be one: a misspelt `testerKeys` goes into no log.
                 if name.to_ascii_lowercase().contains("key") {
-                    Fault::HIDDEN.to_owned()
+                    &Fault::HIDDEN as &dyn fmt::Display
                 } else {
-                    json.to_string()
-                }
-                .as_str(),
-                format!("no such field; there are {known}"),
+                    json
+                },
+                format_args!("no such field; there are {known}"),
             )),
             _ => Ok(()),
         }

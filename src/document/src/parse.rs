@@ -80,7 +80,9 @@ pub(crate) fn open(json: &Json) -> Result<(FormatVersion, Fields<'_>), Refused> 
         return Err(no_document(&json.to_string(), "a document is an object, in { }"));
     }
     let mut fields = Node::new(json, Place::Top(""), Unknown::Refuse).fields()?;
-    let Some(version) = fields.optional("formatVersion", node::text::<FormatVersion>)? else {
+    let version = fields.optional("formatVersion", node::text::<FormatVersion>);
+    fields.check()?;
+    let Some(version) = version else {
         return Err(no_document("no formatVersion", FormatVersion::RULE));
     };
     if !version.is_known_major() {
@@ -96,10 +98,11 @@ pub(crate) fn document(
     fields: &mut Fields<'_>,
     revisions: Revisions,
 ) -> Result<Parsed, Fault> {
-    let revision = revision(fields, revisions)?;
+    let revision = revision(fields, revisions);
     let read = fields.required("rollouts", "the list of rollouts, which may be empty", |n| {
         n.list(MAX_ROLLOUTS, TABLES, |node| Ok(rollout(node, revisions)))
-    })?;
+    });
+    let (Some(revision), Some(read)) = (revision, read) else { return Err(fields.fault()) };
     let mut rollouts: Vec<Rollout> = Vec::with_capacity(read.len());
     let mut left_out = Vec::new();
     let mut names = Named::default();
@@ -113,8 +116,8 @@ pub(crate) fn document(
             Ok(rollout) => left_out.push(LeftOut::new(
                 rollout.name.as_str(),
                 Fault::new(
-                    format!("{place}.name"),
-                    &format!("\"{}\"", rollout.name),
+                    format_args!("{place}.name"),
+                    format_args!("\"{}\"", rollout.name),
                     "a name stands once in a document, and an earlier rollout has it",
                 ),
             )),
@@ -127,13 +130,13 @@ pub(crate) fn document(
     Ok(Parsed { document, left_out })
 }
 
-fn revision(fields: &mut Fields<'_>, revisions: Revisions) -> Result<Revision, Fault> {
+fn revision(fields: &mut Fields<'_>, revisions: Revisions) -> Option<Revision> {
     let read = |node: Node<'_>| node.whole(Revision::MAX.get()).map(Revision::new);
     match revisions {
         Revisions::Required => {
             fields.required("revision", "a whole number that rises with every change", read)
         }
-        Revisions::Optional => Ok(fields.optional("revision", read)?.unwrap_or_default()),
+        Revisions::Optional => Some(fields.optional("revision", read).unwrap_or_default()),
     }
 }
 
@@ -150,58 +153,77 @@ fn rollout(node: Node<'_>, revisions: Revisions) -> Result<Rollout, Unread> {
 }
 
 fn rollout_fields(mut fields: Fields<'_>, revisions: Revisions) -> Result<Rollout, Fault> {
-    let rollout = Rollout {
-        name: fields.required(
-            "name",
-            "the rollout's name, such as \"shop/checkout\"",
-            node::text,
-        )?,
-        revision: revision(&mut fields, revisions)?,
-        hosts: fields
-            .optional("hosts", |n| n.list(MAX_HOSTS, TABLES, node::text))?
-            .unwrap_or_default(),
-        bare_hosts: fields
-            .optional("bareHosts", |n| {
-                n.map(MAX_NAMESPACES, TABLES, |n| n.list(MAX_HOSTS, TABLES, node::text::<Host>))
-            })?
-            .unwrap_or_default(),
-        paths: fields.optional("paths", paths)?.unwrap_or_else(|| vec![PathPrefix::root()]),
-        salt: fields.required(
-            "salt",
-            "what names the release to the hash, such as \"shop/checkout/5d4f8c\"",
-            node::text::<Salt>,
-        )?,
-        weight: fields.required(
-            "weight",
-            "the canary's share as text, such as \"5%\"",
-            node::text::<Weight>,
-        )?,
-        buckets: fields.optional("buckets", buckets::read)?.unwrap_or(Buckets::ALL),
-        canary_serves: fields.required(
-            "canaryServes",
-            "true or false: whether anybody may be sent to the canary",
-            node::flag,
-        )?,
-        identity: fields.required(
-            "identity",
-            "where the user's id stands, such as [{\"header\": \"x-user-id\"}]; [] if nowhere",
-            identity::read::identity,
-        )?,
-        anonymous: fields.optional("anonymous", node::text::<Anonymous>)?.unwrap_or_default(),
-        testers: fields.optional("testers", tester::read)?.unwrap_or_default(),
-        incoming: fields.optional("incoming", node::text::<Incoming>)?.unwrap_or_default(),
-        count: fields.optional("count", node::flag)?.unwrap_or(true),
-        mark: fields.optional("mark", node::text::<MarkName>)?.unwrap_or_default(),
-        cohort_header: fields.optional("cohortHeader", node::text::<MarkName>)?,
-        clusters: fields.optional("clusters", clusters::read)?,
-        latency_bounds: fields.optional("latencyBounds", latency::read)?,
-        rules: rules::read(&mut fields)?,
-        tripwire: fields.optional("tripwire", tripwire::read)?,
-        requires: fields
-            .optional("requires", |n| n.list(MAX_REQUIRES, "no version has as many", node::text))?
-            .unwrap_or_default(),
-    };
+    let name = fields.required("name", "the rollout's name, such as \"shop/checkout\"", node::text);
+    let revision = revision(&mut fields, revisions);
+    let hosts = fields.optional("hosts", |n| n.list(MAX_HOSTS, TABLES, node::text));
+    let bare_hosts = fields.optional("bareHosts", |n| {
+        n.map(MAX_NAMESPACES, TABLES, |n| n.list(MAX_HOSTS, TABLES, node::text::<Host>))
+    });
+    let paths = fields.optional("paths", paths);
+    let salt = fields.required(
+        "salt",
+        "what names the release to the hash, such as \"shop/checkout/5d4f8c\"",
+        node::text::<Salt>,
+    );
+    let weight = fields.required(
+        "weight",
+        "the canary's share as text, such as \"5%\"",
+        node::text::<Weight>,
+    );
+    let buckets = fields.optional("buckets", buckets::read);
+    let canary_serves = fields.required(
+        "canaryServes",
+        "true or false: whether anybody may be sent to the canary",
+        node::flag,
+    );
+    let identity = fields.required(
+        "identity",
+        "where the user's id stands, such as [{\"header\": \"x-user-id\"}]; [] if nowhere",
+        identity::read::identity,
+    );
+    let anonymous = fields.optional("anonymous", node::text::<Anonymous>);
+    let testers = fields.optional("testers", tester::read);
+    let incoming = fields.optional("incoming", node::text::<Incoming>);
+    let count = fields.optional("count", node::flag);
+    let mark = fields.optional("mark", node::text::<MarkName>);
+    let cohort_header = fields.optional("cohortHeader", node::text::<MarkName>);
+    let clusters = fields.optional("clusters", clusters::read);
+    let latency_bounds = fields.optional("latencyBounds", latency::read);
+    let rules = rules::read(&mut fields);
+    let tripwire = fields.optional("tripwire", tripwire::read);
+    let requires =
+        fields.optional("requires", |n| n.list(MAX_REQUIRES, "no version has as many", node::text));
     fields.close(ROLLOUT_FIELDS)?;
+    let (Some(name), Some(revision), Some(salt), Some(weight)) = (name, revision, salt, weight)
+    else {
+        return Err(fields.fault());
+    };
+    let (Some(canary_serves), Some(identity)) = (canary_serves, identity) else {
+        return Err(fields.fault());
+    };
+    let rollout = Rollout {
+        name,
+        revision,
+        hosts: hosts.unwrap_or_default(),
+        bare_hosts: bare_hosts.unwrap_or_default(),
+        paths: paths.unwrap_or_else(|| vec![PathPrefix::root()]),
+        salt,
+        weight,
+        buckets: buckets.unwrap_or(Buckets::ALL),
+        canary_serves,
+        identity,
+        anonymous: anonymous.unwrap_or_default(),
+        testers: testers.unwrap_or_default(),
+        incoming: incoming.unwrap_or_default(),
+        count: count.unwrap_or(true),
+        mark: mark.unwrap_or_default(),
+        cohort_header,
+        clusters,
+        latency_bounds,
+        rules,
+        tripwire,
+        requires: requires.unwrap_or_default(),
+    };
     buckets::check_weight(fields.place("weight"), rollout.weight, rollout.buckets)?;
     if rollout.hosts.is_empty() && rollout.bare_hosts.iter().all(|(_, hosts)| hosts.is_empty()) {
         return Err(Fault::missing(

@@ -51,9 +51,10 @@ pub enum PluginConfig {
 pub fn parse(json: &[u8]) -> Result<PluginConfig, ConfigRefused> {
     let json = json::read(json)?;
     let (version, mut fields) = open(&json)?;
-    let overrides = overrides(&mut fields)?;
-    let keys = fields.optional("testerKeys", TesterKeys::from_node)?;
-    let source = fields.optional("source", source::read)?;
+    let overrides = overrides(&mut fields);
+    let keys = fields.optional("testerKeys", TesterKeys::from_node);
+    let source = fields.optional("source", source::read);
+    fields.check()?;
     let config = match source {
         Some(_) if fields.has("rollouts") => {
             return Err(Fault::new(
@@ -80,11 +81,11 @@ pub fn parse(json: &[u8]) -> Result<PluginConfig, ConfigRefused> {
     Ok(config)
 }
 
-fn overrides(fields: &mut Fields<'_>) -> Result<Overrides, Fault> {
-    Ok(Overrides {
-        incoming: fields.optional("incoming", node::text::<Incoming>)?,
-        count: fields.optional("count", node::flag)?,
-        mark: fields.optional("mark", node::text::<MarkName>)?,
-        filter_state: fields.optional("filterState", node::flag)?.unwrap_or_default(),
-    })
+fn overrides(fields: &mut Fields<'_>) -> Overrides {
+    Overrides {
+        incoming: fields.optional("incoming", node::text::<Incoming>),
+        count: fields.optional("count", node::flag),
+        mark: fields.optional("mark", node::text::<MarkName>),
+        filter_state: fields.optional("filterState", node::flag).unwrap_or_default(),
+    }
 }

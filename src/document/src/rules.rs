@@ -61,7 +61,7 @@ impl Rules {
             Fault::new("", "rules", Invalid::new("", refused.to_string()).rule())
         })?;
         let mut fields = Node::new(&json, Place::Top(""), crate::node::Unknown::Refuse).fields()?;
-        let rules = read(&mut fields)?;
+        let rules = read(&mut fields);
         fields.close(&Self::FIELDS.join(", "))?;
         Ok(rules)
     }
@@ -97,13 +97,13 @@ impl Rules {
 }
 
 /// Reads the rules among a rollout's fields.
-pub(crate) fn read(fields: &mut Fields<'_>) -> Result<Rules, Fault> {
+pub(crate) fn read(fields: &mut Fields<'_>) -> Rules {
     let exclude = |node: Node<'_>| node.list(MAX_RULES, PER_REQUEST, condition::read);
     let rules = Rules {
-        exclude: fields.optional("exclude", exclude)?.unwrap_or_default(),
-        eligible: fields.optional("eligible", condition::read)?,
-        users: fields.optional("users", users::read)?,
-        segments: fields.optional("segments", segments)?.unwrap_or_default(),
+        exclude: fields.optional("exclude", exclude).unwrap_or_default(),
+        eligible: fields.optional("eligible", condition::read),
+        users: fields.optional("users", users::read),
+        segments: fields.optional("segments", segments).unwrap_or_default(),
     };
     let conditions: usize = rules.conditions().map(Condition::size).sum();
     if conditions > MAX_CONDITIONS {
@@ -111,9 +111,10 @@ pub(crate) fn read(fields: &mut Fields<'_>) -> Result<Rules, Fault> {
         let rule = format!(
             "exclude, eligible and segments have at most {MAX_CONDITIONS} together: {PER_REQUEST}"
         );
-        return Err(Fault::new(fields.place("segments"), &found, rule));
+        let fault = Fault::new(fields.place("segments"), &found, rule);
+        fields.break_by(fault);
     }
-    Ok(rules)
+    rules
 }
 
 fn segments(node: Node<'_>) -> Result<Vec<Segment>, Fault> {
@@ -123,7 +124,7 @@ fn segments(node: Node<'_>) -> Result<Vec<Segment>, Fault> {
         if segments.iter().take(index).any(|earlier| earlier.name == segment.name) {
             let rule = "a name stands once among the segments, and an earlier one has it";
             let value = format!("\"{}\"", segment.name);
-            return Err(Fault::new(format!("{at}[{index}].name"), &value, rule));
+            return Err(Fault::new(format_args!("{at}[{index}].name"), &value, rule));
         }
     }
     Ok(segments)
@@ -131,20 +132,21 @@ fn segments(node: Node<'_>) -> Result<Vec<Segment>, Fault> {
 
 fn segment(node: Node<'_>) -> Result<Segment, Fault> {
     let mut fields = node.fields()?;
-    let segment = Segment {
-        name: fields.required("name", SegmentName::RULE, node::text)?,
-        when: fields.required(
-            "when",
-            "whose requests, such as {\"header\": \"x-country\", \"is\": \"de\"}",
-            condition::read,
-        )?,
-        variant: fields.required("variant", VARIANT_RULE, |node| {
-            let text: String = node.text()?;
-            Variant::from_bytes(text.as_bytes()).ok_or_else(|| node.fault(VARIANT_RULE))
-        })?,
-    };
+    let name = fields.required("name", SegmentName::RULE, node::text);
+    let when = fields.required(
+        "when",
+        "whose requests, such as {\"header\": \"x-country\", \"is\": \"de\"}",
+        condition::read,
+    );
+    let variant = fields.required("variant", VARIANT_RULE, |node| {
+        let text: String = node.text()?;
+        Variant::from_bytes(text.as_bytes()).ok_or_else(|| node.fault(&VARIANT_RULE))
+    });
     fields.close("name, when, variant")?;
-    Ok(segment)
+    match (name, when, variant) {
+        (Some(name), Some(when), Some(variant)) => Ok(Segment { name, when, variant }),
+        _ => Err(fields.fault()),
+    }
 }
 
 const VARIANT_RULE: &str = "a segment is on \"canary\" or \"stable\"";

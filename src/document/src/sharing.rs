@@ -20,14 +20,14 @@ pub(crate) fn check(
         Err(Fault::new(
             field,
             &value,
-            format!("host \"{host}\" with path \"{prefix}\" is {name}'s too, and {rule}"),
+            format_args!("host \"{host}\" with path \"{prefix}\" is {name}'s too, and {rule}"),
         ))
     };
     if own.buckets.is_all() || other.buckets.is_all() {
         return Err(Fault::new(
             "hosts",
-            &format!("\"{host}\" with path \"{prefix}\""),
-            format!(
+            format_args!("\"{host}\" with path \"{prefix}\""),
+            format_args!(
                 "a host with a path belongs to one rollout, this one to {name}, unless the buckets of both are disjoint"
             ),
         ));

@@ -145,13 +145,13 @@ pub(crate) fn read(node: Node<'_>) -> Result<Tripwire, Fault> {
     let mut fields = node.fields()?;
     let default = Tripwire::default();
     let tripwire = Tripwire {
-        alpha: fields.optional("alpha", node::text)?.unwrap_or(default.alpha),
+        alpha: fields.optional("alpha", node::text).unwrap_or(default.alpha),
         floor: fields
-            .optional("floor", |node| node.text_by(Tripwire::floor))?
+            .optional("floor", |node| node.text_by(Tripwire::floor))
             .unwrap_or(default.floor),
-        slow: fields.optional("slow", |node| within(node, Tripwire::SLOW))?,
+        slow: fields.optional("slow", |node| within(node, Tripwire::SLOW)),
         lasts: fields
-            .optional("lasts", |node| within(node, Tripwire::LASTS))?
+            .optional("lasts", |node| within(node, Tripwire::LASTS))
             .unwrap_or(default.lasts),
     };
     fields.close("alpha, floor, slow, lasts")?;

@@ -4,7 +4,6 @@
 //! there might be.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
@@ -133,20 +132,21 @@ pub(crate) fn read(node: Node<'_>) -> Result<UserLists, Fault> {
         "salt",
         "what the hashes are salted with, such as \"shop-team\"",
         node::text::<Salt>,
-    )?;
+    );
     let list = |node: Node<'_>| {
         node.list(UserLists::MAX, "they multiply in every worker's tables", node::text::<UserHash>)
     };
-    let canary = fields.optional("canary", list)?.unwrap_or_default();
-    let stable = fields.optional("stable", list)?.unwrap_or_default();
+    let canary = fields.optional("canary", list).unwrap_or_default();
+    let stable = fields.optional("stable", list).unwrap_or_default();
     fields.close("salt, canary, stable")?;
+    let Some(salt) = salt else { return Err(fields.fault()) };
     if canary.is_empty() && stable.is_empty() {
         let rule = "at least one user under canary or stable";
         return Err(Fault::new(at, "nobody", rule));
     }
     UserLists::new(salt, &canary, &stable).map_err(|both| {
         let rule = "a user is on one of the lists, and this one is on both";
-        Fault::new(at, &format!("\"{both}\""), rule)
+        Fault::new(at, format_args!("\"{both}\""), rule)
     })
 }
 

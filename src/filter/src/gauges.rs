@@ -39,7 +39,7 @@ impl Gauges {
     /// Remembers what a row of this VM has gauges for, so that one of them does not outlive its
     /// rollout should this VM become the speaker between the two.
     pub fn remember(&mut self, row: &Row) {
-        for Gauge { name, .. } in values(core::iter::once(row)) {
+        for Gauge { name, .. } in values(&[row]) {
             self.values.place(name.clone().as_bytes(), || Gauge { name, value: 0 });
         }
     }
@@ -58,7 +58,7 @@ impl Gauges {
         for gauge in self.values.values_mut() {
             gauge.value = 0;
         }
-        for gauge in values(self.rows.iter().map(|known| &known.row)) {
+        for gauge in values(&self.rows.iter().map(|known| &known.row).collect::<Vec<_>>()) {
             self.values.set(gauge.name.clone().as_bytes(), gauge);
         }
     }
@@ -72,10 +72,10 @@ impl Gauges {
 }
 
 /// The gauges of rows.
-fn values<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<Gauge> {
+fn values(rows: &[&Row]) -> Vec<Gauge> {
     // Few: one for each source, and for each plugin with a document of its own.
     let mut scopes: Vec<(&str, ScopeRow)> = Vec::new();
-    for (scope, row) in rows.flat_map(|row| &row.0) {
+    for (scope, row) in rows.iter().flat_map(|row| &row.0) {
         match scopes.iter_mut().find(|(known, _)| known == scope) {
             Some((_, smallest)) => *smallest = smallest.both(row),
             None => scopes.push((scope, row.clone())),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn gauge(rows: &[Row], start: &str) -> Vec<u64> {
-        let mut all = values(rows.iter());
+        let mut all = values(&rows.iter().collect::<Vec<_>>());
         all.sort();
         all.iter().filter(|one| one.name.starts_with(start)).map(|one| one.value).collect()
     }

@@ -29,18 +29,18 @@ pub(crate) fn condition(node: Node<'_>) -> Result<Condition, Fault> {
 
 fn nested(node: Node<'_>, depth: usize) -> Result<Condition, Fault> {
     if depth > MAX_DEPTH {
-        return Err(node.fault(format!("conditions are nested at most {MAX_DEPTH} deep")));
+        return Err(node.fault(&format_args!("conditions are nested at most {MAX_DEPTH} deep")));
     }
     let at = node.at();
     let mut fields = node.fields()?;
     let inner = |node: Node<'_>| nested(node, depth + 1);
-    let joined = [
-        fields.optional("all", |node| parts(node, inner))?.map(Condition::All),
-        fields.optional("any", |node| parts(node, inner))?.map(Condition::Any),
-        fields.optional("not", inner)?.map(|part| Condition::Not(Box::new(part))),
-        fields.optional("path", path)?.map(Condition::Path),
-    ];
-    let joined: Vec<Condition> = joined.into_iter().flatten().collect();
+    let mut joined = Vec::new();
+    joined.extend(fields.optional("all", |node| parts(node, inner)).map(Condition::All));
+    joined.extend(fields.optional("any", |node| parts(node, inner)).map(Condition::Any));
+    let not = fields.optional("not", inner);
+    joined.extend(not.map(|part| Condition::Not(Box::new(part))));
+    joined.extend(fields.optional("path", path).map(Condition::Path));
+    fields.check()?;
     if joined.is_empty() {
         return value(at, fields);
     }
@@ -49,7 +49,7 @@ fn nested(node: Node<'_>, depth: usize) -> Result<Condition, Fault> {
 }
 
 fn value(at: Place<'_>, mut fields: Fields<'_>) -> Result<Condition, Fault> {
-    let (sources, tests) = (sources_in(&mut fields)?, tests_in(&mut fields)?);
+    let (sources, tests) = (sources_in(&mut fields), tests_in(&mut fields));
     fields.close(&format!("all, any, not, path, {SOURCE_KINDS}, {TESTS}"))?;
     let source = one_of(at, sources, "no source", RULE)?;
     Ok(Condition::Value(Subject { source, test: one_test(at, tests)? }))
@@ -67,25 +67,24 @@ fn parts<T>(node: Node<'_>, read: impl Fn(Node<'_>) -> Result<T, Fault>) -> Resu
 fn path(node: Node<'_>) -> Result<Test, Fault> {
     let at = node.at();
     let mut fields = node.fields()?;
-    let tests = tests_in(&mut fields)?;
+    let tests = tests_in(&mut fields);
     fields.close("is, oneOf, prefix, suffix")?;
     let test = one_test(at, tests)?;
     if matches!(test, Test::Present(_)) {
         let rule = "a path is always there; ask for is, oneOf, prefix or suffix";
-        return Err(Fault::new(format!("{at}.present"), "a path", rule));
+        return Err(Fault::new(format_args!("{at}.present"), "a path", rule));
     }
     Ok(test)
 }
 
-fn tests_in(fields: &mut Fields<'_>) -> Result<Vec<Test>, Fault> {
-    let tests = [
-        fields.optional("is", text)?.map(Test::Is),
-        fields.optional("oneOf", texts)?.map(Test::OneOf),
-        fields.optional("prefix", some_text)?.map(Test::Prefix),
-        fields.optional("suffix", some_text)?.map(Test::Suffix),
-        fields.optional("present", node::flag)?.map(Test::Present),
-    ];
-    Ok(tests.into_iter().flatten().collect())
+fn tests_in(fields: &mut Fields<'_>) -> Vec<Test> {
+    let mut tests = Vec::new();
+    tests.extend(fields.optional("is", text).map(Test::Is));
+    tests.extend(fields.optional("oneOf", texts).map(Test::OneOf));
+    tests.extend(fields.optional("prefix", some_text).map(Test::Prefix));
+    tests.extend(fields.optional("suffix", some_text).map(Test::Suffix));
+    tests.extend(fields.optional("present", node::flag).map(Test::Present));
+    tests
 }
 
 fn one_test(at: Place<'_>, tests: Vec<Test>) -> Result<Test, Fault> {
@@ -96,7 +95,7 @@ fn text(node: Node<'_>) -> Result<Box<str>, Fault> {
     let at = node.at();
     let text: String = node.text()?;
     if text.len() > MAX_TEXT {
-        return Err(Fault::new(at, &text, format!("a text of at most {MAX_TEXT} bytes")));
+        return Err(Fault::new(at, &text, format_args!("a text of at most {MAX_TEXT} bytes")));
     }
     Ok(text.into())
 }

@@ -2,12 +2,11 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::string::ToString as _;
 
 use serde::Serialize;
 
-use super::internet::Internet;
 use crate::Fault;
+use crate::internet::Internet;
 
 /// Under which path the proxy tells the address, as Envoy has settled it: that of the connection,
 /// or one that a trusted proxy has forwarded.
@@ -68,7 +67,7 @@ fn checked(field: &str, given: Option<u64>, default: u8, most: u8) -> Result<u8,
     let Some(given) = given else { return Ok(default) };
     u8::try_from(given).ok().filter(|bits| (1..=most).contains(bits)).ok_or_else(|| {
         let rule = format!("how many leading bits of an address count: 1 to {most}");
-        Fault::new(field, &given.to_string(), rule)
+        Fault::new(field, given, rule)
     })
 }
 

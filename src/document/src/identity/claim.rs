@@ -142,7 +142,7 @@ impl JwtClaim {
             (None, Some(header)) => Ok(Self::in_header(claim, header)),
             (None, None) => Err(Fault::missing("metadata", Self::RULE)),
             (Some(_), Some(header)) => {
-                Err(Fault::new("header", &format!("\"{header}\""), Self::RULE))
+                Err(Fault::new("header", format_args!("\"{header}\""), Self::RULE))
             }
         }
     }

@@ -4,7 +4,6 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt::Write as _;
-use core::net::Ipv4Addr;
 use core::str::FromStr;
 use core::time::Duration;
 
@@ -12,7 +11,7 @@ use serde::Serialize;
 
 use crate::checked::checked_text;
 use crate::json::Escaped;
-use crate::{CookieName, Fault, Host, Invalid, duration};
+use crate::{CookieName, Fault, Host, Invalid, duration, internet};
 
 /// The length of an id as the cookie has it: 16 bytes in hexadecimal.
 const ID_LEN: usize = 32;
@@ -56,8 +55,7 @@ impl CookieDomain {
         let invalid = || Invalid::new(text, Self::RULE);
         let host = Host::new(text.strip_prefix('.').unwrap_or(text)).map_err(|_| invalid())?;
         let name = host.as_str();
-        let is_name =
-            name.contains('.') && !name.contains('[') && name.parse::<Ipv4Addr>().is_err();
+        let is_name = name.contains('.') && !name.contains('[') && internet::v4(name).is_none();
         if is_name { Ok(Self(name.into())) } else { Err(invalid()) }
     }
 }
@@ -150,7 +148,11 @@ impl GeneratedId {
         let CookieAttributes { max_age, domain, path, same_site, secure } = &attributes;
         if !(Duration::from_secs(1)..=Self::MAX_AGE).contains(max_age) {
             let rule = "from 1s to 400d, as browsers keep no cookie for longer, such as 365d";
-            return Err(Fault::new("maxAge", &format!("\"{}\"", duration::format(*max_age)), rule));
+            return Err(Fault::new(
+                "maxAge",
+                format_args!("\"{}\"", duration::format(*max_age)),
+                rule,
+            ));
         }
         let name = cookie.as_str();
         let starts = |prefix: &str| {
@@ -163,11 +165,11 @@ impl GeneratedId {
         }
         if of_host && path.as_str() != "/" {
             let rule = "browsers take a cookie whose name starts with __Host- only with path \"/\"";
-            return Err(Fault::new("path", &format!("\"{}\"", Escaped(path.as_str())), rule));
+            return Err(Fault::new("path", format_args!("\"{}\"", Escaped(path.as_str())), rule));
         }
         if let Some(domain) = domain.as_ref().filter(|_| of_host) {
             let rule = "browsers take a cookie whose name starts with __Host- only without domain";
-            return Err(Fault::new("domain", &format!("\"{domain}\""), rule));
+            return Err(Fault::new("domain", format_args!("\"{domain}\""), rule));
         }
         let suffix = suffix(&attributes).into();
         Ok(Self { cookie, attributes, suffix })

@@ -31,7 +31,7 @@ fn domain(own: &GeneratedId, rollout: &Rollout) -> Result<(), Fault> {
             let rule = format!(
                 "browsers take the cookie from hosts within its domain only, and {host} is none; without a domain it is each host's own"
             );
-            Err(Fault::new("domain", &format!("\"{domain}\""), rule))
+            Err(Fault::new("domain", format_args!("\"{domain}\""), rule))
         }
     }
 }
@@ -49,7 +49,7 @@ fn path(own: &GeneratedId, rollout: &Rollout) -> Result<(), Fault> {
             let rule = format!(
                 "browsers send the cookie below its path only, and the rollout's \"{prefix}\" is not"
             );
-            Err(Fault::new("path", &format!("\"{path}\""), rule))
+            Err(Fault::new("path", format_args!("\"{path}\""), rule))
         }
     }
 }

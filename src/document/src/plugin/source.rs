@@ -150,29 +150,30 @@ impl SourceConfig {
 
 pub(super) fn read(node: Node<'_>) -> Result<SourceConfig, Fault> {
     let mut fields = node.fields()?;
-    let cluster = fields.required("cluster", ClusterName::RULE, node::text)?;
-    let authority = fields.optional("authority", node::text)?;
-    let path = fields.optional("path", node::text)?;
-    let wait = time(&mut fields, "wait", SourceConfig::WAIT, |wait| {
+    let cluster = fields.required("cluster", ClusterName::RULE, node::text);
+    let authority = fields.optional("authority", node::text);
+    let path = fields.optional("path", node::text);
+    let wait = time(&mut fields, "wait", SourceConfig::WAIT, &|wait| {
         if wait <= MAX_WAIT { None } else { Some("the wait is 0s to 60s") }
-    })?;
-    let min_interval = time(&mut fields, "minInterval", SourceConfig::MIN_INTERVAL, |interval| {
+    });
+    let min_interval = time(&mut fields, "minInterval", SourceConfig::MIN_INTERVAL, &|interval| {
         if interval >= LEAST_INTERVAL { None } else { Some("the interval is at least 100ms") }
-    })?;
-    let jitter = fields.optional("jitter", node::text::<Percent>)?;
+    });
+    let jitter = fields.optional("jitter", node::text::<Percent>);
     let jitter_percent = jitter.map_or(SourceConfig::JITTER_PERCENT, |Percent(percent)| percent);
     // A question that is held to its end must not count as silence.
     let interval = min_interval.saturating_mul(100 + u32::from(jitter_percent)) / 100;
     let longest = wait.saturating_add(interval);
-    let stale_after = time(&mut fields, "staleAfter", SourceConfig::STALE_AFTER, |stale| {
+    let stale_after = time(&mut fields, "staleAfter", SourceConfig::STALE_AFTER, &|stale| {
         if stale > longest {
             None
         } else {
             Some("the stale time is longer than wait plus interval plus jitter")
         }
-    })?;
-    let when_stale = fields.optional("whenStale", node::text)?;
+    });
+    let when_stale = fields.optional("whenStale", node::text);
     fields.close(FIELDS)?;
+    let Some(cluster) = cluster else { return Err(fields.fault()) };
     Ok(SourceConfig {
         cluster,
         authority: authority.unwrap_or_else(|| Authority("serin".into())),
@@ -190,24 +191,22 @@ fn time(
     fields: &mut Fields<'_>,
     name: &'static str,
     default: Duration,
-    broken: impl Fn(Duration) -> Option<&'static str>,
-) -> Result<Duration, Fault> {
+    broken: &dyn Fn(Duration) -> Option<&'static str>,
+) -> Duration {
     let given = fields.optional(name, |node| {
         node.text_by(|text| {
             let given = duration::parse(text)?;
             broken(given).map_or(Ok(given), |rule| Err(Invalid::new(text, rule)))
         })
-    })?;
-    match given {
-        Some(given) => Ok(given),
-        None => match broken(default) {
-            None => Ok(default),
-            Some(rule) => Err(Fault::missing(
-                fields.place(name),
-                format!("{rule}, which the default of {} is not", duration::format(default)),
-            )),
-        },
+    });
+    if given.is_none()
+        && let Some(rule) = broken(default)
+    {
+        let rule = format!("{rule}, which the default of {} is not", duration::format(default));
+        let fault = Fault::missing(fields.place(name), rule);
+        fields.break_by(fault);
     }
+    given.unwrap_or(default)
 }
 
 /// A whole percentage, 0 to 100.

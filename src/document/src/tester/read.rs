@@ -20,7 +20,7 @@ pub(crate) fn read(node: Node<'_>) -> Result<Vec<Tester>, Fault> {
     let at = node.at();
     let testers = node.list(MAX_TESTERS, PER_REQUEST, tester)?;
     check(&testers).map_err(|(index, field, value, rule)| {
-        Fault::new(format!("{at}[{index}].{field}"), &value, rule)
+        Fault::new(format_args!("{at}[{index}].{field}"), &value, rule)
     })?;
     Ok(testers)
 }
@@ -28,11 +28,11 @@ pub(crate) fn read(node: Node<'_>) -> Result<Vec<Tester>, Fault> {
 fn tester(node: Node<'_>) -> Result<Tester, Fault> {
     let at = node.at();
     let mut fields = node.fields()?;
-    let header = fields.optional("header", node::text::<HeaderName>)?.map(IdentitySource::Header);
-    let cookie = fields.optional("cookie", node::text::<CookieName>)?.map(IdentitySource::Cookie);
-    let query = fields.optional("query", node::text::<ParameterName>)?.map(IdentitySource::Query);
-    let signed = fields.optional("signed", signed)?;
-    let remember = fields.optional("remember", node::text::<CookieName>)?;
+    let header = fields.optional("header", node::text::<HeaderName>).map(IdentitySource::Header);
+    let cookie = fields.optional("cookie", node::text::<CookieName>).map(IdentitySource::Cookie);
+    let query = fields.optional("query", node::text::<ParameterName>).map(IdentitySource::Query);
+    let signed = fields.optional("signed", signed);
+    let remember = fields.optional("remember", node::text::<CookieName>);
     fields.close(FIELDS)?;
     let mut given = [header, cookie, query].into_iter().flatten();
     match (given.next(), given.next()) {
@@ -46,9 +46,9 @@ fn tester(node: Node<'_>) -> Result<Tester, Fault> {
 
 fn signed(node: Node<'_>) -> Result<Signed, Fault> {
     let mut fields = node.fields()?;
-    let audience = fields.required("audience", AUDIENCE, node::text::<Audience>)?;
+    let audience = fields.required("audience", AUDIENCE, node::text::<Audience>);
     fields.close("audience")?;
-    Ok(Signed { audience })
+    audience.map(|audience| Signed { audience }).ok_or_else(|| fields.fault())
 }
 
 /// A fault of a tester: its place in the list, the field, the value and the rule.

@@ -5,7 +5,6 @@
 //! in no `Debug`.
 
 use alloc::borrow::ToOwned as _;
-use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
@@ -161,7 +160,7 @@ fn list(node: Node<'_>) -> Result<Arc<[TesterKey]>, Fault> {
     for (index, key) in keys.iter().enumerate() {
         if keys.iter().take(index).any(|earlier| earlier.id == key.id) {
             let rule = "an id names one key, and an earlier one has it";
-            return Err(Fault::new(format!("{at}[{index}].id"), key.id.as_str(), rule));
+            return Err(Fault::new(format_args!("{at}[{index}].id"), key.id.as_str(), rule));
         }
     }
     Ok(keys.into())
@@ -169,15 +168,17 @@ fn list(node: Node<'_>) -> Result<Arc<[TesterKey]>, Fault> {
 
 fn key(node: Node<'_>) -> Result<TesterKey, Fault> {
     let mut fields = node.fields()?;
-    let id = fields.required("id", KeyId::RULE, node::text::<KeyId>)?;
+    let id = fields.required("id", KeyId::RULE, node::text::<KeyId>);
+    fields.check()?;
+    let Some(id) = id else { return Err(fields.fault()) };
     let key = fields.required("key", KEY_RULE, |node| {
         node.text_by(|text| {
             let bytes = Base64::Padded.decode(text).unwrap_or_default();
             TesterKey::new(id, &bytes)
         })
-    })?;
+    });
     fields.close("id, key")?;
-    Ok(key)
+    key.ok_or_else(|| fields.fault())
 }
 
 /// Whatever stands where a key would may be one in the wrong place.

@@ -6,7 +6,7 @@ use core::fmt::Write as _;
 
 /// An address, its first bits the highest, or in the first group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Internet {
+pub(crate) enum Internet {
     V4(u32),
     V6([u16; 8]),
 }
@@ -14,7 +14,7 @@ pub(super) enum Internet {
 impl Internet {
     /// Reads an address as proxies write it: alone, or with a port (`203.0.113.7:4711`,
     /// `[2001:db8::7]:4711`). An IPv4 address within IPv6 is one of IPv4.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         if let Some(rest) = text.strip_prefix('[') {
             let (address, port) = rest.split_once(']')?;
             // On which of its own networks the proxy sees the caller.
@@ -28,7 +28,7 @@ impl Internet {
 
     /// The canonical text (for IPv6 that of RFC 5952) of what is left where only so many leading
     /// bits count; their number behind a slash where that is not all.
-    pub(super) fn network(self, ipv4: u8, ipv6: u8) -> String {
+    pub(crate) fn network(self, ipv4: u8, ipv6: u8) -> String {
         match self {
             Self::V4(address) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(ipv4)).unwrap_or_default();
@@ -76,7 +76,8 @@ fn written(groups: [u32; 8]) -> String {
     text
 }
 
-fn v6(text: &str) -> Option<Internet> {
+/// An address of IPv6, or one of IPv4 within it.
+pub(crate) fn v6(text: &str) -> Option<Internet> {
     let gap = text.as_bytes().windows(2).position(|two| two == b"::");
     let (head, tail) = match gap {
         Some(gap) => (text.get(..gap)?, text.get(gap + 2..)?),
@@ -115,7 +116,8 @@ fn read_groups(text: &str, into: &mut [u16; 8]) -> Option<usize> {
     Some(8 - slots.len())
 }
 
-fn v4(text: &str) -> Option<u32> {
+/// An address of IPv4.
+pub(crate) fn v4(text: &str) -> Option<u32> {
     let mut address = 0;
     let mut count = 0;
     for part in text.split('.') {
