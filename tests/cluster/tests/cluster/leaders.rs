@@ -3,14 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 use serin_cluster::cluster::Cluster;
 use serin_cluster::namespace::Namespace;
 use serin_cluster::operator::Operator;
 use serin_cluster::records::{none_failed, sides};
-use serin_cluster::relay::Relay;
+use serin_cluster::relay::{Fate, Relay, Write};
 use serin_cluster::released::{ROLLOUT, Released, at, stays_at_half};
 use tokio::time::sleep;
 
@@ -59,6 +59,39 @@ async fn another_replica_goes_on_where_one_was_killed() -> Result<()> {
     ensure!(moves.seen() == WHOLE, "{:?}", moves.seen());
     ensure!(sides(&records).values().all(|sides| sides.len() <= 3), "users went back and forth");
     Ok(())
+}
+
+/// Between the write that stores a decision and its Event.
+#[tokio::test]
+async fn the_next_leader_tells_of_what_the_one_before_decided_and_had_no_time_to_tell() -> Result<()>
+{
+    let (mut released, relay) = Released::relayed("untold", &stays_at_half()).await?;
+    let _other = another(released.namespace()).await?;
+    let loses = |write: &Write| write.what == "events" && at(&write.body, "/reason") == "Advanced";
+    relay.rule(move |write| if loses(write) { Fate::LoseRequest } else { Fate::Pass });
+    released.set_image("shop:1.1").await?;
+    let (untold, _) = relay.stopped().await?;
+    released.operator.process().kill()?;
+    takes_over(released.namespace()).await?;
+    let name = at(&untold.body, "/metadata/name").as_str().context("an Event without a name")?;
+    let event = told(released.namespace(), name).await?;
+    ensure!(at(&event, "/reportingInstance") == "serin-1", "{event:#}");
+    ensure!(at(&event, "/message") == at(&untold.body, "/note"), "{event:#}");
+    Ok(())
+}
+
+/// Waits for the Event of this name.
+async fn told(namespace: &Namespace, name: &str) -> Result<Value> {
+    let start = Instant::now();
+    loop {
+        let events = namespace.kubectl().get(&["events"]).await?;
+        let mut items = at(&events, "/items").as_array().into_iter().flatten();
+        if let Some(event) = items.find(|event| at(event, "/metadata/name") == name) {
+            return Ok(event.clone());
+        }
+        ensure!(start.elapsed() < ROLLOUT, "nobody told of {name}: {events:#}");
+        sleep(Duration::from_millis(500)).await;
+    }
 }
 
 #[tokio::test]
