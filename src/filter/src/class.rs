@@ -51,8 +51,8 @@ impl Class {
 pub enum Protocol {
     /// In the HTTP status.
     Http,
-    /// In `grpc-status`, at the end: a failure has the HTTP status 200 all the same.
-    Grpc,
+    /// In `grpc-status`, as far as it has come: a failure has the HTTP status 200 all the same.
+    Grpc(Option<u64>),
 }
 
 impl Protocol {
@@ -61,7 +61,7 @@ impl Protocol {
     #[must_use]
     pub fn of(content_type: Option<&[u8]>) -> Self {
         match content_type.and_then(|value| value.strip_prefix(b"application/grpc")) {
-            Some([] | [b'+' | b';' | b' ', ..]) => Self::Grpc,
+            Some([] | [b'+' | b';' | b' ', ..]) => Self::Grpc(None),
             _ => Self::Http,
         }
     }
@@ -93,7 +93,10 @@ pub fn classify(end: &impl StreamEnd, protocol: Protocol, bounds: Option<&Latenc
         Protocol::Http => {
             flags & CUT_OFF != 0 || end.code().is_none_or(|code| code >= SERVER_ERROR)
         }
-        Protocol::Grpc => end.grpc_status().is_none_or(|status| GRPC_FAILURES.contains(&status)),
+        Protocol::Grpc(status) => {
+            let status = status.or_else(|| end.grpc_status());
+            status.is_none_or(|status| GRPC_FAILURES.contains(&status))
+        }
     };
     if failed {
         return Class::Error;
@@ -161,16 +164,18 @@ mod tests {
     #[test]
     fn grpc_goes_by_its_own_status() {
         for status in 0..=17 {
-            let end = FakeEnd { code: Some(200), grpc_status: Some(status), ..FakeEnd::default() };
-            let class = classify(&end, Protocol::Grpc, None);
+            let class = |end, sent| classify(&end, Protocol::Grpc(sent), None);
+            let end = FakeEnd { code: Some(200), ..FakeEnd::default() };
+            let made_up = FakeEnd { grpc_status: Some(status), ..end.clone() };
             let expected = match status {
                 2 | 4 | 8 | 12..=15 => Class::Error,
                 _ => Class::Ok,
             };
-            assert_eq!(class, expected, "{status}");
+            assert_eq!(class(end, Some(status)), expected, "{status}");
+            assert_eq!(class(made_up, None), expected, "{status}");
         }
         let none = FakeEnd { code: Some(200), ..FakeEnd::default() };
-        assert_eq!(classify(&none, Protocol::Grpc, None), Class::Error);
+        assert_eq!(classify(&none, Protocol::Grpc(None), None), Class::Error);
     }
 
     #[test]
@@ -183,16 +188,19 @@ mod tests {
         classify(&good, Protocol::Http, None);
         assert_eq!(good.read(), ["flags", "code"]);
         let grpc = FakeEnd { grpc_status: Some(0), ..FakeEnd::default() };
-        classify(&grpc, Protocol::Grpc, None);
+        classify(&grpc, Protocol::Grpc(None), None);
         assert_eq!(grpc.read(), ["flags", "grpc_status"]);
+        let sent = FakeEnd::default();
+        classify(&sent, Protocol::Grpc(Some(0)), None);
+        assert_eq!(sent.read(), ["flags"]);
     }
 
     #[test]
     fn grpc_is_told_by_its_content_type() {
         for (content_type, protocol) in [
-            ("application/grpc", Protocol::Grpc),
-            ("application/grpc+proto", Protocol::Grpc),
-            ("application/grpc;charset=utf-8", Protocol::Grpc),
+            ("application/grpc", Protocol::Grpc(None)),
+            ("application/grpc+proto", Protocol::Grpc(None)),
+            ("application/grpc;charset=utf-8", Protocol::Grpc(None)),
             ("application/grpc-web", Protocol::Http),
             ("application/grpc-web+proto", Protocol::Http),
             ("application/json", Protocol::Http),

@@ -75,22 +75,26 @@ impl Contexts {
         if let Some(open) = self.open.find_mut(id, |_| true) {
             stream::respond(response, &core::mem::take(&mut open.marked.set_cookies));
         }
+        self.trailers(id, response);
     }
 
-    /// A stream has ended, and what the proxy knows of it can be read.
-    pub fn ended(&mut self, id: u32, end: &impl StreamEnd) {
+    /// The trailers of a stream's response are there.
+    pub fn trailers(&mut self, id: u32, trailers: &impl ResponseHeaders) {
+        let open = self.open.find_mut(id, |_| true);
+        if let Some(pending) = open.and_then(|open| open.marked.pending.as_mut()) {
+            stream::note_status(trailers, pending);
+        }
+    }
+
+    /// A context is gone. Of a stream, what the proxy knows of its end is counted; one that never had
+    /// a request is forgotten. A root's plugin makes room.
+    pub fn delete(&mut self, host: &dyn Host, id: u32, end: &impl StreamEnd) {
         if let (Some(Open { serving, marked }), Some(vm)) =
             (self.open.remove(id, |_| true), &self.vm)
             && let Some(pending) = marked.pending
         {
             stream::end(end, &serving, vm.counts(), &pending);
         }
-    }
-
-    /// A context is gone. A root's plugin makes room; a stream that was never told of its end, or
-    /// never had a request, is forgotten.
-    pub fn delete(&mut self, host: &dyn Host, id: u32) {
-        self.open.remove(id, |_| true);
         self.take_begun(id);
         if let Some(place) = self.roots.iter().position(|(known, _)| *known == id) {
             self.delete_root(host, place);
@@ -122,7 +126,7 @@ impl Contexts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::{FakeEnd, FakeRequest, FakeVm, Proxy};
+    use crate::fake::{FakeEnd, FakeRequest, FakeResponse, FakeVm, Proxy};
 
     const CONFIG: &str = r#"{"formatVersion": "1.0", "revision": 1, "rollouts": [{
         "name": "shop", "revision": 1, "hosts": ["*"], "salt": "s", "weight": "100%",
@@ -157,24 +161,23 @@ mod tests {
         assert!(contexts.begun.is_empty());
         for id in [2, 3] {
             let end = good();
-            contexts.ended(id, &end);
+            contexts.delete(&host, id, &end);
             assert_eq!(end.read(), ["flags", "code"]);
-            contexts.delete(&host, id);
         }
         assert!(contexts.open.is_empty());
     }
 
     #[test]
-    fn a_stream_without_request_or_end_is_forgotten() {
+    fn a_stream_is_forgotten_whether_or_not_it_had_a_request() {
         let (host, mut contexts) = started();
         contexts.create(&host, 2, 1);
         contexts.create(&host, 3, 1);
         contexts.request(3, &request());
-        contexts.delete(&host, 2);
-        contexts.delete(&host, 3);
+        contexts.delete(&host, 2, &good());
+        contexts.delete(&host, 3, &good());
         assert!(contexts.begun.is_empty() && contexts.open.is_empty());
         let end = good();
-        contexts.ended(3, &end);
+        contexts.delete(&host, 3, &end);
         assert!(end.read().is_empty());
     }
 
@@ -185,11 +188,32 @@ mod tests {
         contexts.request(2, &request());
         contexts.create(&host, 3, 0);
         assert!(contexts.plugin(3).unwrap().configure(&host, b"{}"));
-        contexts.delete(&host, 1);
+        contexts.delete(&host, 1, &good());
         assert!(contexts.plugin(1).is_none());
         let end = good();
-        contexts.ended(2, &end);
+        contexts.delete(&host, 2, &end);
         assert_eq!(end.read(), ["flags", "code"]);
+    }
+
+    #[test]
+    fn grpc_has_its_status_in_trailers_or_in_headers_alone() {
+        let (host, mut contexts) = started();
+        for (headers, trailers, read) in [
+            (None, Some(14), ["flags"].as_slice()),
+            (Some(14), None, &["flags"]),
+            (None, None, &["flags", "grpc_status"]),
+        ] {
+            contexts.create(&host, 2, 1);
+            let grpc = ("content-type", &b"application/grpc"[..]);
+            let user = [(":authority", &b"shop.test"[..]), ("x-user-id", b"alice"), grpc];
+            contexts.request(2, &FakeRequest::new(&user));
+            contexts.response(2, &FakeResponse::of_grpc(headers));
+            contexts.trailers(2, &FakeResponse::of_grpc(trailers));
+            let end = FakeEnd { grpc_status: Some(2), ..good() };
+            contexts.delete(&host, 2, &end);
+            assert_eq!(end.read(), read);
+        }
+        contexts.trailers(2, &FakeResponse::of_grpc(None));
     }
 
     #[test]
@@ -200,8 +224,7 @@ mod tests {
             let request = request();
             contexts.request(id, &request);
             assert!(request.writes().is_empty());
-            contexts.ended(id, &good());
-            contexts.delete(&host, id);
+            contexts.delete(&host, id, &good());
         }
     }
 }

@@ -201,7 +201,7 @@ pub trait StreamEnd {
     fn flags(&self) -> u64;
     /// The HTTP status; none where the stream ended before there was one.
     fn code(&self) -> Option<u64>;
-    /// The status of gRPC. For a stream without one it is made up from the HTTP status, as an
+    /// The status of gRPC of a stream whose answer had none: made up from the HTTP status, as an
     /// error where that one is good.
     fn grpc_status(&self) -> Option<u64>;
     /// The time from the request's first byte to the end.
@@ -230,8 +230,10 @@ pub trait RequestHeaders {
     fn time_of_day(&self) -> Duration;
 }
 
-/// The headers of the response at hand.
+/// The headers of the response at hand, or its trailers.
 pub trait ResponseHeaders {
     /// Adds a header beside those of the same name.
     fn add(&self, name: &str, value: &str);
+    /// The status of gRPC among them; none where there is none.
+    fn grpc_status(&self) -> Option<u64>;
 }

@@ -115,6 +115,17 @@ pub fn respond(headers: &impl ResponseHeaders, set_cookies: &[String]) {
     }
 }
 
+/// Keeps the status of gRPC, which stands in the trailers, or in the headers of an answer that is
+/// nothing else: once a stream has ended, a proxy has neither any more. One call for each of the two,
+/// and only where the request is gRPC and evidence.
+pub fn note_status(headers: &impl ResponseHeaders, pending: &mut Pending) {
+    for count in core::iter::once(&mut pending.first).chain(&mut pending.others) {
+        if let Some((_, Protocol::Grpc(status))) = &mut count.evidence {
+            *status = headers.grpc_status().or(*status);
+        }
+    }
+}
+
 /// Counts how a request has ended.
 ///
 /// The calls to the proxy for each rollout: one to three for a request that is evidence, one more

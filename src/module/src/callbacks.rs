@@ -77,18 +77,20 @@ extern "C" fn proxy_on_request_headers(id: u32, _: usize, _: bool) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_headers(id: u32, _: usize, _: bool) -> u32 {
-    with(|contexts| contexts.response(id, &Response));
+    with(|contexts| contexts.response(id, &Response(Map::Response)));
     CONTINUE
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_log(id: u32) {
-    with(|contexts| contexts.ended(id, &Request));
+extern "C" fn proxy_on_response_trailers(id: u32, _: usize) -> u32 {
+    with(|contexts| contexts.trailers(id, &Response(Map::ResponseTrailers)));
+    CONTINUE
 }
 
-// There is no callback for "done", which each context has before "delete": it would cost every
-// request another call, to say what that one says.
+// There is no callback for "log" and none for "done", which each stream has before "delete": either
+// would cost every request another call, and when a stream is deleted the proxy still knows how it
+// ended. Nor is a stream that goes on logged as if it had ended.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_delete(id: u32) {
-    with(|contexts| contexts.delete(&Proxy, id));
+    with(|contexts| contexts.delete(&Proxy, id, &Request));
 }

@@ -23,6 +23,7 @@ pub(super) const BAD_ARGUMENT: u32 = 2;
 pub(super) enum Map {
     Request = 0,
     Response = 2,
+    ResponseTrailers = 3,
     Answer = 6,
 }
 

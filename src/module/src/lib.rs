@@ -63,12 +63,16 @@ impl RequestHeaders for Request {
     }
 }
 
-/// The response whose callback is running.
-struct Response;
+/// The headers, or the trailers, of the response whose callback is running.
+struct Response(Map);
 
 impl ResponseHeaders for Response {
     fn add(&self, name: &str, value: &str) {
-        imports::add_header(Map::Response, name, value.as_bytes());
+        imports::add_header(self.0, name, value.as_bytes());
+    }
+
+    fn grpc_status(&self) -> Option<u64> {
+        str::from_utf8(&imports::header(self.0, "grpc-status")?).ok()?.parse().ok()
     }
 }
 

@@ -10,9 +10,9 @@ const CALLBACKS: [&str; 8] = [
     "proxy_on_context_create",
     "proxy_on_delete",
     "proxy_on_http_call_response",
-    "proxy_on_log",
     "proxy_on_request_headers",
     "proxy_on_response_headers",
+    "proxy_on_response_trailers",
     "proxy_on_tick",
 ];
 

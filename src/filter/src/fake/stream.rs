@@ -116,18 +116,30 @@ impl RequestHeaders for FakeRequest {
 
 /// A response that notes what is added to it.
 #[derive(Default)]
-pub(crate) struct FakeResponse(RefCell<Vec<String>>);
+pub(crate) struct FakeResponse {
+    added: RefCell<Vec<String>>,
+    grpc_status: Option<u64>,
+}
 
 impl FakeResponse {
+    /// A response, or its trailers, with this status of gRPC.
+    pub(crate) fn of_grpc(grpc_status: Option<u64>) -> Self {
+        Self { grpc_status, ..Self::default() }
+    }
+
     /// What was added, in order: `name: value`.
     pub(crate) fn added(&self) -> Vec<String> {
-        self.0.borrow().clone()
+        self.added.borrow().clone()
     }
 }
 
 impl ResponseHeaders for FakeResponse {
     fn add(&self, name: &str, value: &str) {
-        self.0.borrow_mut().push(format!("{name}: {value}"));
+        self.added.borrow_mut().push(format!("{name}: {value}"));
+    }
+
+    fn grpc_status(&self) -> Option<u64> {
+        self.grpc_status
     }
 }
 
