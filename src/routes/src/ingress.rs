@@ -1,7 +1,7 @@
 //! The second Ingress of a host, by which ingress-nginx sends a share of its requests to a canary.
 //!
-//! The weight is an annotation, out of a total that is another one (100 where it is absent), and all
-//! requests that are not the weight's go to the ordinary Ingress of the host. Annotations that send
+//! The weight is an annotation, out of a total that is another one (100 where it is absent, or below that),
+//! and all requests that are not the weight's go to the ordinary Ingress of the host. Annotations that send
 //! requests here by a header or a cookie come before the weight, and are left alone.
 //!
 //! The project ingress-nginx was retired in March 2026: this is for those who are on their way from it.
@@ -14,8 +14,8 @@ const CANARY: &str = "nginx.ingress.kubernetes.io/canary";
 const WEIGHT: &str = "nginx.ingress.kubernetes.io/canary-weight";
 const TOTAL: &str = "nginx.ingress.kubernetes.io/canary-weight-total";
 
-/// The total where none is stated.
-const PERCENT: i64 = 100;
+/// The total where none is stated, or a smaller one.
+const LEAST: i64 = 100;
 
 /// The adapter.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Router for Ingress {
 
     fn read(&self, object: &Value, reference: &Reference) -> Result<Found, Fault> {
         let side = side(object, reference)?;
-        if text(object, CANARY) != Some("true") {
+        if !text(object, CANARY).is_some_and(is_true) {
             return Err(Fault::NotCanary { annotation: CANARY });
         }
         let rest = shares(object, side)?;
@@ -143,11 +143,17 @@ fn shares(object: &Value, side: Of) -> Result<Shares, Fault> {
 
 fn total(object: &Value) -> Result<i64, Fault> {
     match text(object, TOTAL) {
-        None => Ok(PERCENT),
+        None => Ok(LEAST),
         Some(text) => {
-            number(text).filter(|total| *total > 0).ok_or(Fault::Annotation { annotation: TOTAL })
+            let total = number(text).ok_or(Fault::Annotation { annotation: TOTAL })?;
+            Ok(total.max(LEAST))
         }
     }
+}
+
+/// As Go reads it.
+fn is_true(text: &str) -> bool {
+    matches!(text, "1" | "t" | "T" | "true" | "True" | "TRUE")
 }
 
 /// As ingress-nginx has it, a whole number of 32 bits.

@@ -452,6 +452,37 @@ fn parts_of_a_percent_take_another_total_where_they_must() {
     assert!(told.starts_with("annotation nginx.ingress.kubernetes.io/canary: it is not"), "{told}");
 }
 
+/// ingress-nginx takes it so, whatever the annotation says.
+#[test]
+fn a_total_below_a_hundred_is_a_hundred() {
+    let Subject { reference, mut object, kind, .. } = ingress();
+    let router = kind.router();
+    set(&mut object, WEIGHT, json!("25"));
+    for total in ["50", "0", "-7"] {
+        set(&mut object, TOTAL, json!(total));
+        let found = router.read(&object, &reference).unwrap();
+        assert_eq!(found.rest, Shares { stable: 75, canary: 25 }, "{total}");
+    }
+    // Where the Ingress is stable's, so that a tenth of it would leave nine tenths on the canary.
+    set(&mut object, "/spec/rules/0/http/paths/0/backend/service/name", json!("web"));
+    set(&mut object, TOTAL, json!("10"));
+    assert!(router.write(&mut object, &reference, &Wanted::Nobody).unwrap());
+    assert_eq!(object.pointer(WEIGHT), Some(&json!("100")));
+    set(&mut object, TOTAL, json!("ten"));
+    assert!(router.read(&object, &reference).is_err());
+}
+
+#[test]
+fn a_canarys_ingress_says_so_in_any_spelling_that_ingress_nginx_takes() {
+    let Subject { reference, mut object, kind, .. } = ingress();
+    let mut found = |text: &str| {
+        object["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary"] = json!(text);
+        kind.router().read(&object, &reference).is_ok()
+    };
+    assert!(["true", "True", "TRUE", "t", "T", "1"].into_iter().all(&mut found));
+    assert!(!["false", "yes", "", "tRUE"].into_iter().any(found));
+}
+
 fn any_wanted() -> impl Strategy<Value = Wanted> {
     let weight = (0_u16..=10_000).prop_map(|parts| Weight::from_basis_points(parts).unwrap());
     prop_oneof![
