@@ -1,12 +1,15 @@
 //! One test's part of the cluster.
 
 use std::path::PathBuf;
+use std::process::Output;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use kube::Client;
 use serde_json::{Value, json};
+use serin_tests::artifacts;
+use tokio::process::Command;
 
 use crate::cluster::Access;
 use crate::control;
@@ -158,6 +161,16 @@ impl Namespace {
             ensure!(start.elapsed() < limit, "{kind}/{name} after {limit:?}: {object:#}");
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// What `kubectl serin` says to the administrator, whatever its exit code.
+    ///
+    /// # Errors
+    /// Where it cannot be run.
+    pub async fn ask_serin(&self, args: &[&str]) -> Result<Output> {
+        let mut serin = Command::new(artifacts::serin()?);
+        serin.arg("kube").args(args).args(["--namespace", &self.name]);
+        Ok(serin.env("KUBECONFIG", self.kubectl.kubeconfig()).output().await?)
     }
 
     /// A folder for this test's files, among the cluster's logs.

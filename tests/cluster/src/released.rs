@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use serin_tests::artifacts;
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::scratch::Scratch;
-use tokio::process::Command;
 
 use crate::cluster::Cluster;
 use crate::namespace::Namespace;
@@ -171,10 +169,7 @@ impl Released {
     /// # Errors
     /// Where it cannot be run.
     pub async fn ask_serin(&self, args: &[&str]) -> Result<Output> {
-        let namespace = self.namespace();
-        let mut serin = Command::new(artifacts::serin()?);
-        serin.arg("kube").args(args).args(["--namespace", namespace.name()]);
-        Ok(serin.env("KUBECONFIG", namespace.kubectl().kubeconfig()).output().await?)
+        self.namespace().ask_serin(args).await
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use serin_cluster::namespace::Namespace;
 use serin_cluster::released::Released;
 use serin_cluster::shop::LIMIT;
 use tokio::time::sleep;
@@ -17,9 +18,9 @@ pub(crate) fn outcomes<'a>(found: &'a Value, check: &str) -> Vec<&'a str> {
 }
 
 /// The exit code and what was printed.
-pub(crate) async fn check(released: &Released, args: &[&str]) -> Result<(i32, Value)> {
+pub(crate) async fn check(namespace: &Namespace, args: &[&str]) -> Result<(i32, Value)> {
     let args = [&["check", "--output=json"], args].concat();
-    let asked = released.ask_serin(&args).await?;
+    let asked = namespace.ask_serin(&args).await?;
     let said = String::from_utf8_lossy(&asked.stderr);
     let code = asked.status.code().context("ended by a signal")?;
     let printed = serde_json::from_slice(&asked.stdout);
@@ -35,7 +36,7 @@ async fn an_installation_is_looked_at_and_what_is_wrong_is_told() -> Result<()> 
     // The rollout has to be scraped first.
     let until = Instant::now() + LIMIT;
     let found = loop {
-        let (_, found) = check(&released, &[&here]).await?;
+        let (_, found) = check(namespace, &[&here]).await?;
         if outcomes(&found, "proxies") == ["good"] || Instant::now() > until {
             break found;
         }
@@ -48,11 +49,11 @@ async fn an_installation_is_looked_at_and_what_is_wrong_is_told() -> Result<()> 
     ensure!(outcomes(&found, "subset").is_empty(), "{found:#}");
     // Its account is not in this namespace.
     ensure!(outcomes(&found, "rights") == ["bad"], "{found:#}");
-    let (_, found) = check(&released, &[]).await?;
+    let (_, found) = check(namespace, &[]).await?;
     ensure!(outcomes(&found, "rights") == ["good"], "{found:#}");
 
     let unreachable = ["--prometheus=http://127.0.0.1:1", &here];
-    let (_, found) = check(&released, &unreachable).await?;
+    let (_, found) = check(namespace, &unreachable).await?;
     ensure!(outcomes(&found, "proxies") == ["unknown"], "{found:#}");
 
     ensure!(outcomes(&found, "mirror").is_empty(), "{found:#}");
@@ -60,7 +61,7 @@ async fn an_installation_is_looked_at_and_what_is_wrong_is_told() -> Result<()> 
     let copy = json!([{"op": "add", "path": "/spec/http/2/mirror", "value": canary}]).to_string();
     let to_copy = ["patch", "virtualservice", "web", "--type=json", "--patch", &copy];
     namespace.kubectl().run(&to_copy).await?;
-    let (_, found) = check(&released, &[&here]).await?;
+    let (_, found) = check(namespace, &[&here]).await?;
     ensure!(outcomes(&found, "mirror") == ["doubtful"], "{found:#}");
 
     let rest = json!([{"op": "remove", "path": "/spec/http/2"}]).to_string();
@@ -68,7 +69,7 @@ async fn an_installation_is_looked_at_and_what_is_wrong_is_told() -> Result<()> 
     namespace.kubectl().run(&take_out).await?;
     namespace.kubectl().run(&["delete", "wasmplugin", "serin"]).await?;
     namespace.kubectl().run(&["delete", "destinationrule", "web"]).await?;
-    let (code, found) = check(&released, &[&here]).await?;
+    let (code, found) = check(namespace, &[&here]).await?;
     ensure!(code == 1, "exit code {code}: {found:#}");
     ensure!(outcomes(&found, "route") == ["bad"], "{found:#}");
     ensure!(outcomes(&found, "plugin") == ["bad"], "{found:#}");

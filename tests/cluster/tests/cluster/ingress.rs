@@ -23,6 +23,8 @@ use serin_tests::proxies::ServeAssign;
 use serin_tests::scratch::Scratch;
 use tokio::task::JoinSet;
 
+use crate::check::{check, outcomes};
+
 /// How often somebody is asked about a request.
 const EVERY: Duration = Duration::from_millis(20);
 /// How long an answer may take.
@@ -167,5 +169,11 @@ async fn the_annotations_of_an_ingress_follow_each_step_and_a_rollback() -> Resu
         at(&main, "/metadata/annotations").to_string().matches("canary").count() == 0,
         "{main:#}"
     );
+    // Nor does ingress-nginx send anybody by the weight without it.
+    let (_, found) = check(&stage.namespace, &[]).await?;
+    ensure!(outcomes(&found, "ingress").is_empty(), "{found:#}");
+    stage.namespace.kubectl().run(&["delete", "ingress", "web"]).await?;
+    let (_, found) = check(&stage.namespace, &[]).await?;
+    ensure!(outcomes(&found, "ingress") == ["doubtful"], "{found:#}");
     Ok(())
 }

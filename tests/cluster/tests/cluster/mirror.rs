@@ -191,7 +191,7 @@ async fn a_mirror_that_a_person_takes_off_pauses_and_a_deletion_puts_back_what_w
     ensure!(at(&object, "/status/weight") == "0%", "{object:#}");
     let back = |route: &Value| mirror(at(route, "/spec/http/2")) == somebodys();
     namespace.until("virtualservice", "web", ROLLOUT, back).await?;
-    let (_, found) = check(released, &[]).await?;
+    let (_, found) = check(namespace, &[]).await?;
     ensure!(outcomes(&found, "mirror") == ["good"], "{found:#}");
     released.kubectl_serin(&["resume", "shop"]).await?;
     namespace.until("virtualservice", "web", ROLLOUT, ours).await?;

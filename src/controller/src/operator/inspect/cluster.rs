@@ -16,8 +16,8 @@ use super::super::kinds::{self, Key, at};
 use super::super::{leader, resolve, routes};
 use super::rights::Right;
 use super::{
-    Finding, Section, controller, definition, mirror, plugin, proxies, release, rights, route,
-    workloads,
+    Finding, Section, controller, definition, ingress, mirror, plugin, proxies, release, rights,
+    route, workloads,
 };
 use crate::metrics::MetricsSettings;
 use crate::observe;
@@ -177,9 +177,16 @@ async fn parts(
     let json = serde_json::to_value(route).unwrap_or_default();
     findings.push(route::look(named_route, &kubernetes.reference, &json, status));
     findings.extend(of_mirrors(client, &release, kubernetes, &json, status).await);
-    if named_route.kind == Kind::VirtualService {
-        let rules = list(client, namespace, &kinds::destination_rule()).await;
-        findings.extend(route::subsets(&kubernetes.reference, &rules));
+    match named_route.kind {
+        Kind::VirtualService => {
+            let rules = list(client, namespace, &kinds::destination_rule()).await;
+            findings.extend(route::subsets(&kubernetes.reference, &rules));
+        }
+        Kind::Ingress => {
+            let all = list(client, namespace, &kinds::route(Kind::Ingress)).await;
+            findings.extend(ingress::look(route, &all));
+        }
+        Kind::HttpRoute | Kind::TraefikService => {}
     }
     findings.push(of_plugin(client, &release, kubernetes, status).await);
     findings.extend(of_proxies(&release, status, prometheus).await);

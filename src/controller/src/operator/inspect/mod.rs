@@ -8,6 +8,7 @@
 mod cluster;
 mod controller;
 mod definition;
+mod ingress;
 mod mirror;
 mod plugin;
 mod proxies;

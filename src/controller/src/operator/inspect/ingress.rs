@@ -1,0 +1,98 @@
+//! Whether ingress-nginx has an ordinary Ingress for each way into a canary's: it sends nobody by the weight
+//! where host, path and type of path are not the same in both.
+
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use super::super::kinds::{annotation, at};
+use super::Finding;
+use super::cluster::LookedAtAll;
+
+const CHECK: &str = "ingress";
+const CANARY: &str = "nginx.ingress.kubernetes.io/canary";
+
+/// A way into an Ingress.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Way {
+    /// Empty where it is for all hosts.
+    host: String,
+    path: String,
+    kind: String,
+}
+
+/// `all`: of the canary's namespace.
+pub(super) fn look(canary: &DynamicObject, all: &LookedAtAll) -> Vec<Finding> {
+    let all = match all {
+        Ok(all) => all,
+        Err(why) => return vec![Finding::unknown(CHECK, why)],
+    };
+    let ordinary: Vec<Way> =
+        all.iter().filter(|one| annotation(one, CANARY).is_none()).flat_map(ways).collect();
+    let missing = ways(canary).into_iter().filter(|way| !ordinary.contains(way));
+    missing
+        .map(|Way { host, path, kind }| {
+            let says = format!(
+                "no other Ingress of this namespace has host \"{host}\", path \"{path}\" of type {kind}"
+            );
+            // One of another namespace would do.
+            Finding::doubtful(CHECK, says).mend(
+                "unless one of another namespace does, ingress-nginx sends nobody by the weight: \
+                 make host, path and pathType the same in both",
+            )
+        })
+        .collect()
+}
+
+fn ways(ingress: &DynamicObject) -> Vec<Way> {
+    let text = |value: &Value, field: &str| {
+        value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let rules = at(ingress, &["spec", "rules"]).and_then(Value::as_array).into_iter().flatten();
+    let of_rule = |rule: &Value| {
+        let paths = rule.pointer("/http/paths").and_then(Value::as_array);
+        let way = |path: &Value| Way {
+            host: text(rule, "host"),
+            path: text(path, "path"),
+            kind: text(path, "pathType"),
+        };
+        paths.into_iter().flatten().map(way).collect::<Vec<_>>()
+    };
+    rules.flat_map(of_rule).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Outcome;
+    use super::*;
+
+    fn ingress(annotations: &Value, host: &str, path: &str, kind: &str) -> DynamicObject {
+        let object = json!({
+            "metadata": {"name": "web", "annotations": annotations},
+            "spec": {"rules": [{"host": host, "http": {"paths": [{"path": path, "pathType": kind}]}}]},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn a_way_that_no_ordinary_ingress_has_is_doubtful() {
+        let (canary, none) = (json!({CANARY: "true"}), json!({}));
+        let of = |annotations: &Value, host, path, kind| ingress(annotations, host, path, kind);
+        let own = of(&canary, "shop.example.com", "/", "Prefix");
+        let found = |other: DynamicObject| look(&own, &Ok(vec![own.clone(), other]));
+        assert_eq!(found(of(&none, "shop.example.com", "/", "Prefix")), []);
+        for other in [
+            of(&canary, "shop.example.com", "/", "Prefix"),
+            of(&none, "api.example.com", "/", "Prefix"),
+            of(&none, "shop.example.com", "/cart", "Prefix"),
+            of(&none, "shop.example.com", "/", "Exact"),
+        ] {
+            let told = found(other);
+            assert_eq!(told.len(), 1);
+            assert_eq!(told[0].outcome, Outcome::Doubtful);
+            assert!(told[0].message.contains("\"shop.example.com\", path \"/\""), "{told:?}");
+        }
+        assert_eq!(look(&own, &Err("forbidden".to_owned()))[0].outcome, Outcome::Unknown);
+    }
+}
