@@ -262,7 +262,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
                     }
                 },
                 told = self.couriers.told() => {
-                    self.told(told).await;
+                    Box::pin(self.told(told)).await;
                 }
                 () = sleep_until(next), if gathering.is_none() && self.knows_roles() => {
                     next = Instant::now() + self.pause();

@@ -18,6 +18,7 @@ mod leader;
 mod lease;
 mod left;
 mod look;
+mod memory;
 mod mirrors;
 mod plugin;
 mod refused;
@@ -98,6 +99,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut background = JoinSet::new();
     let (give_term, term) = Term::new();
     let caches = Caches::start(&client, &settings.scope, &mut background);
+    background.spawn(memory::give_back());
     let releases = Releases::beside(Arc::new(shown::FromObjects(caches.releases.clone())));
     let events = Teller::new(client.clone(), term.clone(), settings.identity.clone());
     let shared = Shared {
