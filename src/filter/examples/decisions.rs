@@ -40,6 +40,10 @@ impl RequestHeaders for Request {
         HeaderBlock::new(self.headers.clone())
     }
 
+    fn add(&self, _: &str, _: &[u8]) {
+        self.written.set(self.written.get() + 1);
+    }
+
     fn set(&self, _: &str, _: &[u8]) {
         self.written.set(self.written.get() + 1);
     }

@@ -215,6 +215,9 @@ pub trait StreamEnd {
 pub trait RequestHeaders {
     /// All headers, read at once: that costs no more than one header read by itself.
     fn all(&self) -> HeaderBlock;
+    /// Adds a header of which there is none yet: a proxy that isn't asked to replace any need not look
+    /// for it.
+    fn add(&self, name: &str, value: &[u8]);
     /// Sets a header in place of all of that name.
     fn set(&self, name: &str, value: &[u8]);
     /// Removes all headers of a name.

@@ -223,9 +223,10 @@ fn write_one(
     match write {
         Write::Set(value) => {
             let mut present = block.values(name);
-            let is_right = present.next() == Some(value.as_bytes()) && present.next().is_none();
-            if !is_right {
-                headers.set(name, value.as_bytes());
+            match present.next() {
+                None => headers.add(name, value.as_bytes()),
+                Some(same) if same == value.as_bytes() && present.next().is_none() => {}
+                Some(_) => headers.set(name, value.as_bytes()),
             }
         }
         Write::Remove => remove(headers, block, name),

@@ -38,6 +38,10 @@ impl RequestHeaders for Request {
         HeaderBlock::new(imports::request_headers())
     }
 
+    fn add(&self, name: &str, value: &[u8]) {
+        imports::add_header(Map::Request, name, value);
+    }
+
     fn set(&self, name: &str, value: &[u8]) {
         imports::set_header(Map::Request, name, value);
     }

@@ -166,6 +166,10 @@ impl RequestHeaders for Sent<'_> {
         HeaderBlock::new(bytes)
     }
 
+    fn add(&self, name: &str, value: &[u8]) {
+        self.headers.borrow_mut().push((name.to_owned(), value.into()));
+    }
+
     fn set(&self, name: &str, value: &[u8]) {
         self.remove(name);
         self.headers.borrow_mut().push((name.to_owned(), value.into()));

@@ -79,6 +79,11 @@ impl RequestHeaders for FakeRequest {
         block(&pairs)
     }
 
+    fn add(&self, name: &str, value: &[u8]) {
+        assert!(self.values(name).is_empty(), "{name} is there already");
+        self.set(name, value);
+    }
+
     fn set(&self, name: &str, value: &[u8]) {
         let text = String::from_utf8_lossy(value);
         self.writes.borrow_mut().push(format!("{name}={text}"));
