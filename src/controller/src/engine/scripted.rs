@@ -371,7 +371,7 @@ impl Bench {
         };
         let (inbox, handle, reload) = engine.inbox();
         let (stop, stopped) = Stop::new();
-        let task = tokio::spawn(engine.run(stored, inbox, stopped));
+        let task = tokio::spawn(engine.run(stored.map(Box::new), inbox, stopped));
         Self { world, board, kept, handle, reload, stop, task }
     }
 

@@ -128,8 +128,8 @@ impl<O: Observe, K: Keep> Engine<O, K> {
     }
 
     /// Runs the release from what was stored of it until the sign to stop is given.
-    pub async fn run(self, stored: Option<Record>, inbox: Inbox<O>, mut stop: Stop) {
-        // Both on the heap: a task is as large as all that it ever holds together, and a thousand of
+    pub async fn run(self, stored: Option<Box<Record>>, inbox: Inbox<O>, mut stop: Stop) {
+        // All on the heap: a task is as large as all that it ever holds together, and a thousand of
         // them rest.
         let begun = Box::pin(self.take_up(stored, inbox, stop.clone())).await;
         if let Some(mut running) = begun {
@@ -140,12 +140,12 @@ impl<O: Observe, K: Keep> Engine<O, K> {
     /// `None` where the sign to stop is given before it is known how the release stands.
     async fn take_up(
         mut self,
-        stored: Option<Record>,
+        stored: Option<Box<Record>>,
         mut inbox: Inbox<O>,
         mut stop: Stop,
     ) -> Option<Box<Running<O, K>>> {
         let mut record = if let Some(record) = stored {
-            record
+            *record
         } else {
             tokio::select! {
                 biased;

@@ -107,7 +107,7 @@ pub(super) async fn start(
     let (stop, stopped) = Stop::new();
     let mut tasks = JoinSet::new();
     let records = keep.records();
-    tasks.spawn(engine.run(stored, inbox, stopped));
+    tasks.spawn(engine.run(stored.map(Box::new), inbox, stopped));
     tasks.spawn(follow_workloads(Arc::clone(&parts.workloads), records.clone(), key.clone()));
     let kept = records.clone();
     tasks.spawn(Arc::clone(&shared.events).follow(events::reference(object), records));

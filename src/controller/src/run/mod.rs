@@ -185,7 +185,7 @@ fn start(
         interval: settings.interval,
     };
     let (inbox, handle, reload) = engine.inbox();
-    tasks.spawn(engine.run(stored, inbox, stop.clone()));
+    tasks.spawn(engine.run(stored.map(Box::new), inbox, stop.clone()));
     (Place { loaded, route, reload }, handle)
 }
 
