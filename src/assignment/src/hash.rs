@@ -1,6 +1,7 @@
 //! The hash, and what is read off it.
 
 use core::fmt;
+
 use serde::Serialize;
 
 use crate::{Salt, Variant, Weight, murmur3_x86_32};

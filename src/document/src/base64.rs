@@ -1,5 +1,5 @@
-//! Reads base64, of both alphabets, by one small function: the crate that writes it in this one has
-//! it read by code that is ten times larger, made anew for each alphabet.
+//! Reads base64, of both alphabets, by one small function: the crate that writes it here would read it
+//! by code that is several times larger, made anew for each alphabet.
 
 use alloc::vec::Vec;
 

@@ -1,6 +1,7 @@
 //! Which of the proxy's clusters serve which side.
 
 use alloc::vec::Vec;
+
 use serde::Serialize;
 use serin_assignment::Variant;
 

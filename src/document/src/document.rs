@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+
 use serde::{Serialize, Serializer};
 use serin_assignment::{Salt, Weight};
 

@@ -1,7 +1,8 @@
 //! What a proxy adds to the document.
 
-use crate::{Incoming, MarkName, TesterKeys};
 use alloc::string::String;
+
+use crate::{Incoming, MarkName, TesterKeys};
 
 /// What differs from proxy to proxy while the document is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! What the rollouts of one document have to share, and what one may not do to itself.
 
-use crate::token::Places;
-use crate::{CompiledRollout, Fault, IdentitySource, MarkName, Named, Rollout, RolloutName};
 use alloc::borrow::ToOwned as _;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use crate::token::Places;
+use crate::{CompiledRollout, Fault, IdentitySource, MarkName, Named, Rollout, RolloutName};
 
 /// The most marks, and the most headers for cohorts, that one document may use: every request is
 /// searched for each, so that none that is forged gets through.

@@ -1,9 +1,10 @@
 //! From host and path to a rollout, at a price that doesn't grow with the number of rollouts: one
 //! look for the exact host, one per label for wildcards, one per known length of a prefix.
 
-use crate::{HostPattern, Named, PathPrefix};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+
+use crate::{HostPattern, Named, PathPrefix};
 
 /// Hosts with their paths; each pair belongs to one rollout, or to several that share it.
 #[derive(Debug, Default)]

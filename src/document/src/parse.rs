@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::ToString as _;
 use alloc::vec;
 use alloc::vec::Vec;
+
 use serin_assignment::{Salt, Weight};
 
 use crate::json::{self, Json};

@@ -1,10 +1,12 @@
 //! What a module must know to be allowed to send anybody to a rollout's canary.
 
-use crate::{Buckets, Rollout, Rules};
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
 use alloc::vec::Vec;
+
 use serin_assignment::Variant;
+
+use crate::{Buckets, Rollout, Rules};
 
 /// What a rollout may require and this module does.
 const KNOWN: [&str; 5] = ["buckets", "eligible", "exclude", "segments", "users"];

@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
+
 use serde::Serialize;
 use serin_assignment::Variant;
 

@@ -1,11 +1,12 @@
 //! When two rollouts may have the same requests: where no user can be in both canaries, and each
 //! says by a mark of its own what it decided.
 
-use crate::{CompiledRollout, Fault, HostPattern, PathPrefix};
 use alloc::borrow::ToOwned as _;
 use alloc::format;
 use alloc::string::String;
 use alloc::string::ToString as _;
+
+use crate::{CompiledRollout, Fault, HostPattern, PathPrefix};
 
 /// Checks a rollout against an earlier one that has the same host and path.
 pub(crate) fn check(

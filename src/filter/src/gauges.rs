@@ -4,6 +4,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+
 use serin_document::{Named, RolloutName, metrics};
 
 use crate::host::Host;

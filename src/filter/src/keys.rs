@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::string::ToString as _;
 use alloc::vec;
 use alloc::vec::Vec;
+
 use serin_document::token::KEYS_VARIABLE;
 use serin_document::{Compiled, Fault, TesterKeys};
 

@@ -1,6 +1,7 @@
 //! The metrics that this VM has made known to the proxy.
 
 use alloc::format;
+
 use serin_document::Named;
 
 use crate::host::{Host, Kind, Level, MetricId};

@@ -4,10 +4,11 @@
 //! would log it 66 times and count it as often, so the first VM to report it leaves a note for the
 //! others.
 
-use crate::host::{Host, Level};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use crate::host::{Host, Level};
 
 /// What was found in a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

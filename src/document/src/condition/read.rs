@@ -1,13 +1,14 @@
 //! Reads conditions.
 
-use super::{Condition, Subject, Test, Texts};
-use crate::Fault;
-use crate::identity::read::{SOURCE_KINDS, one_of, sources_in};
-use crate::node::{self, Fields, Node, Place};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use super::{Condition, Subject, Test, Texts};
+use crate::Fault;
+use crate::identity::read::{SOURCE_KINDS, one_of, sources_in};
+use crate::node::{self, Fields, Node, Place};
 
 /// How deep conditions may be nested: each level is a call on the request path.
 const MAX_DEPTH: usize = 8;

@@ -1,9 +1,10 @@
 //! Whether browsers send a cookie of ours to the rollout that sets it.
 
+use alloc::format;
+
 use super::IdentitySource;
 use super::generated::GeneratedId;
 use crate::{Fault, HostPattern, Rollout};
-use alloc::format;
 
 /// Checks that the cookie of new ids comes back: a browser drops one for another domain, and keeps
 /// one for another path to itself, so that each request would be a new visitor's.

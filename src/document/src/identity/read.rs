@@ -1,13 +1,14 @@
 //! Reads the places where an id, or something to compare, stands.
 
+use alloc::format;
+use alloc::vec::Vec;
+
 use crate::node::{self, Fields, Node, Place};
 use crate::{
     AddressBits, BaggageKey, ClaimPath, CookieAttributes, CookieDomain, CookieName, CookiePath,
     Fault, GeneratedId, HeaderName, IdentitySource, JwtClaim, MetadataKey, ParameterName, SameSite,
     duration,
 };
-use alloc::format;
-use alloc::vec::Vec;
 
 /// Places to look for an id.
 const MAX_SOURCES: usize = 8;

@@ -4,10 +4,11 @@
 //! depth can overflow one. Readers that turn JSON into types are many times its size, which each
 //! worker of each proxy would load.
 
-use super::text::Text;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use super::text::Text;
 
 /// What is wrong with it.
 pub(crate) type Problem = &'static str;

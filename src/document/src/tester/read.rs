@@ -1,11 +1,12 @@
 //! Reads the places of testers.
 
-use super::{Signed, Tester};
-use crate::node::{self, Node};
-use crate::{Audience, CookieName, Fault, HeaderName, IdentitySource, MarkName, ParameterName};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use super::{Signed, Tester};
+use crate::node::{self, Node};
+use crate::{Audience, CookieName, Fault, HeaderName, IdentitySource, MarkName, ParameterName};
 
 /// The most places: every request is searched for each.
 const MAX_TESTERS: usize = 8;

@@ -3,11 +3,12 @@
 use proptest::prelude::*;
 use serin_oracle::cases;
 
+use std::rc::Rc;
+
 use crate::fake::{FakeRequest, Proxy as FakeProxy};
 use crate::plugin::Plugin;
 use crate::stream;
 use crate::vm::Vm;
-use std::rc::Rc;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]

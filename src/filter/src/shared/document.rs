@@ -7,6 +7,7 @@
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
 use alloc::vec::Vec;
+
 use serin_document::Revision;
 
 use super::bytes::{Reader, Writer};
