@@ -130,11 +130,11 @@ pub(crate) fn v4(text: &str) -> Option<u32> {
 
 /// A number of one digit to `most`.
 fn number(text: &str, radix: u32, most: usize) -> Option<u32> {
-    let mut number = 0;
-    for digit in text.chars() {
-        number = number * radix + digit.to_digit(radix)?;
+    // First, since what is longer need not fit.
+    if !(1..=most).contains(&text.len()) {
+        return None;
     }
-    (1..=most).contains(&text.len()).then_some(number)
+    text.chars().try_fold(0, |number, digit| Some(number * radix + digit.to_digit(radix)?))
 }
 
 fn is_port(text: &str) -> bool {
@@ -210,6 +210,9 @@ mod tests {
             "",
             ".",
             "1..2.3",
+            "fffffffff",
+            "[fffffffff]",
+            "4294967296.2.3.4",
         ] {
             assert_eq!(found(text), expected(text), "{text}");
         }
