@@ -40,7 +40,7 @@ impl Router for Ingress {
 
     fn read(&self, object: &Value, reference: &Reference) -> Result<Found, Fault> {
         let side = side(object, reference)?;
-        if !text(object, CANARY).is_some_and(is_true) {
+        if !is_canary(object) {
             return Err(Fault::NotCanary { annotation: CANARY });
         }
         let rest = shares(object, side)?;
@@ -151,9 +151,11 @@ fn total(object: &Value) -> Result<i64, Fault> {
     }
 }
 
-/// As Go reads it.
-fn is_true(text: &str) -> bool {
-    matches!(text, "1" | "t" | "T" | "true" | "True" | "TRUE")
+/// Whether ingress-nginx takes an Ingress for a canary's: by an annotation, as Go reads it.
+#[must_use]
+pub fn is_canary(ingress: &Value) -> bool {
+    let is_true = |text: &str| matches!(text, "1" | "t" | "T" | "true" | "True" | "TRUE");
+    text(ingress, CANARY).is_some_and(is_true)
 }
 
 /// As ingress-nginx has it, a whole number of 32 bits.

@@ -29,6 +29,7 @@ mod wanted;
 pub use drift::{Drift, drift};
 pub use fault::Fault;
 pub use found::{Found, Marked};
+pub use ingress::is_canary;
 pub use mirror::{FoundMirror, MirrorDrift, MirrorFields, Mirrors, is_as_kept, mirror_drift};
 pub use reference::{Destination, Entries, Reference};
 pub use router::{Acknowledged, Kind, ObjectApi, Router};

@@ -3,13 +3,13 @@
 
 use kube::api::DynamicObject;
 use serde_json::Value;
+use serin_routes::is_canary;
 
-use super::super::kinds::{annotation, at};
+use super::super::kinds::at;
 use super::Finding;
 use super::cluster::LookedAtAll;
 
 const CHECK: &str = "ingress";
-const CANARY: &str = "nginx.ingress.kubernetes.io/canary";
 
 /// A way into an Ingress.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +26,11 @@ pub(super) fn look(canary: &DynamicObject, all: &LookedAtAll) -> Vec<Finding> {
         Ok(all) => all,
         Err(why) => return vec![Finding::unknown(CHECK, why)],
     };
-    let ordinary: Vec<Way> =
-        all.iter().filter(|one| annotation(one, CANARY).is_none()).flat_map(ways).collect();
+    let is_ordinary = |one: &&DynamicObject| {
+        // Nothing of an object can fail to be JSON.
+        !is_canary(&serde_json::to_value(one).unwrap_or_default())
+    };
+    let ordinary: Vec<Way> = all.iter().filter(is_ordinary).flat_map(ways).collect();
     let missing = ways(canary).into_iter().filter(|way| !ordinary.contains(way));
     missing
         .map(|Way { host, path, kind }| {
@@ -67,6 +70,8 @@ mod tests {
     use super::super::Outcome;
     use super::*;
 
+    const CANARY: &str = "nginx.ingress.kubernetes.io/canary";
+
     fn ingress(annotations: &Value, host: &str, path: &str, kind: &str) -> DynamicObject {
         let object = json!({
             "metadata": {"name": "web", "annotations": annotations},
@@ -81,7 +86,9 @@ mod tests {
         let of = |annotations: &Value, host, path, kind| ingress(annotations, host, path, kind);
         let own = of(&canary, "shop.example.com", "/", "Prefix");
         let found = |other: DynamicObject| look(&own, &Ok(vec![own.clone(), other]));
-        assert_eq!(found(of(&none, "shop.example.com", "/", "Prefix")), []);
+        for ordinary in [&none, &json!({CANARY: "false"})] {
+            assert_eq!(found(of(ordinary, "shop.example.com", "/", "Prefix")), []);
+        }
         for other in [
             of(&canary, "shop.example.com", "/", "Prefix"),
             of(&none, "api.example.com", "/", "Prefix"),
