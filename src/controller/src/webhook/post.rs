@@ -39,11 +39,18 @@ pub(crate) enum Address {
     File(PathBuf),
 }
 
-/// The way to a target: its connection, made with the first message, and the stamp of the authorities
-/// that it trusts.
+/// The way to a target: its connection, made with the first message, and what it was made for.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    connected: Mutex<Option<(Stamp, Http)>>,
+    connected: Mutex<Option<(MadeFor, Http)>>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct MadeFor {
+    /// The authorities that it trusts.
+    stamp: Stamp,
+    /// Whether it trusts any: an address that is read from a file may have become one of TLS.
+    tls: bool,
 }
 
 /// What came back.
@@ -95,12 +102,13 @@ impl Mailbox {
     /// The connection, set up anew where an authority was rotated.
     async fn http(&self, target: &Target, uri: &Uri) -> Result<Http, String> {
         let stamp = Stamp::of_files(target.ca_file.iter()).await;
+        let made_for = MadeFor { stamp, tls: uri.scheme_str() == Some("https") };
         let mut connected = self.connected.lock().await;
-        if let Some((_, http)) = connected.as_ref().filter(|(known, _)| *known == stamp) {
+        if let Some((_, http)) = connected.as_ref().filter(|(known, _)| *known == made_for) {
             return Ok(http.clone());
         }
-        let http = connect(target, uri)?;
-        *connected = Some((stamp, http.clone()));
+        let http = connect(target, made_for.tls)?;
+        *connected = Some((made_for, http.clone()));
         Ok(http)
     }
 }
@@ -124,12 +132,12 @@ pub(crate) fn uri(text: &str) -> Option<Uri> {
     fits.then_some(uri)
 }
 
-fn connect(target: &Target, uri: &Uri) -> Result<Http, String> {
-    let tls = match &target.ca_file {
+fn connect(target: &Target, tls: bool) -> Result<Http, String> {
+    let config = match &target.ca_file {
         Some(file) => tls::trusting(file),
-        None => tls::system_config(uri.scheme_str() == Some("https")),
+        None => tls::system_config(tls),
     };
-    tls.map(http::connections).map_err(|error| error.to_string())
+    config.map(http::connections).map_err(|error| error.to_string())
 }
 
 async fn request(
