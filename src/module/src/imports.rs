@@ -1,5 +1,5 @@
-//! The functions of a proxy, each as one that is safe to call: with the entry, the only unsafe code
-//! here.
+//! The functions of a proxy, each as one that is safe to call: with the entry and the variables of
+//! the only thread, the only unsafe code here.
 //!
 //! No status makes any of them panic, as those of the SDK do: what a proxy can't give is absent, and
 //! what it can't take is left undone.

@@ -19,7 +19,8 @@ pub enum Change {
     /// has taken users from the canary meanwhile nothing is written, and the next decision is about
     /// that.
     More,
-    /// It takes users from the canary, whatever the router has.
+    /// It takes users from the canary. Where somebody has taken more of them meanwhile nothing is
+    /// written, and the next decision is about that.
     Less,
 }
 
@@ -38,8 +39,9 @@ impl Change {
     /// matters; `known` is what was last seen there.
     pub(crate) fn looks_beside(self, known: Option<Traffic>, traffic: Traffic) -> Option<Traffic> {
         match self {
-            Self::Less | Self::Back => None,
+            Self::Back => None,
             Self::More => known,
+            Self::Less => Some(traffic),
             // Where nobody noted it, what is stored was there.
             Self::None => Some(known.unwrap_or(traffic)),
         }

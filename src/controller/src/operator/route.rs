@@ -263,7 +263,11 @@ impl Route {
     ) -> Result<bool, String> {
         let before = change.looks_beside(self.written().traffic, traffic);
         let Some(before) = before else { return Ok(false) };
-        Ok(self.lowered(object, before)?.is_some())
+        match self.lowered(object, before) {
+            // Weights that cannot be read are no reason to leave users on the canary.
+            Err(_) if change == Change::Less => Ok(false),
+            lowered => Ok(lowered?.is_some()),
+        }
     }
 
     /// The canary's weight, where it is below what this traffic asks for and nobody has more of it.

@@ -45,8 +45,8 @@ struct Kept {
     file: Arc<WeightsFile>,
     /// The traffic that the proxy has taken over, by this process.
     taken: Option<Traffic>,
-    /// The same by a process before this one, as long as this one knows nothing better. It says what
-    /// the file held, and no more: that process may have ended before the command did.
+    /// What the file held, and no more, where nobody knows what the proxy has taken over: the command
+    /// has failed, or a process before this one may have ended before it did.
     before: Option<Traffic>,
 }
 
@@ -158,12 +158,13 @@ impl Known {
         }
         write(&file, text).await?;
         if let Err(why) = take_over(&file, cut_short).await {
-            self.forget(&file);
+            self.forget(&file, Some(traffic));
             if change == Change::More
                 && let Some(present) = present
             {
                 // Whoever has the proxy take its file later is not to raise the weight by that.
                 write(&file, present).await?;
+                self.forget(&file, known);
             }
             return Err(about(&file, &format!("the proxy has not taken it: {why}")));
         }
@@ -176,9 +177,9 @@ impl Known {
         self.with(file, |kept| kept.taken = Some(traffic));
     }
 
-    /// Nobody knows what the proxy goes by: the next pass writes anew.
-    fn forget(&self, file: &Arc<WeightsFile>) {
-        self.with(file, |kept| (kept.taken, kept.before) = (None, None));
+    /// Nobody knows what the proxy goes by: the next pass writes anew. `held`: what the file has.
+    fn forget(&self, file: &Arc<WeightsFile>, held: Option<Traffic>) {
+        self.with(file, |kept| (kept.taken, kept.before) = (None, held));
     }
 
     /// Changes what is known of this file, unless another one has taken its place meanwhile.

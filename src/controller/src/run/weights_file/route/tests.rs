@@ -146,6 +146,12 @@ async fn a_rise_that_the_proxy_does_not_take_is_not_left_in_the_file() {
     assert!(why.why().contains("the proxy has not taken it: /bin/sh: exit status: 1"), "{why}");
     assert_eq!(proxy.text("weights"), text(500, "canary"));
     assert!(!proxy.route.has(at("25%", 2)));
+    // Nor is it a person who has lowered it, for a process that starts now.
+    let noted = proxy.route.known();
+    let proxy = proxy.anew();
+    proxy.route.go_on_from(noted);
+    proxy.carry(at("25%", 2), Change::More).await.unwrap_err();
+    assert_eq!(proxy.route.seen(at("25%", 2)).await, RouteSeen::AsSet);
     proxy.remove("broken");
     proxy.carry(at("25%", 2), Change::More).await.unwrap();
     assert_eq!(proxy.text("taken"), text(2_500, "canary"));
@@ -205,6 +211,8 @@ async fn a_weight_that_is_lowered_by_hand_is_told_and_kept_on_the_way_up() {
     proxy.carry(at("25%", 1), Change::None).await.unwrap();
     let why = proxy.carry(at("50%", 2), Change::More).await.unwrap_err();
     assert!(why.why().contains("by hand"), "{why}");
+    // Fewer than now, and still more than that.
+    proxy.carry(at("5%", 2), Change::Less).await.unwrap();
     assert_eq!(proxy.text("weights"), text(100, "canary"));
     proxy.carry(rolled_back(3), Change::Less).await.unwrap();
     assert_eq!(proxy.text("taken"), text(0, "stable"));
