@@ -82,9 +82,10 @@ impl<O: Observe, K: Keep> Running<O, K> {
         next.published = json;
         next.document_revision = Some(reserved.get());
         let intent = self.store(next.clone(), patience(act)).await;
-        self.shown_unstored = intent.is_err();
         if act == Act::Go {
             intent?;
+        } else {
+            self.shown_unstored = intent.is_err();
         }
         // Taken before anybody can see the document.
         let since_ms = self.engine.clock.wall_ms();
