@@ -1,11 +1,14 @@
 //! The end of a release: everyone goes to stable before its object does, unless it has succeeded.
 
+use core::time::Duration;
+
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::json;
 use serin_assignment::Weight;
 use serin_document::Revision;
-use serin_rollout::{Command, Phase, Side, Traffic};
+use serin_rollout::{Command, MirrorFields, Phase, Side, Traffic};
+use tokio::time::timeout;
 
 use super::client::answer;
 use super::keep::stored_text;
@@ -23,6 +26,13 @@ use crate::store::Record;
 
 /// Keeps the object until everyone is on stable.
 const FINALIZER: &str = "serin.dev/stable-first";
+
+/// The reason of the Event where something is left as it is for good.
+const LET_GO: &str = "LetGo";
+
+/// How long an API server that has lost its way may hold up the other releases, of which one after the
+/// other is looked after; it is asked again at the next look.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether an object carries the controller's finalizer.
 fn is_claimed(object: &DynamicObject) -> bool {
@@ -45,6 +55,9 @@ pub(super) async fn claim(shared: &Shared, object: &DynamicObject) -> Result<(),
 /// Whether everyone is where they stay when the object is gone, and so is what its route mirrors, as
 /// far as its own state says.
 pub(super) fn is_over(object: &DynamicObject) -> bool {
+    if is_let_go(object) {
+        return true;
+    }
     match stored_text(object).map(Record::parse) {
         // What a state that was lost had mirrored may not be off yet.
         None => !(is_claimed(object) && may_mirror(object)),
@@ -71,11 +84,7 @@ pub(super) fn is_harmless(object: &DynamicObject) -> bool {
         let is_back = record.state.kept_mirrors.is_none();
         record.state.phase == Phase::Pending && weight.is_zero() && !canary_serves && is_back
     };
-    is_over(object)
-        || match stored_text(object).map(Record::parse) {
-            None => true,
-            Some(record) => record.is_ok_and(not_begun),
-        }
+    is_over(object) || stored_text(object).is_some_and(|it| Record::parse(it).is_ok_and(not_begun))
 }
 
 /// A release that has succeeded leaves its weights; one that is rolled back has none.
@@ -90,6 +99,13 @@ pub(super) async fn go_on(shared: &Shared, object: &DynamicObject, running: &Run
         return;
     }
     let handle = &running.handle;
+    if let Some(why) = running.route().gone() {
+        if !is_harmless(object) {
+            tell_of_users(shared, object, &why).await;
+        }
+        let_go(shared, object).await;
+        return;
+    }
     let status = handle.status.borrow().clone();
     // It goes as soon as stable can serve; a second abort would not wait for that.
     let waits = status.frozen && status.phase == Some(Phase::Progressing);
@@ -108,11 +124,24 @@ pub(super) async fn go_on(shared: &Shared, object: &DynamicObject, running: &Run
     }
     match running.unmirror().await {
         Ok(()) => let_go(shared, object).await,
-        Err(why) => {
+        Err(NotBack::NotYet(why)) => {
             let release = Key::of(object);
             tracing::info!(%release, "it is to be deleted, what its route mirrored first: {why}");
         }
+        Err(NotBack::Impossible(why)) => {
+            let note =
+                format!("deleted, though nobody can put back what its route mirrored: {why}");
+            shared.events.warn(object, LET_GO, &note).await;
+            let_go(shared, object).await;
+        }
     }
+}
+
+/// Says that users stay where nobody can send them back from.
+async fn tell_of_users(shared: &Shared, object: &DynamicObject, why: &str) {
+    let note = format!("deleted with users on its canary, whom nobody can send back: {why}");
+    tracing::error!(release = %Key::of(object), "{note}");
+    shared.events.warn(object, LET_GO, &note).await;
 }
 
 /// Ends a release that cannot be run, and whose object is to be deleted. Nobody can look at its
@@ -130,12 +159,7 @@ pub(super) async fn end_unrun(shared: &Shared, object: &DynamicObject, is_others
                             stable, and nobody has proved that proxies have it";
                 shared.events.warn(object, "StableWithoutProof", note).await;
             }
-            Err(NotBack::Impossible(why)) => {
-                let note =
-                    format!("deleted with users on its canary, whom nobody can send back: {why}");
-                tracing::error!(release = %Key::of(object), "{note}");
-                shared.events.warn(object, "LetGo", &note).await;
-            }
+            Err(NotBack::Impossible(why)) => tell_of_users(shared, object, &why).await,
             Err(NotBack::NotYet(why)) => {
                 tracing::warn!(release = %Key::of(object), "it is to be deleted, stable first: {why}");
                 return;
@@ -145,8 +169,8 @@ pub(super) async fn end_unrun(shared: &Shared, object: &DynamicObject, is_others
     let_go(shared, object).await;
 }
 
-/// Why a route does not send everyone to stable.
-enum NotBack {
+/// Why a route does not send everyone to stable, or still mirrors.
+pub(super) enum NotBack {
     /// It may the next time.
     NotYet(String),
     /// There is nothing that could.
@@ -165,9 +189,17 @@ async fn put_back(shared: &Shared, object: &DynamicObject) -> Result<(), NotBack
         return impossible(&why);
     }
     let route = Route::of(shared, &key, &objects).map_err(NotBack::Impossible)?;
-    let load = left(object);
-    let carried = route.carry(load, Change::Less).await;
-    carried.map_err(|not_carried| NotBack::NotYet(not_carried.why().to_owned()))
+    bring(&route, left(object), Change::Less).await
+}
+
+/// Brings a route there, in the time that all the others can wait.
+pub(super) async fn bring(route: &Route, load: Load, change: Change) -> Result<(), NotBack> {
+    let why = match timeout(PATIENCE, route.carry(load, change)).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(not_carried)) => not_carried.why().to_owned(),
+        Err(_) => format!("no answer within {PATIENCE:?}"),
+    };
+    Err(NotBack::NotYet(why))
 }
 
 /// Which side is stable's: by the record, or where that cannot be read by the Deployment that people
@@ -183,12 +215,12 @@ fn serving(object: &DynamicObject) -> Side {
 /// mirrored before it mirrored to the canary, where it did.
 fn left(object: &DynamicObject) -> Load {
     let state = stored_text(object).and_then(|text| Record::parse(text).ok()).map(|it| it.state);
+    let nobody = Traffic { serving: serving(object), ..NOBODY };
     match state {
         Some(state) if is_last(state.phase) => Load::of(&state),
-        state => Load {
-            traffic: Traffic { serving: serving(object), ..NOBODY },
-            kept_mirrors: state.and_then(|state| state.kept_mirrors),
-        },
+        Some(state) => Load { traffic: nobody, kept_mirrors: state.kept_mirrors },
+        // What a state that was lost had mirrored is taken off, and nobody knows what was there before.
+        None => Load { traffic: nobody, kept_mirrors: may_mirror(object).then(MirrorFields::new) },
     }
 }
 
@@ -320,7 +352,9 @@ mod tests {
             object
         };
         assert!(is_over(&lost(&json!({}))));
-        assert!(!is_over(&lost(&json!({"mirror": {"weight": "10%"}}))));
+        let lost = lost(&json!({"mirror": {"share": "10%"}}));
+        assert!(!is_over(&lost) && !is_harmless(&lost));
+        assert_eq!(left(&lost).kept_mirrors, Some(MirrorFields::new()));
     }
 
     #[test]
@@ -330,6 +364,7 @@ mod tests {
             object(&json!({"name": "web", "deletionTimestamp": at, "finalizers": [by]}), None)
         };
         assert!(is_let_go(&held("example.com/backup")) && !is_let_go(&held(FINALIZER)));
+        assert!(is_over(&held("example.com/backup")), "it cannot be claimed any more");
         assert!(!is_let_go(&object(&json!({"name": "web"}), None)));
     }
 }

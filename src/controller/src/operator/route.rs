@@ -111,6 +111,19 @@ impl Route {
         mirrors.read(object, reference).map_err(|fault| self.about(&fault.to_string()))
     }
 
+    /// Why nothing can be brought there: the object does not exist.
+    pub(super) fn gone(&self) -> Option<String> {
+        self.cached.get(&self.key).is_none().then(|| self.missing())
+    }
+
+    /// Why nothing can be brought there as long as people leave the object as it is.
+    pub(super) fn fault(&self, traffic: Traffic) -> Option<String> {
+        let Some(object) = self.cached.get(&self.key) else { return Some(self.missing()) };
+        let (object, reference) = (whole(&object), self.reference(traffic));
+        let read = self.read(&object, &reference);
+        read.and_then(|_| self.mirrors(&object, &reference)).err()
+    }
+
     /// The canary's share by the object as it is, the roles being as the release names them; `None`
     /// where nobody is sent to it.
     ///

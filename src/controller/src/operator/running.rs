@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use kube::api::DynamicObject;
-use serin_rollout::{MirrorFields, Side};
+use serin_rollout::{MirrorFields, Side, State};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
 use super::client::answer;
+use super::deletion::NotBack;
 use super::keep::{ObjectKeep, stored_text};
 use super::kept::Kept;
 use super::kinds::{self, Key};
@@ -255,19 +256,26 @@ impl Running {
     /// Has nothing mirrored to the canary, before the release is let go.
     ///
     /// # Errors
-    /// Why that is not so yet.
-    pub(super) async fn unmirror(&self) -> Result<(), String> {
+    /// Why that is not so yet, or never will be.
+    pub(super) async fn unmirror(&self) -> Result<(), NotBack> {
         let state = self.records.borrow().as_deref().map(|record| record.state.clone());
-        let Some(state) = state.filter(|_| self.release.plan.mirror.is_some()) else {
-            return Ok(());
-        };
+        let mirrors =
+            |state: &State| state.kept_mirrors.is_some() || self.release.plan.mirror.is_some();
+        let Some(state) = state.filter(mirrors) else { return Ok(()) };
+        if let Some(why) = self.look.route.fault(state.traffic) {
+            return Err(NotBack::Impossible(why));
+        }
         if state.kept_mirrors.is_some() {
-            return Err("it is not back yet".to_owned());
+            return Err(NotBack::NotYet("it is not back yet".to_owned()));
         }
         // Of a mirror that a lost state has left the engine knows only once another rollout begins.
         let load = Load { kept_mirrors: Some(MirrorFields::new()), ..Load::of(&state) };
-        let carried = self.look.route.carry(load, Change::Back).await;
-        carried.map_err(|not_carried| not_carried.why().to_owned())
+        deletion::bring(&self.look.route, load, Change::Back).await
+    }
+
+    /// The part of its route that is its own.
+    pub(super) fn route(&self) -> &Route {
+        &self.look.route
     }
 
     /// Tells the engine that something which the release names is gone. It is looked at again once
