@@ -158,7 +158,7 @@ pub fn is_canary(ingress: &Value) -> bool {
     text(ingress, CANARY).is_some_and(is_true)
 }
 
-/// As ingress-nginx has it, a whole number of 32 bits.
+/// A whole number. ingress-nginx takes larger ones too, which no share needs.
 fn number(text: &str) -> Option<i64> {
     text.parse::<i32>().ok().map(i64::from)
 }

@@ -1,15 +1,17 @@
-//! Whether ingress-nginx has an ordinary Ingress for each way into a canary's: it sends nobody by the weight
-//! where host, path and type of path are not the same in both.
+//! Whether ingress-nginx goes by a canary's weight: it sends nobody by that where no ordinary Ingress has the
+//! same host, path and type of path, and no session that has a cookie of its own.
 
 use kube::api::DynamicObject;
 use serde_json::Value;
 use serin_routes::is_canary;
 
-use super::super::kinds::at;
+use super::super::kinds::{annotation, at};
 use super::Finding;
 use super::cluster::LookedAtAll;
 
 const CHECK: &str = "ingress";
+const AFFINITY: &str = "nginx.ingress.kubernetes.io/affinity";
+const CANARY_BEHAVIOR: &str = "nginx.ingress.kubernetes.io/affinity-canary-behavior";
 
 /// A way into an Ingress.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,20 +32,41 @@ pub(super) fn look(canary: &DynamicObject, all: &LookedAtAll) -> Vec<Finding> {
         // Nothing of an object can fail to be JSON.
         !is_canary(&serde_json::to_value(one).unwrap_or_default())
     };
-    let ordinary: Vec<Way> = all.iter().filter(is_ordinary).flat_map(ways).collect();
-    let missing = ways(canary).into_iter().filter(|way| !ordinary.contains(way));
-    missing
-        .map(|Way { host, path, kind }| {
-            let says = format!(
-                "no other Ingress of this namespace has host \"{host}\", path \"{path}\" of type {kind}"
-            );
-            // One of another namespace would do.
-            Finding::doubtful(CHECK, says).mend(
-                "unless one of another namespace does, ingress-nginx sends nobody by the weight: \
-                 make host, path and pathType the same in both",
-            )
-        })
-        .collect()
+    let ordinary: Vec<&DynamicObject> = all.iter().filter(is_ordinary).collect();
+    let own = ways(canary);
+    let present: Vec<Way> = ordinary.iter().flat_map(|one| ways(one)).collect();
+    let mut findings: Vec<Finding> =
+        own.iter().filter(|way| !present.contains(way)).map(missing).collect();
+    let beside = ordinary.iter().filter(|one| ways(one).iter().any(|way| own.contains(way)));
+    if beside.chain([&canary]).any(|one| annotation(one, AFFINITY) == Some("cookie")) {
+        findings.push(sticky(annotation(canary, CANARY_BEHAVIOR) == Some("legacy")));
+    }
+    findings
+}
+
+fn missing(Way { host, path, kind }: &Way) -> Finding {
+    let says = format!(
+        "no other Ingress of this namespace has host \"{host}\", path \"{path}\" of type {kind}"
+    );
+    // One of another namespace would do.
+    Finding::doubtful(CHECK, says).mend(
+        "unless one of another namespace does, ingress-nginx sends nobody by the weight: make host, \
+         path and pathType the same in both",
+    )
+}
+
+/// `legacy`: the canary itself gives no cookies.
+fn sticky(legacy: bool) -> Finding {
+    if legacy {
+        let says = "sessions that have stable's cookie stay there and pass the canary by";
+        return Finding::doubtful(CHECK, says).mend(format!("an Ingress without {AFFINITY}"));
+    }
+    let says = "sessions stay by their cookie on the side that they began on, whatever the weight is, \
+                after a rollback too";
+    Finding::bad(CHECK, says).mend(format!(
+        "an Ingress without {AFFINITY}; with {CANARY_BEHAVIOR}: legacy on the canary's a rollback \
+         reaches everyone at least"
+    ))
 }
 
 fn ways(ingress: &DynamicObject) -> Vec<Way> {
@@ -100,6 +123,14 @@ mod tests {
             assert_eq!(told[0].outcome, Outcome::Doubtful);
             assert!(told[0].message.contains("\"shop.example.com\", path \"/\""), "{told:?}");
         }
+        let sticky = of(&json!({AFFINITY: "cookie"}), "shop.example.com", "/", "Prefix");
+        let told = found(sticky.clone());
+        assert_eq!((told.len(), told[0].outcome), (1, Outcome::Bad), "{told:?}");
+        assert!(told[0].message.contains("after a rollback too"), "{told:?}");
+        let by_weight = json!({CANARY: "true", CANARY_BEHAVIOR: "legacy"});
+        let by_weight = of(&by_weight, "shop.example.com", "/", "Prefix");
+        let told = look(&by_weight, &Ok(vec![by_weight.clone(), sticky]));
+        assert_eq!((told.len(), told[0].outcome), (1, Outcome::Doubtful), "{told:?}");
         assert_eq!(look(&own, &Err("forbidden".to_owned()))[0].outcome, Outcome::Unknown);
     }
 }
