@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 /// Longer than what any of its commands takes here, `wait` and `rollout status` among them.
@@ -46,18 +46,7 @@ impl Kubectl {
     /// As [`run`](Self::run).
     pub async fn run_with(&self, args: &[&str], input: &str) -> Result<String> {
         let line = format!("kubectl {}", args.join(" "));
-        let mut child = Command::new(&self.program)
-            .arg("--kubeconfig")
-            .arg(&self.kubeconfig)
-            .args(args)
-            // What it remembers of one cluster would mislead it in the next on the same port.
-            .env("KUBECACHEDIR", self.kubeconfig.with_extension("cache"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| line.clone())?;
+        let mut child = self.start(args)?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(input.as_bytes()).await.with_context(|| line.clone())?;
         }
@@ -70,6 +59,17 @@ impl Kubectl {
             bail!("{line}: {}: {}", output.status, said.trim());
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Starts a command, with pipes to it. It ends with what is given.
+    pub(crate) fn start(&self, args: &[&str]) -> Result<Child> {
+        let mut command = Command::new(&self.program);
+        command.arg("--kubeconfig").arg(&self.kubeconfig).args(args);
+        // What it remembers of one cluster would mislead it in the next on the same port.
+        command.env("KUBECACHEDIR", self.kubeconfig.with_extension("cache"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let started = command.kill_on_drop(true).spawn();
+        started.with_context(|| format!("kubectl {}", args.join(" ")))
     }
 
     /// Applies objects, of which the API server must know every field.

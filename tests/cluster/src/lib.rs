@@ -42,3 +42,4 @@ mod kubeconfig;
 mod mesh;
 mod stages;
 mod stats_config;
+mod watched;

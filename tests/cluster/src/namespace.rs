@@ -3,19 +3,19 @@
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
 use kube::Client;
 use serde_json::{Value, json};
 use serin_tests::artifacts;
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::cluster::Access;
 use crate::control;
 use crate::kubectl::Kubectl;
-
-const POLL: Duration = Duration::from_millis(50);
+use crate::watched::Watched;
 
 /// A namespace. What a test puts there touches no other test.
 #[derive(Clone, Debug)]
@@ -150,17 +150,24 @@ impl Namespace {
         limit: Duration,
         wanted: impl Fn(&Value) -> bool,
     ) -> Result<Value> {
-        let start = Instant::now();
-        loop {
-            let mut object = self.get(kind, name).await?;
-            if wanted(&object) {
-                return Ok(object);
+        let mut last = Value::Null;
+        let found = timeout(limit, async {
+            loop {
+                let mut watched = Watched::start(&self.kubectl, kind, name)?;
+                while let Some(object) = watched.next().await? {
+                    if wanted(&object) {
+                        return anyhow::Ok(object);
+                    }
+                    last = object;
+                }
             }
-            // Pages of numbers, of which a reader of the failure wants none.
-            object.pointer_mut("/status/record").map(Value::take);
-            ensure!(start.elapsed() < limit, "{kind}/{name} after {limit:?}: {object:#}");
-            tokio::time::sleep(POLL).await;
+        });
+        if let Ok(found) = found.await {
+            return found.with_context(|| format!("{kind}/{name}"));
         }
+        // Pages of numbers, of which a reader of the failure wants none.
+        last.pointer_mut("/status/record").map(Value::take);
+        bail!("{kind}/{name} after {limit:?}: {last:#}")
     }
 
     /// What `kubectl serin` says to the administrator, whatever its exit code.
