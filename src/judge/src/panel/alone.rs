@@ -44,9 +44,39 @@ impl Alone {
     }
 }
 
+/// How many events there can have been to expect where so many were counted: what was counted of stable
+/// in one step is chance as well, and a canary like it must not be held by that. The upper bound of a
+/// Poisson mean at one side with 99 %, by Byar's approximation (Breslow and Day, Statistical Methods in
+/// Cancer Research II, 1987, equation 2.10): within 1 % from no event on.
+pub(super) fn most_events(counted: f64) -> f64 {
+    /// The normal quantile of 99 %.
+    const Z: f64 = 2.326_347_874;
+    let next = counted + 1.0;
+    next * (1.0 - 1.0 / (9.0 * next) + Z / (3.0 * next.sqrt())).powi(3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The probability of so many events or fewer.
+    fn at_most(events: u32, mean: f64) -> f64 {
+        let mut term = (-mean).exp();
+        let mut sum = term;
+        for number in 1..=events {
+            term *= mean / f64::from(number);
+            sum += term;
+        }
+        sum
+    }
+
+    #[test]
+    fn as_few_as_were_counted_are_a_chance_of_one_in_a_hundred_at_the_bound() {
+        for events in [0, 1, 6, 12, 50, 200] {
+            let chance = at_most(events, most_events(f64::from(events)));
+            assert!((0.009..0.011).contains(&chance), "{events}: {chance}");
+        }
+    }
 
     /// Minutes in which every cohort has a thousand requests with `errors` among them, and cohort 3
     /// `more`.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::alone::Alone;
+use super::alone::{Alone, most_events};
 use super::guard::Guard;
 use super::recent::Recent;
 use super::stream::Stream;
@@ -116,7 +116,7 @@ impl GateState {
         look
     }
 
-    /// The canary by itself, against what stable's rate was when there was one.
+    /// The canary by itself, against what stable's rate can have been when there was one.
     fn stand_alone(&mut self, rules: &Rules, gate: &GateRules, interval: &Interval) {
         let Measure::Errors { floor, .. } = gate.measure else { return };
         if self.alone.is_none() {
@@ -124,10 +124,7 @@ impl GateState {
             if compared.stable_requests() <= 0.0 {
                 return;
             }
-            // Without a floor, a stable that never failed is taken to have failed once: nothing could
-            // be tested against a rate of 0.
-            let least_events = if floor.is_none() { 1.0 } else { 0.0 };
-            let stable = compared.stable_events().max(least_events) / compared.stable_requests();
+            let stable = most_events(compared.stable_events()) / compared.stable_requests();
             let least = floor.map_or(0.0, Share::get);
             let rate = Share::try_new((gate.margin.get() * stable).max(least));
             let cohorts = interval.cohorts.len();
