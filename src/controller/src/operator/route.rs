@@ -71,8 +71,7 @@ impl Route {
         };
         let object = whole(&object);
         let reference = self.reference(load.traffic);
-        let read = self.read(&object, &reference);
-        match read.and_then(|_| self.mirrors(&object, &reference)) {
+        match self.understood(&object, &reference) {
             Err(why) => (RouteSeen::Unusable { why }, None),
             Ok(mirrors) => {
                 let route = self.compared(&object, &mirrors, &load);
@@ -105,6 +104,16 @@ impl Route {
         found.map_err(|fault| self.about(&fault.to_string()))
     }
 
+    /// What the object mirrors, where its weights can be read too; or what is wrong with it.
+    fn understood(
+        &self,
+        object: &Value,
+        reference: &Reference,
+    ) -> Result<Vec<FoundMirror>, String> {
+        self.read(object, reference)?;
+        self.mirrors(object, reference)
+    }
+
     /// What the object mirrors, or what is wrong with it; nothing where objects of its kind cannot.
     fn mirrors(&self, object: &Value, reference: &Reference) -> Result<Vec<FoundMirror>, String> {
         let Some(mirrors) = self.named.kind.router().mirrors() else { return Ok(Vec::new()) };
@@ -119,9 +128,7 @@ impl Route {
     /// Why nothing can be brought there as long as people leave the object as it is.
     pub(super) fn fault(&self, traffic: Traffic) -> Option<String> {
         let Some(object) = self.cached.get(&self.key) else { return Some(self.missing()) };
-        let (object, reference) = (whole(&object), self.reference(traffic));
-        let read = self.read(&object, &reference);
-        read.and_then(|_| self.mirrors(&object, &reference)).err()
+        self.understood(&whole(&object), &self.reference(traffic)).err()
     }
 
     /// The canary's share by the object as it is, the roles being as the release names them; `None`

@@ -3,23 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use kube::Api;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use serin_assignment::{Variant, Weight};
+use serin_assignment::Variant;
 use serin_cluster::apart;
 use serin_cluster::cluster::Cluster;
+use serin_cluster::hundred;
 use serin_cluster::namespace::Namespace;
-use serin_cluster::records::{by, none_failed};
 use serin_cluster::shop::HOST;
 use serin_cluster::traefik::Traefik;
 use serin_routes::{Acknowledged, Destination, Entries, Kind, Marked, Reference, Shares, Wanted};
 
 use crate::scene::{backends, gateway, side};
 
-/// How many weights are written.
-const CHANGES: u16 = 100;
 /// A weight is live in a tenth of a second, later on a busy machine.
 const LIVE: Duration = Duration::from_secs(20);
 /// How often Traefik is asked.
@@ -48,34 +44,13 @@ async fn a_hundred_weights_of_an_http_route_are_taken_over_without_a_failed_requ
     };
     live(&traefik, &namespace, Wanted::Nobody).await?;
     traefik.serves(HOST).await?;
-    let load = traefik.load(HOST, 100, 100);
-    let start = Instant::now();
-    for change in 1..=CHANGES {
-        // Up and down, in parts of a percent, with rollbacks among them.
-        let wanted = match change % 10 {
-            0 => Wanted::Nobody,
-            step => Wanted::Share(Weight::from_basis_points(step * 1_111).context("a weight")?),
-        };
-        write(&namespace, &reference, wanted).await?;
-        live(&traefik, &namespace, wanted).await?;
-    }
-    println!(
-        "{CHANGES} weights: live {:?} after their write on average",
-        start.elapsed() / u32::from(CHANGES)
-    );
+    hundred::weights(&namespace, &traefik, (Kind::HttpRoute, &reference), async |wanted| {
+        live(&traefik, &namespace, wanted).await
+    })
+    .await?;
     let object = namespace.get("httproute", "web").await?;
     let said = Kind::HttpRoute.router().acknowledged(&object);
     ensure!(said == Acknowledged::Taken, "{said:?}: {object:#}");
-    // The last one was a rollback: from now on nobody gets to the canary.
-    let before = load.records().len();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let records = load.stop().await;
-    println!("{} requests", records.len());
-    none_failed(&records)?;
-    ensure!(by(&records, Variant::Canary) > 100 && by(&records, Variant::Stable) > 100);
-    // Those under way may have been sent before.
-    let late = records.get(before + 10..).context("no requests after the rollback")?;
-    ensure!(by(late, Variant::Canary) == 0 && by(late, Variant::Stable) > 50, "{late:?}");
     Ok(())
 }
 
@@ -105,28 +80,6 @@ fn route() -> Value {
             "rules": RULES.map(rule),
         },
     })
-}
-
-/// Writes weights as the controller does: read, change the integers, write with the version that was
-/// read, and again where that was another one by then: Traefik writes the route's status.
-async fn write(namespace: &Namespace, reference: &Reference, wanted: Wanted) -> Result<()> {
-    let router = Kind::HttpRoute.router();
-    let kind = router.api();
-    let resource = ApiResource::from_gvk_with_plural(
-        &GroupVersionKind::gvk(kind.group, kind.version, kind.kind),
-        kind.plural,
-    );
-    let client = namespace.client().await?;
-    let api: Api<DynamicObject> = Api::namespaced_with(client, namespace.name(), &resource);
-    loop {
-        let mut object = serde_json::to_value(api.get("web").await?)?;
-        router.write(&mut object, reference, &wanted)?;
-        let object: DynamicObject = serde_json::from_value(object)?;
-        match api.replace("web", &PostParams::default(), &object).await {
-            Err(kube::Error::Api(status)) if status.code == 409 => {}
-            written => return written.map(drop).map_err(Into::into),
-        }
-    }
 }
 
 /// Waits until Traefik has these weights in all three rules.
