@@ -4,6 +4,7 @@
 
 mod clumps;
 mod dice;
+mod full;
 mod independent;
 mod outcome;
 mod pool;
@@ -29,6 +30,7 @@ fn main() -> Result<ExitCode> {
     missed.extend(sticky::table()?.print());
     missed.extend(clumps::table()?.print());
     missed.extend(sticky::two_clients()?.print());
+    missed.extend(full::table().print());
     let took = start.elapsed().as_secs_f64();
     if missed.is_empty() {
         println!("every row is reached, in {took:.0} s");
