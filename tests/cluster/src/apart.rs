@@ -9,7 +9,7 @@ use serin_tests::artifacts;
 use serin_tests::process::Process;
 use tokio::sync::OnceCell;
 
-/// For all tests of the program.
+/// For all tests of the module.
 const LIMIT: Duration = Duration::from_mins(8);
 /// Tells a program that it is in a network of its own.
 const APART: &str = "SERIN_TESTS_APART";
@@ -27,31 +27,34 @@ pub fn is_apart() -> bool {
     std::env::var_os(APART).is_some()
 }
 
-/// What the tests of this program said in a network of their own, where all of them are run at the first
+/// What the tests of the module said in a network of their own, where all of them are run at the first
 /// question: so they share what they start there.
 static SAID: OnceCell<Result<String, String>> = OnceCell::const_new();
 
-/// Whether the test of this name has passed in a network of its own.
+/// Whether the test of this name has passed in a network of its own, which it shares with the others of
+/// its module: the only one of the program with such tests.
 ///
 /// # Errors
 /// Where it has not, with the end of what was written; where the tests take longer than eight minutes;
 /// and where the system has no `unshare` (util-linux) or `ip` (iproute2), or does not let them do it.
-pub async fn passes(test: &str) -> Result<()> {
-    let said = SAID.get_or_init(|| async { run().await.map_err(|error| format!("{error:#}")) });
+pub async fn passes(module: &str, test: &str) -> Result<()> {
+    let said =
+        SAID.get_or_init(|| async { run(module).await.map_err(|error| format!("{error:#}")) });
     let said = said.await.as_ref().map_err(|error| anyhow!("{error}"))?;
-    let passed = format!("test {test} ... ok");
+    let passed = format!("test {module}::{test} ... ok");
     ensure!(said.lines().any(|line| line == passed), "{test} has not passed:\n{said}");
     Ok(())
 }
 
-/// Runs this program's tests in a network of their own, and gives what they said.
-async fn run() -> Result<String> {
+/// Runs a module's tests in a network of their own, and gives what they said.
+async fn run(module: &str) -> Result<String> {
     let program = std::env::current_exe().context("where this program lies")?;
     let address = ADDRESS.to_string();
     // As a user who may do in it what root may: outside, nobody need be root for it.
     let args = ["--user", "--map-root-user", "--net", "sh", "-c", SET_UP, "sh", &address];
     let program = program.to_string_lossy();
-    let args = args.into_iter().chain([program.as_ref(), "--show-output"]);
+    let tests = format!("{module}::");
+    let args = args.into_iter().chain([program.as_ref(), &tests, "--show-output"]);
     let folder = artifacts::root()?.join("target/cluster");
     std::fs::create_dir_all(&folder)?;
     let name = format!("apart-{}", std::process::id());

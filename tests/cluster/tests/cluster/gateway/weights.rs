@@ -14,7 +14,7 @@ use serin_cluster::shop::HOST;
 use serin_cluster::traefik::Traefik;
 use serin_routes::{Acknowledged, Destination, Entries, Kind, Marked, Reference, Shares, Wanted};
 
-use crate::scene::{backends, gateway, side};
+use super::scene::{backends, gateway, side};
 
 /// A weight is live in a tenth of a second, later on a busy machine.
 const LIVE: Duration = Duration::from_secs(20);
@@ -29,7 +29,7 @@ async fn a_hundred_weights_of_an_http_route_are_taken_over_without_a_failed_requ
 {
     if !apart::is_apart() {
         let name = "a_hundred_weights_of_an_http_route_are_taken_over_without_a_failed_request";
-        return apart::passes(&format!("weights::{name}")).await;
+        return apart::passes("gateway", &format!("weights::{name}")).await;
     }
     let namespace = Cluster::shared().await?.namespace("gateway-weights").await?;
     let _stable = side(&namespace, Variant::Stable).await?;

@@ -11,7 +11,7 @@ use serin_tests::http::{self, Connection};
 use serin_tests::source::{Answer, Source};
 use serin_tests::steady::{self, Profile, Steady};
 
-use crate::site::{HOST, Site};
+use super::site::{HOST, Site};
 
 const SALT: &str = "shop/checkout";
 const WEIGHT: &str = "37.5%";

@@ -14,7 +14,7 @@ use serin_tests::ports;
 use serin_tests::prometheus::{Prometheus, Target};
 use serin_tests::webapp::Behaviour;
 
-use crate::site::{HOST, Site};
+use super::site::{HOST, Site};
 
 const RELEASE: &str = "test/shop";
 /// A rollout of three steps takes some 30 s on a quiet machine.

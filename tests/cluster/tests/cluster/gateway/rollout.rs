@@ -8,7 +8,7 @@ use serin_cluster::cluster::Cluster;
 use serin_cluster::drawn::{Drawn, Setting, Weighted};
 use serin_cluster::shop::HOST;
 
-use crate::scene::{backends, gateway, side};
+use super::scene::{backends, gateway, side};
 
 /// One rule: without the filter nobody marks requests.
 fn route() -> Value {
@@ -29,7 +29,7 @@ async fn a_good_version_goes_to_the_end_by_an_http_route_and_a_bad_one_is_rolled
 {
     if !apart::is_apart() {
         let name = "a_good_version_goes_to_the_end_by_an_http_route_and_a_bad_one_is_rolled_back";
-        return apart::passes(&format!("rollout::{name}")).await;
+        return apart::passes("gateway", &format!("rollout::{name}")).await;
     }
     let cluster = Cluster::shared().await?;
     let namespace = cluster.namespace("gateway-rollout").await?;
