@@ -81,12 +81,17 @@ impl Released {
         self.namespace().until(KIND, "shop", ROLLOUT, wanted).await
     }
 
-    /// Waits until the canary's share is this (`50%`), and gives the release.
+    /// Waits until the canary's share is this, in percent, and the route has it too, which is written
+    /// after the decision; gives the release.
     ///
     /// # Errors
     /// Where it is not in time.
-    pub async fn until_weight(&self, weight: &str) -> Result<Value> {
-        self.until(|object| at(object, "/status/weight") == weight).await
+    pub async fn until_weight(&self, percent: u64) -> Result<Value> {
+        let weight = format!("{percent}%");
+        let object = self.until(|object| at(object, "/status/weight") == &*weight).await?;
+        let written = |route: &Value| rest(route) == Some(percent);
+        self.namespace().until("virtualservice", "web", ROLLOUT, written).await?;
+        Ok(object)
     }
 
     /// Waits until the last decision was of this kind, and gives the release.
@@ -139,8 +144,7 @@ impl Released {
     /// Where the route cannot be read.
     pub async fn rest(&self) -> Result<u64> {
         let service = self.shop.namespace.get("virtualservice", "web").await?;
-        let weight = at(&service, "/spec/http/2/route/1/weight");
-        weight.as_u64().with_context(|| format!("no weight: {service:#}"))
+        rest(&service).with_context(|| format!("no weight: {service:#}"))
     }
 
     /// The image that a Deployment names.
@@ -171,6 +175,11 @@ impl Released {
     pub async fn ask_serin(&self, args: &[&str]) -> Result<Output> {
         self.namespace().ask_serin(args).await
     }
+}
+
+/// The canary's share in the third entry, of the requests that are not marked.
+fn rest(service: &Value) -> Option<u64> {
+    at(service, "/spec/http/2/route/1/weight").as_u64()
 }
 
 /// All but the controller.

@@ -16,8 +16,7 @@ async fn at_the_first_step(name: &str) -> Result<Released> {
     ]});
     let released = Released::start_with(Cluster::shared().await?, name, &fields).await?;
     released.set_image("shop:1.1").await?;
-    let baking = |object: &Value| at(object, "/status/weight") == "50%";
-    released.shop.namespace.until(KIND, "shop", ROLLOUT, baking).await?;
+    released.until_weight(50).await?;
     Ok(released)
 }
 

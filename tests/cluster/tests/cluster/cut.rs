@@ -35,7 +35,7 @@ async fn a_rollback_empties_the_canary_by_the_route_alone_where_proxies_do_not_r
     let released = scene.begin(operator, &fields).await?;
     let loads = released.shop.doors().map(Door::load);
     released.set_image("shop:1.1").await?;
-    let half = released.until_weight("50%").await?;
+    let half = released.until_weight(50).await?;
     // Approval is asked for once every proxy has shown the weight for the step's time.
     released.until_reason("WaitingForApproval").await?;
     tunnel.cut(true);

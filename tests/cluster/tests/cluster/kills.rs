@@ -41,7 +41,7 @@ async fn killed_at_every_write_of_a_rollout_and_its_promotion_it_moves_nothing_t
     let records = load.stop().await;
     none_failed(&records)?;
     let expected = [NOTHING, serving(10), serving(50), serving(100), NOTHING];
-    ensure!(moves.seen() == expected, "{:?}", moves.seen());
+    moves.are(&expected).await?;
     ensure!(sides(&records).values().all(|sides| sides.len() <= 3), "users went back and forth");
     ensure!(released.image("web-stable").await? == "shop:1.1", "stable was not brought up");
     let stored = stored(&relay)?;

@@ -43,7 +43,7 @@ async fn another_replica_goes_on_where_one_was_killed() -> Result<()> {
     let moves = Moves::follow(released.namespace()).await?;
     let load = released.shop.gateway().load();
     released.set_image("shop:1.1").await?;
-    released.until_weight("10%").await?;
+    released.until_weight(10).await?;
     ensure!(other.document().await?.is_some(), "the replica that does not lead has no document");
     let shown = other.releases().await?;
     let stands = |release: &Value| (at(release, "/phase").clone(), at(release, "/weight").clone());
@@ -56,7 +56,7 @@ async fn another_replica_goes_on_where_one_was_killed() -> Result<()> {
     released.until_phase("Succeeded").await?;
     let records = load.stop().await;
     none_failed(&records)?;
-    ensure!(moves.seen() == WHOLE, "{:?}", moves.seen());
+    moves.are(&WHOLE).await?;
     ensure!(sides(&records).values().all(|sides| sides.len() <= 3), "users went back and forth");
     Ok(())
 }
@@ -102,7 +102,7 @@ async fn a_replica_that_is_asked_to_end_hands_over_at_once_and_the_next_one_goes
     let moves = Moves::follow(released.namespace()).await?;
     let load = released.shop.gateway().load();
     released.set_image("shop:1.1").await?;
-    released.until_weight("10%").await?;
+    released.until_weight(10).await?;
     let start = Instant::now();
     let ended = released.operator.process().stop()?;
     ensure!(ended.success(), "{ended}");
@@ -111,7 +111,7 @@ async fn a_replica_that_is_asked_to_end_hands_over_at_once_and_the_next_one_goes
     println!("asked to end: another one leads after {:?}", start.elapsed());
     released.until_phase("Succeeded").await?;
     none_failed(&load.stop().await)?;
-    ensure!(moves.seen() == WHOLE, "{:?}", moves.seen());
+    moves.are(&WHOLE).await?;
     Ok(())
 }
 
@@ -122,7 +122,7 @@ async fn a_leader_that_slept_through_its_lease_writes_nothing_when_it_wakes() ->
     let moves = Moves::follow(released.namespace()).await?;
     let load = released.shop.gateway().load();
     released.set_image("shop:1.1").await?;
-    released.until_weight("50%").await?;
+    released.until_weight(50).await?;
     // As a machine that is suspended: it believes that it leads, and nobody tells it otherwise.
     released.operator.process().signal(Signal::STOP)?;
     takes_over(released.namespace()).await?;
@@ -132,7 +132,7 @@ async fn a_leader_that_slept_through_its_lease_writes_nothing_when_it_wakes() ->
     let made = relay.made().len();
     released.operator.process().signal(Signal::CONT)?;
     writes_nothing(&released, &relay, made).await?;
-    ensure!(moves.seen() == [NOTHING, serving(10), serving(50), NOTHING], "{:?}", moves.seen());
+    moves.are(&[NOTHING, serving(10), serving(50), NOTHING]).await?;
     none_failed(&load.stop().await)?;
     Ok(())
 }
@@ -144,7 +144,7 @@ async fn a_leader_that_is_cut_off_writes_nothing_when_the_way_is_mended() -> Res
     let moves = Moves::follow(released.namespace()).await?;
     let load = released.shop.gateway().load();
     released.set_image("shop:1.1").await?;
-    released.until_weight("50%").await?;
+    released.until_weight(50).await?;
     relay.cut(true);
     takes_over(released.namespace()).await?;
     released.kubectl_serin(&["abort", "shop"]).await?;
@@ -152,7 +152,7 @@ async fn a_leader_that_is_cut_off_writes_nothing_when_the_way_is_mended() -> Res
     let made = relay.made().len();
     relay.cut(false);
     writes_nothing(&released, &relay, made).await?;
-    ensure!(moves.seen() == [NOTHING, serving(10), serving(50), NOTHING], "{:?}", moves.seen());
+    moves.are(&[NOTHING, serving(10), serving(50), NOTHING]).await?;
     none_failed(&load.stop().await)?;
     Ok(())
 }
@@ -182,7 +182,7 @@ async fn an_api_server_that_turns_most_requests_away_slows_a_rollout_and_moves_n
     let turned_away = log.matches("Too many requests").count();
     ensure!(turned_away > 3, "it was turned away {turned_away} times");
     none_failed(&load.stop().await)?;
-    ensure!(moves.seen() == WHOLE, "{:?}", moves.seen());
+    moves.are(&WHOLE).await?;
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! What became of a route, from write to write: that nothing is moved twice.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use futures_util::TryStreamExt as _;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
@@ -11,7 +12,7 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, watcher};
 use serin_cluster::namespace::Namespace;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// The canary's shares in the three entries of `VirtualService` `web`: marked canary, marked stable,
 /// not marked.
@@ -19,6 +20,9 @@ pub(crate) type Shares = [u64; 3];
 
 /// How soon a watch begins again: sooner than a step is over.
 const AGAIN: Duration = Duration::from_millis(200);
+
+/// What was written is seen a moment later.
+const SEEN: Duration = Duration::from_secs(5);
 
 /// Before a rollout and after it.
 pub(crate) const NOTHING: Shares = [0, 0, 0];
@@ -73,6 +77,19 @@ impl<T: Clone + PartialEq + Send + 'static> Moves<T> {
     /// All that it has been, without repetitions.
     pub(crate) fn seen(&self) -> Vec<T> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl<T: Clone + PartialEq + fmt::Debug + Send + 'static> Moves<T> {
+    /// # Errors
+    /// Where it has not been just this.
+    pub(crate) async fn are(&self, expected: &[T]) -> Result<()> {
+        let start = Instant::now();
+        while self.seen() != expected && start.elapsed() < SEEN {
+            sleep(AGAIN).await;
+        }
+        ensure!(self.seen() == expected, "{:?} instead of {expected:?}", self.seen());
+        Ok(())
     }
 }
 

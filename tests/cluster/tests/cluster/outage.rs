@@ -42,6 +42,6 @@ async fn users_stay_where_they_are_while_the_api_server_is_away_and_the_rollout_
         none_failed(&load.stop().await)?;
     }
     let expected = [NOTHING, serving(10), serving(50), serving(100), NOTHING];
-    ensure!(moves.seen() == expected, "{:?}", moves.seen());
+    moves.are(&expected).await?;
     Ok(())
 }

@@ -51,7 +51,7 @@ async fn a_canary_that_an_autoscaler_owns_is_woken_from_zero_and_else_left_to_it
     namespace.apply(&autoscaler("web-canary", 2).to_string()).await?;
     let before = relay.made().len();
     released.new_image("shop:1.2").await?;
-    released.until_weight("10%").await?;
+    released.until_weight(10).await?;
     // Its owner wants more, and nobody takes them away again.
     namespace.apply(&autoscaler("web-canary", 3).to_string()).await?;
     namespace.until("deployment", "web-canary", ROLLOUT, has(3)).await?;
@@ -135,7 +135,7 @@ async fn a_rise_waits_for_pods_that_cannot_be_had_and_goes_on_once_they_can() ->
     let moves = Moves::follow(released.namespace()).await?;
     let load = released.shop.gateway().load();
     released.set_image("shop:1.1").await?;
-    released.until_weight("10%").await?;
+    released.until_weight(10).await?;
     fill(released.namespace()).await?;
     let object = released.until_reason("Capacity").await?;
     ensure!(at(&object, "/status/weight") == "50%", "{object:#}");

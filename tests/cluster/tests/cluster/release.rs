@@ -65,7 +65,7 @@ async fn a_weight_that_a_person_lowers_pauses_and_one_that_is_raised_is_put_back
     let released = Released::start("hand").await?;
     let load = released.shop.gateway().load();
     released.set_image("shop:1.1").await?;
-    released.until_weight("50%").await?;
+    released.until_weight(50).await?;
     let namespace = released.namespace();
     namespace.apply(&route(Shares::serving(20)).to_string()).await?;
     let paused = |object: &Value| at(object, "/status/weight") == "20%";

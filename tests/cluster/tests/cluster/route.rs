@@ -31,7 +31,7 @@ async fn a_route_that_is_deleted_is_not_made_anew_and_nothing_rises_without_it()
     // Without requests nothing would rise anyway.
     let _load = released.shop.gateway().load();
     released.set_image("shop:1.1").await?;
-    released.until_weight("10%").await?;
+    released.until_weight(10).await?;
     namespace.kubectl().run(&["delete", "virtualservice", "web"]).await?;
     let object = released.until_reason("RouteUnusable").await?;
     ensure!(at(&object, "/status/alerts/0/name") == "RouteUnusable", "{object:#}");
@@ -91,7 +91,7 @@ async fn a_rollback_whose_route_is_refused_works_by_the_document_and_goes_on_unt
     let released = Released::start_with(Cluster::shared().await?, "refused", &fields).await?;
     let load = released.shop.gateway().load();
     released.set_image("shop:1.1").await?;
-    released.until_weight("50%").await?;
+    released.until_weight(50).await?;
     refuse_routes(released.namespace()).await?;
     released.kubectl_serin(&["abort", "shop"]).await?;
     let alerted = |object: &Value| at(object, "/status/alerts/0/name") == "RollbackNotEffective";
@@ -182,7 +182,7 @@ async fn a_second_release_on_one_route_gets_a_conflict_and_moves_nothing() -> Re
     released.release("shop:1.1", "Succeeded").await?;
     none_failed(&load.stop().await)?;
     let expected = [NOTHING, serving(10), serving(50), serving(100), NOTHING];
-    ensure!(moves.seen() == expected, "{:?}", moves.seen());
+    moves.are(&expected).await?;
     let object = namespace.get(KIND, "second").await?;
     ensure!(object.pointer("/status/phase").is_none(), "{object:#}");
     // Once the older one is gone, what it had is the second's.

@@ -17,7 +17,7 @@ async fn another_image_mid_rollout_sends_everyone_to_stable_before_it_starts() -
     let moves = Moves::follow(released.namespace()).await?;
     let load = released.shop.gateway().load();
     released.set_image("shop:1.1").await?;
-    let first = released.until_weight("50%").await?;
+    let first = released.until_weight(50).await?;
     released.new_image("shop:1.2").await?;
     let second = released
         .until(|object| {
@@ -29,7 +29,7 @@ async fn another_image_mid_rollout_sends_everyone_to_stable_before_it_starts() -
     ensure!(at(&second, "/status/salt") != at(&first, "/status/salt"), "{second:#}");
     let half = [serving(10), serving(50)];
     let expected = [&[NOTHING][..], &half, &[NOTHING], &half].concat();
-    ensure!(moves.seen() == expected, "{:?}", moves.seen());
+    moves.are(&expected).await?;
     none_failed(&load.stop().await)?;
     Ok(())
 }
@@ -41,7 +41,7 @@ async fn a_canary_whose_pods_crash_loses_its_users_without_waiting_for_the_pods(
     let moves = Moves::follow(released.namespace()).await?;
     let load = released.shop.gateway().load();
     released.set_image("shop:1.1").await?;
-    released.until_weight("50%").await?;
+    released.until_weight(50).await?;
     // Without requests nothing but the pods themselves says that it cannot serve.
     none_failed(&load.stop().await)?;
     let start = Instant::now();
@@ -50,13 +50,13 @@ async fn a_canary_whose_pods_crash_loses_its_users_without_waiting_for_the_pods(
             released.namespace().crash(&pod.pod).await?;
         }
     }
-    released.until_weight("0%").await?;
+    released.until_weight(0).await?;
     // Ten seconds are for pods that come back.
     ensure!(start.elapsed() > Duration::from_secs(8), "after {:?}", start.elapsed());
     let end = released.until_phase("RolledBack").await?;
     let decisions = at(&end, "/status/decisions").to_string();
     ensure!(decisions.contains("without a ready endpoint for"), "no reason: {decisions}");
-    ensure!(moves.seen() == [NOTHING, serving(10), serving(50), NOTHING], "{:?}", moves.seen());
+    moves.are(&[NOTHING, serving(10), serving(50), NOTHING]).await?;
     let scaled = |canary: &Value| at(canary, "/spec/replicas") == 0;
     released.namespace().until("deployment", "web-canary", ROLLOUT, scaled).await?;
     Ok(())
