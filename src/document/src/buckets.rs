@@ -8,8 +8,8 @@ use core::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use serin_assignment::{Bucket, Variant, Weight};
 
-use crate::node::{self, Node, Place};
-use crate::{Fault, Invalid};
+use crate::Invalid;
+use crate::reading::{Key, Reading};
 
 /// The buckets `[from, to)` within which a rollout's weight counts from `from` up. The weight stays
 /// a share of all users, so it is at most the range's width.
@@ -115,27 +115,31 @@ impl Serialize for Buckets {
 }
 
 /// Reads a rollout's range.
-pub(crate) fn read(node: Node<'_>) -> Result<Buckets, Fault> {
-    let at = node.at();
-    let ends = node.list(2, Buckets::RULE, node::text::<Weight>)?;
+pub(crate) fn read(reading: &mut Reading<'_>) -> Option<Buckets> {
+    let ends = reading.list(2, Buckets::RULE, Reading::weight);
     let range = match *ends.as_slice() {
         [from, to] => Buckets::new(from, to),
         _ => None,
     };
-    range.ok_or_else(|| {
+    if range.is_none() {
         let ends: Vec<String> = ends.iter().map(|end| format!("\"{end}\"")).collect();
-        Fault::new(at, format_args!("[{}]", ends.join(", ")), Buckets::RULE)
-    })
+        reading.wrong_at(&[], &format_args!("[{}]", ends.join(", ")), &Buckets::RULE);
+    }
+    range
 }
 
 /// A weight counts all users, so none goes beyond the range.
-pub(crate) fn check_weight(at: Place<'_>, weight: Weight, buckets: Buckets) -> Result<(), Fault> {
-    if weight <= buckets.width() {
-        return Ok(());
-    }
+pub(crate) fn check_weight(reading: &mut Reading<'_>, weight: Weight, buckets: Buckets) {
     let width = buckets.width();
-    let rule = format!("a share of all users, and the rollout's buckets, {buckets}, hold {width}");
-    Err(Fault::new(at, format_args!("\"{weight}\""), rule))
+    if weight > width {
+        reading.wrong_at(
+            &[Key::Field("weight")],
+            &format_args!("\"{weight}\""),
+            &format_args!(
+                "a share of all users, and the rollout's buckets, {buckets}, hold {width}"
+            ),
+        );
+    }
 }
 
 #[cfg(test)]

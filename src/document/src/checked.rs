@@ -1,14 +1,72 @@
 //! Texts that are checked once, where they enter.
 
-/// Gives a newtype over `Arc<str>` with a `new(&str) -> Result<Self, Invalid>` what every such
-/// text has: its text, printing, parsing, and serde by the same rule.
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
+
+use crate::Invalid;
+
+/// What is kept of a text, or the rule that it breaks.
+pub(crate) type Checked<'t> = Result<Cow<'t, str>, &'static str>;
+
+/// Checks a text.
+pub(crate) type Check = fn(&str) -> Checked<'_>;
+
+/// What is a text that fits a rule. The rule is the type's own; all else that is done with such
+/// texts is done for all types by the same code.
+pub(crate) trait CheckedText: Sized {
+    fn check(text: &str) -> Checked<'_>;
+
+    /// Made of what was kept.
+    fn of(kept: Arc<str>) -> Self;
+}
+
+/// A text as it is, where it fits.
+pub(crate) const fn keep<'t>(text: &'t str, fits: bool, rule: &'static str) -> Checked<'t> {
+    if fits { Ok(Cow::Borrowed(text)) } else { Err(rule) }
+}
+
+#[inline(never)]
+pub(crate) fn checked(text: &str, check: Check) -> Result<Arc<str>, Invalid> {
+    match check(text) {
+        Ok(kept) => Ok(kept.into()),
+        Err(rule) => Err(Invalid::new(text, rule)),
+    }
+}
+
+/// Whether a text is 1 to `most` ASCII letters, digits and `others`.
+#[inline(never)]
+pub(crate) fn is_made_of(text: &str, most: usize, others: &[u8]) -> bool {
+    (1..=most).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
+}
+
+/// Gives a newtype over `Arc<str>` with a `check(&str) -> Checked` what every such text has: `new`,
+/// its text, printing, parsing, and serde by the same rule.
 macro_rules! checked_text {
     ($name:ident) => {
         impl $name {
+            /// Checks a text, and keeps what there is to keep of it.
+            ///
+            /// # Errors
+            /// [`Invalid`](crate::Invalid) where it breaks the rule of this type.
+            pub fn new(text: &str) -> Result<Self, crate::Invalid> {
+                crate::checked::checked(text, Self::check).map(Self)
+            }
+
             /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl crate::checked::CheckedText for $name {
+            fn check(text: &str) -> crate::checked::Checked<'_> {
+                Self::check(text)
+            }
+
+            fn of(kept: alloc::sync::Arc<str>) -> Self {
+                Self(kept)
             }
         }
 
@@ -43,3 +101,15 @@ macro_rules! checked_text {
 }
 
 pub(crate) use checked_text;
+
+/// What is one of a few words.
+pub(crate) trait Word: Copy + 'static {
+    const WORDS: &'static [(&'static str, Self)];
+    const RULE: &'static str;
+}
+
+/// Reads a word.
+pub(crate) fn word<T: Word>(text: &str) -> Result<T, Invalid> {
+    let found = T::WORDS.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| Invalid::new(text, T::RULE))
+}

@@ -6,10 +6,7 @@ use serde::Serialize;
 use serin_assignment::Variant;
 
 use crate::plugin::ClusterName;
-use crate::{
-    Fault,
-    node::{self, Node},
-};
+use crate::reading::Reading;
 
 /// Clusters per side: the cluster of every request is compared with each.
 const MAX_CLUSTERS: usize = 8;
@@ -38,34 +35,31 @@ impl Clusters {
     }
 }
 
-pub(crate) fn read(node: Node<'_>) -> Result<Clusters, Fault> {
-    let at = node.at();
-    let mut fields = node.fields()?;
-    let mut side = |name| {
-        fields.required(name, "the clusters of this side, such as [\"shop-stable\"]", |node| {
-            let (at, names) = (
-                node.at(),
-                node.list(
-                    MAX_CLUSTERS,
-                    "the cluster of every request is compared with each",
-                    node::text::<ClusterName>,
-                )?,
-            );
-            if names.is_empty() {
-                return Err(Fault::new(at, "[]", "each side has at least one cluster"));
-            }
-            Ok(names)
+pub(crate) fn read(reading: &mut Reading<'_>) -> Option<Clusters> {
+    reading.open();
+    let mut named = |name| {
+        reading.required(name, "the clusters of this side, such as [\"shop-stable\"]", |reading| {
+            Some(side(reading))
         })
     };
-    let (stable, canary) = (side("stable"), side("canary"));
-    fields.close("stable, canary")?;
-    let (Some(stable), Some(canary)) = (stable, canary) else { return Err(fields.fault()) };
+    let (stable, canary) = (named("stable"), named("canary"));
+    reading.close(&"stable, canary");
+    let (stable, canary) = (stable?, canary?);
     if let Some(both) = canary.iter().find(|name| stable.contains(name)) {
-        return Err(Fault::new(
-            at,
-            format_args!("\"{both}\" twice"),
-            "a cluster serves one side: stable and canary have none in common",
-        ));
+        reading.wrong_at(
+            &[],
+            &format_args!("\"{both}\" twice"),
+            &"a cluster serves one side: stable and canary have none in common",
+        );
     }
-    Ok(Clusters { stable, canary })
+    Some(Clusters { stable, canary })
+}
+
+fn side(reading: &mut Reading<'_>) -> Vec<ClusterName> {
+    const PER_REQUEST: &str = "the cluster of every request is compared with each";
+    let names = reading.list(MAX_CLUSTERS, PER_REQUEST, Reading::text);
+    if names.is_empty() {
+        reading.wrong(&"each side has at least one cluster");
+    }
+    names
 }

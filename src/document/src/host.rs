@@ -10,7 +10,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::checked::checked_text;
+use crate::checked::{Checked, checked_text};
 use crate::{Invalid, internet};
 
 /// One host: a name of up to 253 bytes, lower-case, or an address; without port or trailing dot.
@@ -24,17 +24,11 @@ impl Host {
 
     const RULE: &str = "a host is a name such as shop.example.com or an address such as 192.0.2.7 or [2001:db8::7], without port (it holds on every port), outside ASCII as xn--…";
 
-    /// Checks a host, makes it lower-case and drops one trailing dot.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is empty, too long, holds a port or is no host name.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
+    /// Makes it lower-case and drops one trailing dot.
+    pub(crate) fn check(text: &str) -> Checked<'_> {
         let name = text.strip_suffix('.').unwrap_or(text);
-        if is_address_v6(name) || is_name(name) {
-            Ok(Self(name.to_ascii_lowercase().into()))
-        } else {
-            Err(Invalid::new(text, Self::RULE))
-        }
+        let fits = is_address_v6(name) || is_name(name);
+        if fits { Ok(name.to_ascii_lowercase().into()) } else { Err(Self::RULE) }
     }
 }
 

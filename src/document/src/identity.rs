@@ -14,6 +14,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checked::{Word, word};
 use crate::{
     AddressBits, BaggageKey, CookieName, Fault, GeneratedId, HeaderName, Invalid, JwtClaim,
     ParameterName,
@@ -110,18 +111,17 @@ pub enum Anonymous {
     Route,
 }
 
+impl Word for Anonymous {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("stable", Self::Stable), ("random", Self::Random), ("route", Self::Route)];
+    const RULE: &'static str = "anonymous requests go \"stable\", \"random\" or \"route\"";
+}
+
 impl FromStr for Anonymous {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "stable" => Ok(Self::Stable),
-            "random" => Ok(Self::Random),
-            "route" => Ok(Self::Route),
-            _ => {
-                Err(Invalid::new(text, "anonymous requests go \"stable\", \"random\" or \"route\""))
-            }
-        }
+        word(text)
     }
 }
 
@@ -138,16 +138,16 @@ pub enum Incoming {
     Keep,
 }
 
+impl Word for Incoming {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("replace", Self::Replace), ("keep", Self::Keep)];
+    const RULE: &'static str = "an incoming mark is dealt with by \"replace\" or \"keep\"";
+}
+
 impl FromStr for Incoming {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "replace" => Ok(Self::Replace),
-            "keep" => Ok(Self::Keep),
-            _ => {
-                Err(Invalid::new(text, "an incoming mark is dealt with by \"replace\" or \"keep\""))
-            }
-        }
+        word(text)
     }
 }

@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::node::Node;
-use crate::{Fault, Invalid, duration};
+use crate::reading::Reading;
+use crate::{Invalid, duration};
 
 /// Up to three durations, each longer than the one before: what callers wait for is told apart by
 /// them. Equal ones compare equal, however they were written.
@@ -63,12 +63,16 @@ impl Serialize for LatencyBounds {
     }
 }
 
-pub(crate) fn read(node: Node<'_>) -> Result<LatencyBounds, Fault> {
-    let at = node.at();
-    let bounds = node.list(LatencyBounds::MAX, "each multiplies what is counted", |node| {
-        node.text_by(duration::parse)
-    })?;
-    LatencyBounds::new(&bounds).map_err(|invalid| Fault::new(at, &invalid.value, invalid.rule))
+pub(crate) fn read(reading: &mut Reading<'_>) -> Option<LatencyBounds> {
+    let bounds =
+        reading.list(LatencyBounds::MAX, "each multiplies what is counted", Reading::duration);
+    match LatencyBounds::new(&bounds) {
+        Ok(bounds) => Some(bounds),
+        Err(invalid) => {
+            reading.wrong_at(&[], &invalid.value, &invalid.rule);
+            None
+        }
+    }
 }
 
 #[cfg(test)]

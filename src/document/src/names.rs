@@ -7,19 +7,14 @@ use alloc::sync::Arc;
 use serde::Deserialize;
 use serin_assignment::murmur3_x86_32;
 
-use crate::Invalid;
-use crate::checked::checked_text;
+use crate::checked::{Checked, checked_text, is_made_of, keep};
 
 /// The longest name of a header, cookie or parameter, in bytes: far above any in use, and it keeps
 /// what a request is searched for small.
 const MAX_LEN: usize = 128;
 
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
 pub(crate) fn is_token(text: &str) -> bool {
-    (1..=MAX_LEN).contains(&text.len()) && text.bytes().all(is_token_byte)
+    is_made_of(text, MAX_LEN, b"!#$%&'*+-.^_`|~")
 }
 
 /// The name of a rollout, unique within a document: 1 to 128 letters, digits, `.`, `_`, `-`, `/`,
@@ -34,14 +29,8 @@ impl RolloutName {
 
     const RULE: &str = "a rollout's name is 1 to 128 letters, digits, '.', '_', '-' and '/', such as shop/checkout (metric names carry it, so nothing else fits)";
 
-    /// Checks a name.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is empty, too long or holds another character.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        let fits = (1..=Self::MAX_LEN).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b));
-        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    pub(crate) fn check(text: &str) -> Checked<'_> {
+        keep(text, is_made_of(text, Self::MAX_LEN, b"._-/"), Self::RULE)
     }
 
     /// The id under which metrics carry this rollout: 8 lower-case hexadecimal digits of
@@ -65,15 +54,14 @@ impl SegmentName {
     pub(crate) const RULE: &str =
         "a segment's name is 1 to 64 letters, digits, '.', '_' and '-', such as employees";
 
-    /// Checks a name.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is empty, too long or holds another character.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        let fits = (1..=Self::MAX_LEN).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    fn check(text: &str) -> Checked<'_> {
+        keep(text, is_made_of(text, Self::MAX_LEN, b"._-"), Self::RULE)
     }
+}
+
+/// Whether a text is 1 to `most` bytes that read as one line.
+pub(crate) fn is_line(text: &str, most: usize) -> bool {
+    (1..=most).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// 8 lower-case hexadecimal digits of `murmur3_x86_32(bytes, seed 0)`.
@@ -89,16 +77,9 @@ pub struct HeaderName(Arc<str>);
 impl HeaderName {
     const RULE: &str = "a header's name is 1 to 128 letters, digits and \"!#$%&'*+-.^_`|~\", such as x-user-id (no ':')";
 
-    /// Checks a name and makes it lower-case, as headers' names don't tell cases apart.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is no token, as `:path` is none.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        if is_token(text) {
-            Ok(Self(text.to_ascii_lowercase().into()))
-        } else {
-            Err(Invalid::new(text, Self::RULE))
-        }
+    /// Makes it lower-case, as headers' names don't tell cases apart. `:path` is none.
+    fn check(text: &str) -> Checked<'_> {
+        if is_token(text) { Ok(text.to_ascii_lowercase().into()) } else { Err(Self::RULE) }
     }
 }
 
@@ -145,16 +126,10 @@ impl MarkName {
         "x-request-id",
     ];
 
-    /// Checks a name and makes it lower-case.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is no header name or one that is taken.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        let HeaderName(name) = HeaderName::new(text)?;
-        if Self::TAKEN.contains(&&*name) || name.starts_with("x-envoy-") {
-            return Err(Invalid::new(text, Self::RULE));
-        }
-        Ok(Self(name))
+    pub(crate) fn check(text: &str) -> Checked<'_> {
+        let name = HeaderName::check(text)?;
+        let is_taken = Self::TAKEN.contains(&&*name) || name.starts_with("x-envoy-");
+        if is_taken { Err(Self::RULE) } else { Ok(name) }
     }
 }
 
@@ -173,12 +148,8 @@ impl CookieName {
     const RULE: &str =
         "a cookie's name is 1 to 128 letters, digits and \"!#$%&'*+-.^_`|~\", such as uid";
 
-    /// Checks a name.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is no token.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        if is_token(text) { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    fn check(text: &str) -> Checked<'_> {
+        keep(text, is_token(text), Self::RULE)
     }
 }
 
@@ -191,16 +162,8 @@ pub struct ParameterName(Arc<str>);
 impl ParameterName {
     const RULE: &str = "a query parameter's name is 1 to 128 bytes of text without control characters, not percent-encoded, such as user";
 
-    /// Checks a name.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is empty, too long or holds a control character.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        if (1..=MAX_LEN).contains(&text.len()) && !text.chars().any(char::is_control) {
-            Ok(Self(text.into()))
-        } else {
-            Err(Invalid::new(text, Self::RULE))
-        }
+    fn check(text: &str) -> Checked<'_> {
+        keep(text, is_line(text, MAX_LEN), Self::RULE)
     }
 }
 

@@ -1,19 +1,17 @@
 //! Reads the wire form: strict within a format version, rollout by rollout.
 
 use alloc::borrow::ToOwned as _;
-use alloc::format;
+use alloc::string::String;
 use alloc::string::ToString as _;
 use alloc::vec;
 use alloc::vec::Vec;
-
-use serin_assignment::{Salt, Weight};
+use core::str::FromStr as _;
 
 use crate::json::{self, Json};
-use crate::node::{self, Fields, Node, Place, Unknown};
+use crate::reading::{Key, Reading};
 use crate::{
-    Anonymous, Buckets, Document, Fault, FormatVersion, Host, Incoming, LeftOut, MarkName, Named,
-    PathPrefix, Refused, Revision, Rollout, RolloutName, buckets, clusters, identity, latency,
-    rules, tester, tripwire,
+    Buckets, Document, FormatVersion, HostPattern, LeftOut, Named, PathPrefix, Refused, Revision,
+    Rollout, RolloutName, buckets, clusters, identity, latency, rules, tester, tripwire,
 };
 
 /// The largest document, in bytes: some 10,000 rollouts, and little beside what a VM may hold.
@@ -61,18 +59,18 @@ pub(crate) enum Revisions {
 /// break a rule at the top level.
 pub fn parse(json: &[u8]) -> Result<Parsed, Refused> {
     let json = json::read(json)?;
-    let (version, mut fields) = open(&json)?;
-    fields.refuse(
+    let (version, mut reading) = open(&json)?;
+    reading.refuse(
         "testerKeys",
         "keys stand in the plugin's own configuration or in SERIN_TESTER_KEYS, never in a document",
-    )?;
-    let parsed = document(version, &mut fields, Revisions::Required)?;
-    fields.close(DOCUMENT_FIELDS)?;
-    Ok(parsed)
+    );
+    let parsed = document(version, &mut reading, Revisions::Required);
+    reading.close(&DOCUMENT_FIELDS);
+    Ok(reading.end(parsed)?)
 }
 
 /// Reads what every kind of document begins with: an object with a known version.
-pub(crate) fn open(json: &Json) -> Result<(FormatVersion, Fields<'_>), Refused> {
+pub(crate) fn open(json: &Json) -> Result<(FormatVersion, Reading<'_>), Refused> {
     let no_document = |value: &str, rule: &str| Refused::NotDocument {
         value: crate::fault::shorten(value),
         rule: rule.to_owned(),
@@ -80,128 +78,111 @@ pub(crate) fn open(json: &Json) -> Result<(FormatVersion, Fields<'_>), Refused> 
     if !matches!(json, Json::Object(_)) {
         return Err(no_document(&json.to_string(), "a document is an object, in { }"));
     }
-    let mut fields = Node::new(json, Place::Top(""), Unknown::Refuse).fields()?;
-    let version = fields.optional("formatVersion", node::text::<FormatVersion>);
-    fields.check()?;
+    let mut reading = Reading::new(json);
+    reading.open();
+    let version =
+        reading.optional("formatVersion", |reading| reading.parsed(FormatVersion::from_str));
+    reading.check()?;
     let Some(version) = version else {
         return Err(no_document("no formatVersion", FormatVersion::RULE));
     };
     if !version.is_known_major() {
         return Err(Refused::UnknownMajor { found: version });
     }
-    fields.set_unknown(version.into());
-    Ok((version, fields))
+    reading.set_unknown(version.into());
+    Ok((version, reading))
 }
 
 /// Reads the fields of a document proper.
 pub(crate) fn document(
     format_version: FormatVersion,
-    fields: &mut Fields<'_>,
+    reading: &mut Reading<'_>,
     revisions: Revisions,
-) -> Result<Parsed, Fault> {
-    let revision = revision(fields, revisions);
-    let read = fields.required("rollouts", "the list of rollouts, which may be empty", |n| {
-        n.list(MAX_ROLLOUTS, TABLES, |node| Ok(rollout(node, revisions)))
-    });
-    let (Some(revision), Some(read)) = (revision, read) else { return Err(fields.fault()) };
-    let mut rollouts: Vec<Rollout> = Vec::with_capacity(read.len());
+) -> Option<Parsed> {
+    let revision = revision(reading, revisions);
     let mut left_out = Vec::new();
-    let mut names = Named::default();
-    for (index, rollout) in read.into_iter().enumerate() {
-        let place = format!("rollouts[{index}]");
-        match rollout {
-            Ok(rollout) if names.find(rollout.name.as_str().as_bytes()).is_none() => {
-                names.set(rollout.name.as_str().as_bytes(), ());
-                rollouts.push(rollout);
-            }
-            Ok(rollout) => left_out.push(LeftOut::new(
-                rollout.name.as_str(),
-                Fault::new(
-                    format_args!("{place}.name"),
-                    format_args!("\"{}\"", rollout.name),
-                    "a name stands once in a document, and an earlier rollout has it",
-                ),
-            )),
-            Err(Unread { name, fault }) => {
-                left_out.push(LeftOut::new(name.map_or(place, |name| name.to_string()), fault));
-            }
-        }
-    }
-    let document = Document { format_version, revision, rollouts };
-    Ok(Parsed { document, left_out })
+    let rollouts =
+        reading.required("rollouts", "the list of rollouts, which may be empty", |reading| {
+            let mut names = Named::default();
+            Some(reading.list(MAX_ROLLOUTS, TABLES, |reading| {
+                rollout(reading, revisions, &mut names).map_err(|unread| left_out.push(unread)).ok()
+            }))
+        });
+    let document = Document { format_version, revision: revision?, rollouts: rollouts? };
+    Some(Parsed { document, left_out })
 }
 
-fn revision(fields: &mut Fields<'_>, revisions: Revisions) -> Option<Revision> {
-    let read = |node: Node<'_>| node.whole(Revision::MAX.get()).map(Revision::new);
+fn revision(reading: &mut Reading<'_>, revisions: Revisions) -> Option<Revision> {
+    let read = |reading: &mut Reading<'_>| reading.whole(Revision::MAX.get()).map(Revision::new);
+    let found = reading.optional("revision", read);
     match revisions {
-        Revisions::Required => {
-            fields.required("revision", "a whole number that rises with every change", read)
+        Revisions::Required if found.is_none() => {
+            reading.lacks("revision", &"a whole number that rises with every change");
+            None
         }
-        Revisions::Optional => Some(fields.optional("revision", read).unwrap_or_default()),
+        Revisions::Required => found,
+        Revisions::Optional => Some(found.unwrap_or_default()),
     }
 }
 
-/// A rollout that breaks a rule, with its name where that much could be read.
-struct Unread {
-    name: Option<RolloutName>,
-    fault: Fault,
+/// Reads a rollout whose name is not among those that came before it; else it is left out, by its
+/// name or, where that cannot be read, by its place.
+fn rollout(
+    reading: &mut Reading<'_>,
+    revisions: Revisions,
+    names: &mut Named<()>,
+) -> Result<Rollout, LeftOut> {
+    reading.open();
+    let name = reading.peek_text("name").filter(|name| RolloutName::check(name).is_ok());
+    let name = name.filter(|_| reading.is_sound());
+    let rollout = rollout_fields(reading, revisions);
+    let known = name.filter(|name| reading.is_sound() && names.find(name.as_bytes()).is_some());
+    if let Some(name) = known {
+        let rule = "a name stands once in a document, and an earlier rollout has it";
+        reading.wrong_at(&[Key::Field("name")], &format_args!("\"{name}\""), &rule);
+    }
+    let place = reading.place().to_string();
+    match reading.end(rollout) {
+        Ok(rollout) => {
+            names.set(rollout.name.as_str().as_bytes(), ());
+            Ok(rollout)
+        }
+        Err(fault) => Err(LeftOut::new(name.unwrap_or(&place), fault)),
+    }
 }
 
-fn rollout(node: Node<'_>, revisions: Revisions) -> Result<Rollout, Unread> {
-    let fields = node.fields().map_err(|fault| Unread { name: None, fault })?;
-    let name = fields.peek_text("name").and_then(|name| RolloutName::new(name).ok());
-    rollout_fields(fields, revisions).map_err(|fault| Unread { name, fault })
-}
-
-fn rollout_fields(mut fields: Fields<'_>, revisions: Revisions) -> Result<Rollout, Fault> {
-    let name = fields.required("name", "the rollout's name, such as \"shop/checkout\"", node::text);
-    let revision = revision(&mut fields, revisions);
-    let hosts = fields.optional("hosts", |n| n.list(MAX_HOSTS, TABLES, node::text));
-    let bare_hosts = fields.optional("bareHosts", |n| {
-        n.map(MAX_NAMESPACES, TABLES, |n| n.list(MAX_HOSTS, TABLES, node::text::<Host>))
+fn rollout_fields(reading: &mut Reading<'_>, revisions: Revisions) -> Option<Rollout> {
+    // Where what has to be there is not, that is the fault, and nothing else is read.
+    let name = reading.required_text("name", "the rollout's name, such as \"shop/checkout\"")?;
+    let revision = revision(reading, revisions)?;
+    let hosts = reading.given("hosts", |reading| {
+        reading.list(MAX_HOSTS, TABLES, |reading| reading.parsed(HostPattern::new))
     });
-    let paths = fields.optional("paths", paths);
-    let salt = fields.required(
+    let bare_hosts =
+        reading.optional("bareHosts", |reading| {
+            Some(reading.map(MAX_NAMESPACES, TABLES, |reading| {
+                reading.list(MAX_HOSTS, TABLES, Reading::text)
+            }))
+        });
+    let paths = reading.given("paths", paths);
+    let salt = reading.required(
         "salt",
         "what names the release to the hash, such as \"shop/checkout/5d4f8c\"",
-        node::text::<Salt>,
-    );
-    let weight = fields.required(
-        "weight",
-        "the canary's share as text, such as \"5%\"",
-        node::text::<Weight>,
-    );
-    let buckets = fields.optional("buckets", buckets::read);
-    let canary_serves = fields.required(
+        Reading::salt,
+    )?;
+    let weight =
+        reading.required("weight", "the canary's share as text, such as \"5%\"", Reading::weight);
+    let buckets = reading.optional("buckets", buckets::read);
+    let canary_serves = reading.required(
         "canaryServes",
         "true or false: whether anybody may be sent to the canary",
-        node::flag,
+        Reading::flag,
     );
-    let identity = fields.required(
+    let identity = reading.required(
         "identity",
         "where the user's id stands, such as [{\"header\": \"x-user-id\"}]; [] if nowhere",
-        identity::read::identity,
+        |reading| Some(identity::read::identity(reading)),
     );
-    let anonymous = fields.optional("anonymous", node::text::<Anonymous>);
-    let testers = fields.optional("testers", tester::read);
-    let incoming = fields.optional("incoming", node::text::<Incoming>);
-    let count = fields.optional("count", node::flag);
-    let mark = fields.optional("mark", node::text::<MarkName>);
-    let cohort_header = fields.optional("cohortHeader", node::text::<MarkName>);
-    let clusters = fields.optional("clusters", clusters::read);
-    let latency_bounds = fields.optional("latencyBounds", latency::read);
-    let rules = rules::read(&mut fields);
-    let tripwire = fields.optional("tripwire", tripwire::read);
-    let requires =
-        fields.optional("requires", |n| n.list(MAX_REQUIRES, "no version has as many", node::text));
-    fields.close(ROLLOUT_FIELDS)?;
-    let (Some(name), Some(revision), Some(salt), Some(weight)) = (name, revision, salt, weight)
-    else {
-        return Err(fields.fault());
-    };
-    let (Some(canary_serves), Some(identity)) = (canary_serves, identity) else {
-        return Err(fields.fault());
-    };
     let rollout = Rollout {
         name,
         revision,
@@ -209,41 +190,40 @@ fn rollout_fields(mut fields: Fields<'_>, revisions: Revisions) -> Result<Rollou
         bare_hosts: bare_hosts.unwrap_or_default(),
         paths: paths.unwrap_or_else(|| vec![PathPrefix::root()]),
         salt,
-        weight,
+        weight: weight.unwrap_or_default(),
         buckets: buckets.unwrap_or(Buckets::ALL),
-        canary_serves,
-        identity,
-        anonymous: anonymous.unwrap_or_default(),
-        testers: testers.unwrap_or_default(),
-        incoming: incoming.unwrap_or_default(),
-        count: count.unwrap_or(true),
-        mark: mark.unwrap_or_default(),
-        cohort_header,
-        clusters,
-        latency_bounds,
-        rules,
-        tripwire,
-        requires: requires.unwrap_or_default(),
+        canary_serves: canary_serves.unwrap_or_default(),
+        identity: identity.unwrap_or_default(),
+        anonymous: reading.optional("anonymous", Reading::word).unwrap_or_default(),
+        testers: reading.given("testers", tester::read).unwrap_or_default(),
+        incoming: reading.optional("incoming", Reading::word).unwrap_or_default(),
+        count: reading.optional("count", Reading::flag).unwrap_or(true),
+        mark: reading.optional_text("mark").unwrap_or_default(),
+        cohort_header: reading.optional_text("cohortHeader"),
+        clusters: reading.optional("clusters", clusters::read),
+        latency_bounds: reading.optional("latencyBounds", latency::read),
+        rules: rules::read(reading),
+        tripwire: reading.given("tripwire", tripwire::read),
+        requires: reading.given("requires", requires).unwrap_or_default(),
     };
-    buckets::check_weight(fields.place("weight"), rollout.weight, rollout.buckets)?;
+    reading.close(&ROLLOUT_FIELDS);
+    buckets::check_weight(reading, rollout.weight, rollout.buckets);
     if rollout.hosts.is_empty() && rollout.bare_hosts.iter().all(|(_, hosts)| hosts.is_empty()) {
-        return Err(Fault::missing(
-            fields.place("hosts"),
-            "at least one host in hosts or bareHosts, such as [\"shop.example.com\"]",
-        ));
+        let rule = "at least one host in hosts or bareHosts, such as [\"shop.example.com\"]";
+        reading.lacks("hosts", &rule);
     }
-    Ok(rollout)
+    Some(rollout)
 }
 
-fn paths(node: Node<'_>) -> Result<Vec<PathPrefix>, Fault> {
-    let at = node.at();
-    let paths = node.list(MAX_PATHS, TABLES, node::text)?;
+fn paths(reading: &mut Reading<'_>) -> Vec<PathPrefix> {
+    let paths = reading.list(MAX_PATHS, TABLES, Reading::text);
     if paths.is_empty() {
-        return Err(Fault::new(
-            at,
-            "[]",
-            "at least one path, such as [\"/\"], which is the default",
-        ));
+        reading.wrong(&"at least one path, such as [\"/\"], which is the default");
     }
-    Ok(paths)
+    paths
+}
+
+fn requires(reading: &mut Reading<'_>) -> Vec<String> {
+    let text = |reading: &mut Reading<'_>| reading.string().map(str::to_owned);
+    reading.list(MAX_REQUIRES, "no version has as many", text)
 }

@@ -5,8 +5,7 @@ use alloc::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::Invalid;
-use crate::checked::checked_text;
+use crate::checked::{Checked, checked_text, keep};
 
 /// The beginning of a path on segment boundaries: `/checkout` takes `/checkout` and `/checkout/pay`
 /// but not `/checkouts`; `/` takes every path. Compared byte by byte, undecoded.
@@ -20,16 +19,13 @@ impl PathPrefix {
 
     const RULE: &str = "a path prefix starts with '/' and has at most 1024 printable ASCII characters, the rest percent-encoded, without '?', '#', empty, '.' or '..' segments, such as /checkout";
 
-    /// Checks a prefix and drops one slash at its end, which would change nothing.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it could never match a path or is too long.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
+    /// Drops one slash at its end, which would change nothing.
+    fn check(text: &str) -> Checked<'_> {
         let prefix = if text == "/" { text } else { text.strip_suffix('/').unwrap_or(text) };
         let fits = prefix.len() <= Self::MAX_LEN
             && prefix.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#')
             && (text == "/" || segments_fit(prefix));
-        if fits { Ok(Self(prefix.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+        keep(prefix, fits, Self::RULE)
     }
 
     /// `/`, which takes every path.

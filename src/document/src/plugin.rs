@@ -11,9 +11,9 @@ mod source;
 pub use outcome::Outcome;
 pub use source::{Authority, ClusterName, SourceConfig, SourcePath, WhenStale};
 
-use crate::node::{self, Fields};
 use crate::parse::{Revisions, document, open};
-use crate::{Fault, Incoming, MarkName, Overrides, Parsed, Refused, TesterKeys, json};
+use crate::reading::{Key, Reading};
+use crate::{Overrides, Parsed, Refused, TesterKeys, json};
 
 const FIELDS: &str = "formatVersion, incoming, count, mark, filterState, testerKeys, and either source or revision and rollouts";
 
@@ -50,42 +50,34 @@ pub enum PluginConfig {
 /// out instead.
 pub fn parse(json: &[u8]) -> Result<PluginConfig, ConfigRefused> {
     let json = json::read(json)?;
-    let (version, mut fields) = open(&json)?;
-    let overrides = overrides(&mut fields);
-    let keys = fields.optional("testerKeys", TesterKeys::from_node);
-    let source = fields.optional("source", source::read);
-    fields.check()?;
-    let config = match source {
-        Some(_) if fields.has("rollouts") => {
-            return Err(Fault::new(
-                "source",
-                "beside rollouts",
-                "the document comes from a source or stands inline as rollouts, never both",
-            )
-            .into());
+    let (version, mut reading) = open(&json)?;
+    let overrides = overrides(&mut reading);
+    let keys = reading.given("testerKeys", TesterKeys::within);
+    let source = reading.optional("source", source::read);
+    let config = match (source, reading.has("rollouts")) {
+        (Some(source), false) => Some(PluginConfig::Source { source, overrides, keys }),
+        (None, true) => document(version, &mut reading, Revisions::Optional)
+            .map(|parsed| PluginConfig::Inline { parsed, overrides, keys }),
+        (Some(_), true) => {
+            let rule = "the document comes from a source or stands inline as rollouts, never both";
+            reading.wrong_at(&[Key::Field("source")], &"beside rollouts", &rule);
+            None
         }
-        Some(source) => PluginConfig::Source { source, overrides, keys },
-        None if fields.has("rollouts") => {
-            let parsed = document(version, &mut fields, Revisions::Optional)?;
-            PluginConfig::Inline { parsed, overrides, keys }
-        }
-        None => {
-            return Err(Fault::missing(
-                "source",
-                "either a source such as {\"cluster\": \"serin\"} or inline rollouts",
-            )
-            .into());
+        (None, false) => {
+            let rule = "either a source such as {\"cluster\": \"serin\"} or inline rollouts";
+            reading.lacks("source", &rule);
+            None
         }
     };
-    fields.close(FIELDS)?;
-    Ok(config)
+    reading.close(&FIELDS);
+    Ok(reading.end(config)?)
 }
 
-fn overrides(fields: &mut Fields<'_>) -> Overrides {
+fn overrides(reading: &mut Reading<'_>) -> Overrides {
     Overrides {
-        incoming: fields.optional("incoming", node::text::<Incoming>),
-        count: fields.optional("count", node::flag),
-        mark: fields.optional("mark", node::text::<MarkName>),
-        filter_state: fields.optional("filterState", node::flag).unwrap_or_default(),
+        incoming: reading.optional("incoming", Reading::word),
+        count: reading.optional("count", Reading::flag),
+        mark: reading.optional_text("mark"),
+        filter_state: reading.optional("filterState", Reading::flag).unwrap_or_default(),
     }
 }

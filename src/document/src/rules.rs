@@ -1,18 +1,17 @@
 //! The rules that decide before the hash does: who is kept out, who may be in, who is where by
 //! name, and which segments are on one side as a whole.
 
-use alloc::format;
-use alloc::string::String;
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 use serde::Serialize;
 use serin_assignment::Variant;
 
+use crate::checked::Word;
 use crate::condition::{self, Condition};
-use crate::node::{self, Fields, Node, Place, Rule as _};
+use crate::reading::{Key, Reading};
 use crate::request::Reader;
-use crate::{Fault, IdentitySource, Invalid, Reason, Request, SegmentName, UserLists, json, users};
+use crate::{Fault, IdentitySource, Reason, Request, SegmentName, UserLists, json, users};
 
 /// The conditions of `exclude`, and the segments.
 const MAX_RULES: usize = 32;
@@ -58,13 +57,13 @@ impl Rules {
     /// # Errors
     /// [`Fault`] for the first field that breaks its rule.
     pub fn read(json: &[u8]) -> Result<Self, Fault> {
-        let json = json::read(json).map_err(|refused| {
-            Fault::new("", "rules", Invalid::new("", refused.to_string()).rule())
-        })?;
-        let mut fields = Node::new(&json, Place::Top(""), crate::node::Unknown::Refuse).fields()?;
-        let rules = read(&mut fields);
-        fields.close(&Self::FIELDS.join(", "))?;
-        Ok(rules)
+        let json =
+            json::read(json).map_err(|refused| Fault::new("", "rules", refused.to_string()))?;
+        let mut reading = Reading::new(&json);
+        reading.open();
+        let rules = read(&mut reading);
+        reading.close(&Self::FIELDS.join(", "));
+        reading.end(Some(rules))
     }
 
     /// Why a request can't be in the canary, whoever asks for it.
@@ -98,56 +97,54 @@ impl Rules {
 }
 
 /// Reads the rules among a rollout's fields.
-pub(crate) fn read(fields: &mut Fields<'_>) -> Rules {
-    let exclude = |node: Node<'_>| node.list(MAX_RULES, PER_REQUEST, condition::read);
+pub(crate) fn read(reading: &mut Reading<'_>) -> Rules {
+    let exclude = |reading: &mut Reading<'_>| reading.list(MAX_RULES, PER_REQUEST, condition::read);
     let rules = Rules {
-        exclude: fields.optional("exclude", exclude).unwrap_or_default(),
-        eligible: fields.optional("eligible", condition::read),
-        users: fields.optional("users", users::read),
-        segments: fields.optional("segments", segments).unwrap_or_default(),
+        exclude: reading.given("exclude", exclude).unwrap_or_default(),
+        eligible: reading.optional("eligible", condition::read),
+        users: reading.optional("users", users::read),
+        segments: reading.given("segments", segments).unwrap_or_default(),
     };
     let conditions: usize = rules.conditions().map(Condition::size).sum();
     if conditions > MAX_CONDITIONS {
-        let found = format!("{conditions} conditions");
-        let rule = format!(
-            "exclude, eligible and segments have at most {MAX_CONDITIONS} together: {PER_REQUEST}"
+        reading.wrong_at(
+            &[Key::Field("segments")],
+            &format_args!("{conditions} conditions"),
+            &format_args!(
+                "exclude, eligible and segments have at most {MAX_CONDITIONS} together: {PER_REQUEST}"
+            ),
         );
-        let fault = Fault::new(fields.place("segments"), &found, rule);
-        fields.break_by(fault);
     }
     rules
 }
 
-fn segments(node: Node<'_>) -> Result<Vec<Segment>, Fault> {
-    let at = node.at();
-    let segments = node.list(MAX_RULES, PER_REQUEST, segment)?;
+fn segments(reading: &mut Reading<'_>) -> Vec<Segment> {
+    let segments = reading.list(MAX_RULES, PER_REQUEST, segment);
     for (index, segment) in segments.iter().enumerate() {
         if segments.iter().take(index).any(|earlier| earlier.name == segment.name) {
             let rule = "a name stands once among the segments, and an earlier one has it";
-            let value = format!("\"{}\"", segment.name);
-            return Err(Fault::new(format_args!("{at}[{index}].name"), &value, rule));
+            let value = format_args!("\"{}\"", segment.name);
+            reading.wrong_at(&[Key::Entry(index), Key::Field("name")], &value, &rule);
         }
     }
-    Ok(segments)
+    segments
 }
 
-fn segment(node: Node<'_>) -> Result<Segment, Fault> {
-    let mut fields = node.fields()?;
-    let name = fields.required("name", SegmentName::RULE, node::text);
-    let when = fields.required(
+fn segment(reading: &mut Reading<'_>) -> Option<Segment> {
+    reading.open();
+    let name = reading.required_text("name", SegmentName::RULE)?;
+    let when = reading.required(
         "when",
         "whose requests, such as {\"header\": \"x-country\", \"is\": \"de\"}",
         condition::read,
-    );
-    let variant = fields.required("variant", VARIANT_RULE, |node| {
-        let text: String = node.text()?;
-        Variant::from_bytes(text.as_bytes()).ok_or_else(|| node.fault(&VARIANT_RULE))
-    });
-    fields.close("name, when, variant")?;
-    match (name, when, variant) {
-        (Some(name), Some(when), Some(variant)) => Ok(Segment { name, when, variant }),
-        _ => Err(fields.fault()),
-    }
+    )?;
+    let variant = reading.required("variant", Variant::RULE, Reading::word)?;
+    reading.close(&"name, when, variant");
+    Some(Segment { name, when, variant })
 }
 
-const VARIANT_RULE: &str = "a segment is on \"canary\" or \"stable\"";
+impl Word for Variant {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("canary", Self::Canary), ("stable", Self::Stable)];
+    const RULE: &'static str = "a segment is on \"canary\" or \"stable\"";
+}

@@ -8,8 +8,8 @@ use core::time::Duration;
 use serde::{Serialize, Serializer};
 use serin_assignment::Weight;
 
-use crate::node::{self, Node};
-use crate::{Fault, Invalid, duration};
+use crate::reading::Reading;
+use crate::{Invalid, duration};
 
 /// When a proxy that sees gross harm in the canary's answers sends everyone to stable, and for how
 /// long.
@@ -141,32 +141,33 @@ fn as_text_or_none<S: Serializer>(
     }
 }
 
-pub(crate) fn read(node: Node<'_>) -> Result<Tripwire, Fault> {
-    let mut fields = node.fields()?;
+pub(crate) fn read(reading: &mut Reading<'_>) -> Tripwire {
+    reading.open();
     let default = Tripwire::default();
     let tripwire = Tripwire {
-        alpha: fields.optional("alpha", node::text).unwrap_or(default.alpha),
-        floor: fields
-            .optional("floor", |node| node.text_by(Tripwire::floor))
+        alpha: reading
+            .optional("alpha", |reading| reading.parsed(str::parse))
+            .unwrap_or(default.alpha),
+        floor: reading
+            .optional("floor", |reading| reading.parsed(Tripwire::floor))
             .unwrap_or(default.floor),
-        slow: fields.optional("slow", |node| within(node, Tripwire::SLOW)),
-        lasts: fields
-            .optional("lasts", |node| within(node, Tripwire::LASTS))
+        slow: reading.optional("slow", |reading| within(reading, Tripwire::SLOW)),
+        lasts: reading
+            .optional("lasts", |reading| within(reading, Tripwire::LASTS))
             .unwrap_or(default.lasts),
     };
-    fields.close("alpha, floor, slow, lasts")?;
-    Ok(tripwire)
+    reading.close(&"alpha, floor, slow, lasts");
+    tripwire
 }
 
-fn within(node: Node<'_>, (least, most): (Duration, Duration)) -> Result<Duration, Fault> {
-    node.text_by(|text| {
-        let found = duration::parse(text)?;
-        if (least..=most).contains(&found) {
-            return Ok(found);
-        }
-        let range = format!("from {} to {}", duration::format(least), duration::format(most));
-        Err(Invalid::new(text, range))
-    })
+#[inline(never)]
+fn within(reading: &mut Reading<'_>, (least, most): (Duration, Duration)) -> Option<Duration> {
+    let found = reading.duration()?;
+    if !(least..=most).contains(&found) {
+        let (least, most) = (duration::format(least), duration::format(most));
+        reading.wrong(&format_args!("from {least} to {most}"));
+    }
+    Some(found)
 }
 
 #[cfg(test)]

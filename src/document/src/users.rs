@@ -12,8 +12,8 @@ use serde::{Serialize, Serializer};
 use serin_assignment::{Salt, Variant};
 use sha2::{Digest as _, Sha256};
 
-use crate::node::{self, Node};
-use crate::{Fault, Invalid, named};
+use crate::reading::Reading;
+use crate::{Invalid, named};
 
 /// A listed user: the first 16 bytes of `SHA-256(salt ":" id)`, as text 32 lower-case hexadecimal
 /// digits. Two of a million ids are the same with a chance of less than one in 10^26.
@@ -125,28 +125,33 @@ fn sorted(users: &[UserHash]) -> Box<[UserHash]> {
 }
 
 /// Reads a rollout's lists.
-pub(crate) fn read(node: Node<'_>) -> Result<UserLists, Fault> {
-    let at = node.at();
-    let mut fields = node.fields()?;
-    let salt = fields.required(
+pub(crate) fn read(reading: &mut Reading<'_>) -> Option<UserLists> {
+    reading.open();
+    let salt = reading.required(
         "salt",
         "what the hashes are salted with, such as \"shop-team\"",
-        node::text::<Salt>,
-    );
-    let list = |node: Node<'_>| {
-        node.list(UserLists::MAX, "they multiply in every worker's tables", node::text::<UserHash>)
-    };
-    let canary = fields.optional("canary", list).unwrap_or_default();
-    let stable = fields.optional("stable", list).unwrap_or_default();
-    fields.close("salt, canary, stable")?;
-    let Some(salt) = salt else { return Err(fields.fault()) };
+        Reading::salt,
+    )?;
+    let mut named = |name| reading.given(name, users);
+    let (canary, stable) = (named("canary"), named("stable"));
+    let (canary, stable) = (canary.unwrap_or_default(), stable.unwrap_or_default());
+    reading.close(&"salt, canary, stable");
     if canary.is_empty() && stable.is_empty() {
-        let rule = "at least one user under canary or stable";
-        return Err(Fault::new(at, "nobody", rule));
+        reading.wrong_at(&[], &"nobody", &"at least one user under canary or stable");
     }
-    UserLists::new(salt, &canary, &stable).map_err(|both| {
-        let rule = "a user is on one of the lists, and this one is on both";
-        Fault::new(at, format_args!("\"{both}\""), rule)
+    match UserLists::new(salt, &canary, &stable) {
+        Ok(lists) => Some(lists),
+        Err(both) => {
+            let rule = "a user is on one of the lists, and this one is on both";
+            reading.wrong_at(&[], &format_args!("\"{both}\""), &rule);
+            None
+        }
+    }
+}
+
+fn users(reading: &mut Reading<'_>) -> Vec<UserHash> {
+    reading.list(UserLists::MAX, "they multiply in every worker's tables", |reading| {
+        reading.parsed(str::parse)
     })
 }
 

@@ -3,9 +3,9 @@
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 
-use crate::checked::checked_text;
+use crate::checked::{Checked, checked_text, keep};
 use crate::path::cut;
-use crate::{Invalid, names, percent};
+use crate::{names, percent};
 
 /// The header.
 pub(crate) const HEADER: &str = "baggage";
@@ -17,16 +17,8 @@ pub struct BaggageKey(Arc<str>);
 impl BaggageKey {
     const RULE: &str = "a member of the baggage is named by 1 to 128 letters, digits and \"!#$%&'*+-.^_`|~\", such as userId";
 
-    /// Checks a key.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is no token.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        if names::is_token(text) {
-            Ok(Self(text.into()))
-        } else {
-            Err(Invalid::new(text, Self::RULE))
-        }
+    fn check(text: &str) -> Checked<'_> {
+        keep(text, names::is_token(text), Self::RULE)
     }
 }
 

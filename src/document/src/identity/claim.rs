@@ -13,7 +13,8 @@ use alloc::vec::Vec;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::payload;
-use crate::checked::checked_text;
+use crate::checked::{Checked, checked_text, keep};
+use crate::names::is_line;
 use crate::{Fault, HeaderName, Invalid, Request};
 
 /// The longest name of a claim or of metadata, in bytes.
@@ -24,11 +25,6 @@ const MAX_NUMBER: u64 = 9_007_199_254_740_991;
 
 /// Where Envoy's filter for tokens puts what it has verified.
 const JWT_AUTHN: &str = "metadata\0filter_metadata\0envoy.filters.http.jwt_authn";
-
-/// What reads as one line of text.
-fn is_name(text: &str) -> bool {
-    (1..=MAX_LEN).contains(&text.len()) && !text.chars().any(char::is_control)
-}
 
 /// The way to a claim: `sub`, or `user` and in it `id`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +43,9 @@ impl ClaimPath {
     /// character.
     pub fn new<T: AsRef<str>>(names: &[T]) -> Result<Self, Invalid> {
         let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-        if (1..=Self::MAX_DEPTH).contains(&names.len()) && names.iter().all(|name| is_name(name)) {
+        if (1..=Self::MAX_DEPTH).contains(&names.len())
+            && names.iter().all(|name| is_line(name, MAX_LEN))
+        {
             Ok(Self(names.into_iter().map(Into::into).collect()))
         } else {
             Err(Invalid::new(&names.join("."), Self::RULE))
@@ -84,12 +82,8 @@ pub struct MetadataKey(Arc<str>);
 impl MetadataKey {
     const RULE: &str = "this is the payload_in_metadata of Envoy's jwt_authn filter, 1 to 256 bytes without control characters, such as payload";
 
-    /// Checks a name.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is empty, too long or holds a control character.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        if is_name(text) { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    fn check(text: &str) -> Checked<'_> {
+        keep(text, is_line(text, MAX_LEN), Self::RULE)
     }
 }
 

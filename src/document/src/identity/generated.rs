@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use serde::Serialize;
 
-use crate::checked::checked_text;
+use crate::checked::{Checked, Word, checked_text, keep, word};
 use crate::json::Escaped;
 use crate::{CookieName, Fault, Host, Invalid, duration, internet};
 
@@ -26,15 +26,11 @@ impl CookiePath {
 
     const RULE: &str = "a cookie's path starts with '/' and has at most 512 printable ASCII characters without ';', such as /shop";
 
-    /// Checks a path.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is none, too long, or holds what would end the attribute.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
+    fn check(text: &str) -> Checked<'_> {
         let fits = text.len() <= Self::MAX_LEN
             && text.starts_with('/')
             && text.bytes().all(|b| b.is_ascii_graphic() && b != b';');
-        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+        keep(text, fits, Self::RULE)
     }
 }
 
@@ -47,16 +43,11 @@ pub struct CookieDomain(Arc<str>);
 impl CookieDomain {
     const RULE: &str = "a cookie's domain is a host name with a dot in it, such as example.com: no address, no '*'";
 
-    /// Checks a domain, makes it lower-case and drops one leading dot, as browsers do.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is no host name, an address, or a single label.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        let invalid = || Invalid::new(text, Self::RULE);
-        let host = Host::new(text.strip_prefix('.').unwrap_or(text)).map_err(|_| invalid())?;
-        let name = host.as_str();
-        let is_name = name.contains('.') && !name.contains('[') && internet::v4(name).is_none();
-        if is_name { Ok(Self(name.into())) } else { Err(invalid()) }
+    /// Makes it lower-case and drops one leading dot, as browsers do.
+    fn check(text: &str) -> Checked<'_> {
+        let name = Host::check(text.strip_prefix('.').unwrap_or(text)).map_err(|_| Self::RULE)?;
+        let is_name = name.contains('.') && !name.contains('[') && internet::v4(&name).is_none();
+        if is_name { Ok(name) } else { Err(Self::RULE) }
     }
 }
 
@@ -85,16 +76,17 @@ impl SameSite {
     }
 }
 
+impl Word for SameSite {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("strict", Self::Strict), ("lax", Self::Lax), ("none", Self::None)];
+    const RULE: &'static str = "sameSite is \"strict\", \"lax\" or \"none\"";
+}
+
 impl FromStr for SameSite {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "strict" => Ok(Self::Strict),
-            "lax" => Ok(Self::Lax),
-            "none" => Ok(Self::None),
-            _ => Err(Invalid::new(text, "sameSite is \"strict\", \"lax\" or \"none\"")),
-        }
+        word(text)
     }
 }
 

@@ -6,10 +6,10 @@ use alloc::sync::Arc;
 use core::str::FromStr;
 use core::time::Duration;
 
-use crate::checked::checked_text;
+use crate::checked::{Checked, Word, checked_text, is_made_of, keep, word};
 use crate::names::short_hash;
-use crate::node::{self, Fields, Node};
-use crate::{Fault, Invalid, duration};
+use crate::reading::Reading;
+use crate::{Invalid, duration};
 
 const FIELDS: &str = "cluster, authority, path, wait, minInterval, jitter, staleAfter, whenStale";
 
@@ -27,13 +27,9 @@ pub struct ClusterName(Arc<str>);
 impl ClusterName {
     const RULE: &str = "a cluster's name is 1 to 512 printable ASCII characters without spaces, such as serin, as Envoy's configuration has it";
 
-    /// Checks a name.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is empty, too long or holds another character.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
+    fn check(text: &str) -> Checked<'_> {
         let fits = (1..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+        keep(text, fits, Self::RULE)
     }
 }
 
@@ -44,14 +40,8 @@ pub struct Authority(Arc<str>);
 impl Authority {
     const RULE: &str = "an authority is a host with or without port, 1 to 260 bytes, such as serin.serin-system.svc:7316";
 
-    /// Checks an authority.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is empty, too long or holds a character that none may have.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        let fits = (1..=260).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
-        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    fn check(text: &str) -> Checked<'_> {
+        keep(text, is_made_of(text, 260, b"-._:[]"), Self::RULE)
     }
 }
 
@@ -62,15 +52,11 @@ pub struct SourcePath(Arc<str>);
 impl SourcePath {
     const RULE: &str = "a source's path starts with '/' and has at most 1024 printable ASCII characters without '?' and '#', such as /v1/assignment";
 
-    /// Checks a path.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it does not start with `/`, is too long, or has a query or a fragment.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
+    fn check(text: &str) -> Checked<'_> {
         let fits = text.starts_with('/')
             && text.len() <= 1024
             && text.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#');
-        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+        keep(text, fits, Self::RULE)
     }
 }
 
@@ -88,18 +74,17 @@ pub enum WhenStale {
     Unmarked,
 }
 
+impl Word for WhenStale {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("keep", Self::Keep), ("unmarked", Self::Unmarked)];
+    const RULE: &'static str = "a stale source means \"keep\" (the last document goes on) or \"unmarked\"; there is no \"stable\", since at 100% stable may be gone";
+}
+
 impl FromStr for WhenStale {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "keep" => Ok(Self::Keep),
-            "unmarked" => Ok(Self::Unmarked),
-            _ => Err(Invalid::new(
-                text,
-                "a stale source means \"keep\" (the last document goes on) or \"unmarked\"; there is no \"stable\", since at 100% stable may be gone",
-            )),
-        }
+        word(text)
     }
 }
 
@@ -148,34 +133,33 @@ impl SourceConfig {
     }
 }
 
-pub(super) fn read(node: Node<'_>) -> Result<SourceConfig, Fault> {
-    let mut fields = node.fields()?;
-    let cluster = fields.required("cluster", ClusterName::RULE, node::text);
-    let authority = fields.optional("authority", node::text);
-    let path = fields.optional("path", node::text);
-    let wait = time(&mut fields, "wait", SourceConfig::WAIT, &|wait| {
+pub(super) fn read(reading: &mut Reading<'_>) -> Option<SourceConfig> {
+    reading.open();
+    let cluster = reading.required_text("cluster", ClusterName::RULE);
+    let authority = reading.optional_text("authority");
+    let path = reading.optional_text("path");
+    let wait = time(reading, "wait", SourceConfig::WAIT, &|wait| {
         if wait <= MAX_WAIT { None } else { Some("the wait is 0s to 60s") }
     });
-    let min_interval = time(&mut fields, "minInterval", SourceConfig::MIN_INTERVAL, &|interval| {
+    let min_interval = time(reading, "minInterval", SourceConfig::MIN_INTERVAL, &|interval| {
         if interval >= LEAST_INTERVAL { None } else { Some("the interval is at least 100ms") }
     });
-    let jitter = fields.optional("jitter", node::text::<Percent>);
-    let jitter_percent = jitter.map_or(SourceConfig::JITTER_PERCENT, |Percent(percent)| percent);
+    let jitter = reading.optional("jitter", |reading| reading.parsed(percent));
+    let jitter_percent = jitter.unwrap_or(SourceConfig::JITTER_PERCENT);
     // A question that is held to its end must not count as silence.
     let interval = min_interval.saturating_mul(100 + u32::from(jitter_percent)) / 100;
     let longest = wait.saturating_add(interval);
-    let stale_after = time(&mut fields, "staleAfter", SourceConfig::STALE_AFTER, &|stale| {
+    let stale_after = time(reading, "staleAfter", SourceConfig::STALE_AFTER, &|stale| {
         if stale > longest {
             None
         } else {
             Some("the stale time is longer than wait plus interval plus jitter")
         }
     });
-    let when_stale = fields.optional("whenStale", node::text);
-    fields.close(FIELDS)?;
-    let Some(cluster) = cluster else { return Err(fields.fault()) };
-    Ok(SourceConfig {
-        cluster,
+    let when_stale = reading.optional("whenStale", Reading::word);
+    reading.close(&FIELDS);
+    Some(SourceConfig {
+        cluster: cluster?,
         authority: authority.unwrap_or_else(|| Authority("serin".into())),
         path: path.unwrap_or_else(|| SourcePath(SourceConfig::PATH.into())),
         wait,
@@ -188,13 +172,13 @@ pub(super) fn read(node: Node<'_>) -> Result<SourceConfig, Fault> {
 
 /// A duration that may be absent; `broken` names the rule that a value breaks.
 fn time(
-    fields: &mut Fields<'_>,
+    reading: &mut Reading<'_>,
     name: &'static str,
     default: Duration,
     broken: &dyn Fn(Duration) -> Option<&'static str>,
 ) -> Duration {
-    let given = fields.optional(name, |node| {
-        node.text_by(|text| {
+    let given = reading.optional(name, |reading| {
+        reading.parsed(|text| {
             let given = duration::parse(text)?;
             broken(given).map_or(Ok(given), |rule| Err(Invalid::new(text, rule)))
         })
@@ -203,26 +187,17 @@ fn time(
         && let Some(rule) = broken(default)
     {
         let rule = format!("{rule}, which the default of {} is not", duration::format(default));
-        let fault = Fault::missing(fields.place(name), rule);
-        fields.break_by(fault);
+        reading.lacks(name, &rule);
     }
     given.unwrap_or(default)
 }
 
 /// A whole percentage, 0 to 100.
-struct Percent(u8);
-
-impl FromStr for Percent {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        text.strip_suffix('%')
-            .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
-            .and_then(|digits| digits.parse().ok())
-            .filter(|percent| *percent <= 100)
-            .map(Self)
-            .ok_or_else(|| {
-                Invalid::new(text, "the jitter is a whole percentage from 0% to 100%, such as 20%")
-            })
-    }
+fn percent(text: &str) -> Result<u8, Invalid> {
+    const RULE: &str = "the jitter is a whole percentage from 0% to 100%, such as 20%";
+    text.strip_suffix('%')
+        .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+        .and_then(|digits| digits.parse().ok())
+        .filter(|percent| *percent <= 100)
+        .ok_or_else(|| Invalid::new(text, RULE))
 }

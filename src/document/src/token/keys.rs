@@ -7,6 +7,7 @@
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use base64ct::Encoding as _;
@@ -14,9 +15,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::base64::Base64;
-use crate::checked::checked_text;
+use crate::checked::{Checked, checked_text, is_made_of, keep};
 use crate::json;
-use crate::node::{self, Node, Place, Unknown};
+use crate::reading::{Key, Reading};
 use crate::{Fault, Invalid};
 
 /// The fewest bytes of a key: those of the hash's result. Fewer would be easier to guess than it.
@@ -36,17 +37,12 @@ pub struct KeyId(Arc<str>);
 impl KeyId {
     const RULE: &str = "a key's id is 1 to 32 letters, digits, '.', '_' and '-', such as 2026-11";
 
-    /// Checks an id.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is empty, too long or holds another character.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        if Self::fits(text) { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    fn check(text: &str) -> Checked<'_> {
+        keep(text, Self::fits(text), Self::RULE)
     }
 
     pub(super) fn fits(text: &str) -> bool {
-        (1..=32).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        is_made_of(text, 32, b"._-")
     }
 }
 
@@ -125,12 +121,17 @@ impl TesterKeys {
     pub fn read(text: &[u8], at: &str) -> Result<Self, Fault> {
         // What JSON's own reader says may quote the text.
         let json = json::read(text).map_err(|_| Fault::new(at, Fault::HIDDEN, LIST_RULE))?;
-        Self::from_node(Node::new(&json, Place::Top(at), Unknown::Refuse))
+        let mut reading = Reading::named(&json, at);
+        let keys = Self::within(&mut reading);
+        reading.end(Some(keys))
     }
 
-    /// Reads the keys of a plugin's configuration.
-    pub(crate) fn from_node(node: Node<'_>) -> Result<Self, Fault> {
-        list(node).map(Self).map_err(hide)
+    /// Reads the keys of a plugin's configuration. Whatever stands where a key would may be one in
+    /// the wrong place.
+    pub(crate) fn within(reading: &mut Reading<'_>) -> Self {
+        let keys = list(reading);
+        reading.hide();
+        Self(keys.into())
     }
 
     /// The keys in their order.
@@ -151,40 +152,29 @@ impl TesterKeys {
     }
 }
 
-fn list(node: Node<'_>) -> Result<Arc<[TesterKey]>, Fault> {
-    let at = node.at();
-    let keys = node.list(MAX_KEYS, "each is tried by its id for every token", key)?;
+fn list(reading: &mut Reading<'_>) -> Vec<TesterKey> {
+    let keys = reading.list(MAX_KEYS, "each is tried by its id for every token", key);
     if keys.is_empty() {
-        return Err(Fault::new(at, "[]", LIST_RULE));
+        reading.wrong(&LIST_RULE);
     }
     for (index, key) in keys.iter().enumerate() {
         if keys.iter().take(index).any(|earlier| earlier.id == key.id) {
             let rule = "an id names one key, and an earlier one has it";
-            return Err(Fault::new(format_args!("{at}[{index}].id"), key.id.as_str(), rule));
+            reading.wrong_at(&[Key::Entry(index), Key::Field("id")], &key.id, &rule);
         }
     }
-    Ok(keys.into())
+    keys
 }
 
-fn key(node: Node<'_>) -> Result<TesterKey, Fault> {
-    let mut fields = node.fields()?;
-    let id = fields.required("id", KeyId::RULE, node::text::<KeyId>);
-    fields.check()?;
-    let Some(id) = id else { return Err(fields.fault()) };
-    let key = fields.required("key", KEY_RULE, |node| {
-        node.text_by(|text| {
+fn key(reading: &mut Reading<'_>) -> Option<TesterKey> {
+    reading.open();
+    let id = reading.required_text("id", KeyId::RULE)?;
+    let key = reading.required("key", KEY_RULE, |reading| {
+        reading.parsed(|text| {
             let bytes = Base64::Padded.decode(text).unwrap_or_default();
             TesterKey::new(id, &bytes)
         })
     });
-    fields.close("id, key")?;
-    key.ok_or_else(|| fields.fault())
-}
-
-/// Whatever stands where a key would may be one in the wrong place.
-fn hide(mut fault: Fault) -> Fault {
-    if fault.value != Fault::MISSING && fault.value != "[]" {
-        fault.hide();
-    }
-    fault
+    reading.close(&"id, key");
+    key
 }

@@ -27,8 +27,8 @@ pub(crate) use places::Places;
 pub use places::{CutCookies, TakeOff};
 pub use read::Token;
 
-use crate::checked::checked_text;
-use crate::{Invalid, RolloutName};
+use crate::RolloutName;
+use crate::checked::{Checked, checked_text, is_made_of, keep};
 
 /// What every token of this format begins with; another format will have another number.
 const FORMAT: &str = "serin1";
@@ -51,14 +51,8 @@ impl Audience {
     const RULE: &str =
         "an audience is 1 to 64 letters, digits, '.', '_', '-' and '/', such as shop";
 
-    /// Checks an audience.
-    ///
-    /// # Errors
-    /// [`Invalid`] where it is empty, too long or holds another character.
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        let fits = (1..=Self::MAX_LEN).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b));
-        if fits { Ok(Self(text.into())) } else { Err(Invalid::new(text, Self::RULE)) }
+    fn check(text: &str) -> Checked<'_> {
+        keep(text, is_made_of(text, Self::MAX_LEN, b"._-/"), Self::RULE)
     }
 }
 
