@@ -21,7 +21,7 @@ mod salt;
 mod variant;
 mod weight;
 
-pub use hash::{Assignment, Bucket, Cohort, assign};
+pub use hash::{Assignment, Bucket, Cohort, Salted, assign};
 pub use murmur3::murmur3_x86_32;
 pub use salt::{InvalidSalt, Salt};
 pub use variant::{InvalidVariant, Variant};

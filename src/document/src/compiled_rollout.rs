@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use serin_assignment::{Bucket, Variant, Weight};
+use serin_assignment::{Assignment, Bucket, Salted, Variant, Weight};
 
 use crate::token::Places;
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct CompiledRollout {
     rollout: Arc<Rollout>,
+    salted: Salted,
     metric_id: Box<str>,
     incoming: Incoming,
     count: bool,
@@ -28,6 +29,7 @@ impl CompiledRollout {
     pub(crate) fn new(rollout: Arc<Rollout>, env: &Environment) -> Self {
         let overrides = &env.overrides;
         Self {
+            salted: Salted::new(&rollout.salt),
             metric_id: rollout.name.metric_id().into(),
             incoming: overrides.incoming.unwrap_or(rollout.incoming),
             count: overrides.count.unwrap_or(rollout.count),
@@ -61,6 +63,11 @@ impl CompiledRollout {
     #[must_use]
     pub fn weight(&self) -> Weight {
         self.rollout.weight
+    }
+
+    /// Where the hash puts a user.
+    pub(crate) fn assign(&self, id: &[u8]) -> Assignment {
+        self.salted.assign(id)
     }
 
     /// The side of a user in that bucket; none for one outside the rollout's range.

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::LazyCell;
 
-use serin_assignment::{Cohort, Variant, assign};
+use serin_assignment::{Cohort, Variant};
 
 use crate::request::Reader;
 use crate::tester::{self, Said};
@@ -222,7 +222,7 @@ fn decide<'a>(
 ) -> Decision<'a> {
     let is_tripped = || tripped(found.index);
     let Choice { variant, reason, cohort, refused } =
-        choose(found.rollout, reader, is_tripped, set_cookies);
+        choose(found, reader, is_tripped, set_cookies);
     // One that was taken over is set, too: were it there twice, routes would go by neither.
     let write = variant.map_or(Write::Remove, Write::Set);
     let cohort_header = found.rollout.cohort_header().map(|header| {
@@ -247,11 +247,12 @@ fn decide<'a>(
 }
 
 fn choose(
-    rollout: &CompiledRollout,
+    found: RolloutRef<'_>,
     reader: &Reader<'_, impl Request>,
     is_tripped: impl Fn() -> bool,
     set_cookies: &mut Vec<String>,
 ) -> Choice {
+    let RolloutRef { rollout, .. } = found;
     let stable = Some(Variant::Stable);
     if rollout.requires_unknown() {
         return Choice::plain(stable, Reason::Requires);
@@ -273,14 +274,14 @@ fn choose(
     let choice = match variant {
         Some(Variant::Canary) => Choice::plain(variant, Reason::OptIn),
         Some(Variant::Stable) => Choice::plain(variant, Reason::OptOut),
-        None => by_user(rollout, reader, set_cookies),
+        None => by_user(found, reader, set_cookies),
     };
     Choice { refused, ..choice }
 }
 
 /// By who the user is: the lists, the segments, the hash.
 fn by_user(
-    rollout: &CompiledRollout,
+    RolloutRef { index, rollout }: RolloutRef<'_>,
     reader: &Reader<'_, impl Request>,
     set_cookies: &mut Vec<String>,
 ) -> Choice {
@@ -291,7 +292,10 @@ fn by_user(
         identity.filter_map(|source| reader.value(source)).find(|id| !id.is_empty())
     });
     let is_short = |id: &&[u8]| id.len() <= MAX_ID_BYTES;
-    if let Some(variant) = rules.listed(|| id.as_deref().filter(is_short)) {
+    if let Some(lists) = &rules.users
+        && let Some(id) = id.as_deref().filter(is_short)
+        && let Some(variant) = reader.listed(index, lists, id)
+    {
         return Choice::plain(Some(variant), Reason::Listed);
     }
     if let Some(variant) = rules.segment(reader) {
@@ -318,7 +322,7 @@ fn by_user(
 }
 
 fn by_hash(rollout: &CompiledRollout, id: &[u8], reason: Reason) -> Choice {
-    let placed = assign(&rollout.rollout().salt, id);
+    let placed = rollout.assign(id);
     match rollout.place(placed.bucket) {
         None => Choice::plain(Some(Variant::Stable), Reason::OtherRange),
         variant => Choice { cohort: Some(placed.cohort), ..Choice::plain(variant, reason) },
@@ -337,7 +341,7 @@ fn anonymous(rollout: &CompiledRollout, reader: &Reader<'_, impl Request>) -> Ch
         Anonymous::Stable => Choice::plain(Some(Variant::Stable), Reason::Anonymous),
         Anonymous::Route => Choice::plain(None, Reason::Route),
         Anonymous::Random => match draw_id(&reader.header("x-request-id").unwrap_or_default()) {
-            Some(id) => match rollout.place(assign(&rollout.rollout().salt, &id).bucket) {
+            Some(id) => match rollout.place(rollout.assign(&id).bucket) {
                 None => Choice::plain(Some(Variant::Stable), Reason::OtherRange),
                 drawn => Choice::plain(drawn, Reason::Random),
             },

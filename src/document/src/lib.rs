@@ -84,6 +84,7 @@ mod tester;
 pub mod token;
 mod tripwire;
 mod users;
+mod words;
 
 pub use buckets::Buckets;
 pub use clusters::Clusters;
@@ -115,3 +116,4 @@ pub use tester::{Refusals, Signed, Tester};
 pub use token::{Audience, KeyId, TesterKeys};
 pub use tripwire::{FalseTrips, Tripwire};
 pub use users::{UserHash, UserLists};
+pub use words::are_same;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use serin_assignment::murmur3_x86_32;
 
-use crate::Slots;
+use crate::{Slots, are_same};
 
 /// Values by name, in the order in which they came.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ impl<T> Default for Named<T> {
 /// The place of a name: the next one where it has none yet.
 #[inline]
 fn known(places: &Slots<(Box<[u8]>, usize)>, name: &[u8]) -> Option<usize> {
-    places.find(murmur3_x86_32(name), |(known, _)| **known == *name).map(|(_, place)| *place)
+    places.find(murmur3_x86_32(name), |(known, _)| are_same(known, name)).map(|(_, place)| *place)
 }
 
 fn place(named: &mut Slots<(Box<[u8]>, usize)>, name: &[u8], next: usize) -> usize {

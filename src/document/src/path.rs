@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use serde::Deserialize;
 
 use crate::checked::{Checked, checked_text, keep};
+use crate::words;
 
 /// The beginning of a path on segment boundaries: `/checkout` takes `/checkout` and `/checkout/pay`
 /// but not `/checkouts`; `/` takes every path. Compared byte by byte, undecoded.
@@ -67,8 +68,8 @@ impl<'a> Target<'a> {
 /// What stands before the first `mark`, and what after it (nothing where it is absent).
 #[inline]
 pub(crate) fn cut(bytes: &[u8], mark: u8) -> (&[u8], &[u8]) {
-    let mut parts = bytes.splitn(2, |b| *b == mark);
-    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+    let (before, after) = words::cut(bytes, mark);
+    (before, after.unwrap_or_default())
 }
 
 #[cfg(test)]

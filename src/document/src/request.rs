@@ -7,9 +7,11 @@ use alloc::vec::Vec;
 use core::cell::OnceCell;
 use core::time::Duration;
 
+use serin_assignment::Variant;
+
 use crate::identity::{address, baggage};
 use crate::path::{Target, cut};
-use crate::{CookieName, GeneratedId, IdentitySource, percent};
+use crate::{CookieName, GeneratedId, IdentitySource, UserLists, are_same, percent, words};
 
 /// The longest id, in bytes; a request with a longer one counts as anonymous. Ids are names,
 /// numbers and UUIDs: what is longer is a token or an attack, and would be hashed at its price.
@@ -30,6 +32,12 @@ pub trait Request {
     fn random(&self) -> [u8; 16];
     /// The time of day, as the time since 1970 (UTC, without leap seconds).
     fn now(&self) -> Duration;
+    /// The side of a user whom the rollout at a place of the document lists ([`UserLists::find`]).
+    /// Who asks for many requests may remember it for as long as the document is the same.
+    fn listed(&self, rollout: usize, lists: &UserLists, id: &[u8]) -> Option<Variant> {
+        let _ = rollout;
+        lists.find(id)
+    }
 }
 
 /// A request of which path, cookies and address are asked for once at most, and for which one new
@@ -96,6 +104,11 @@ impl<'r, R: Request> Reader<'r, R> {
         }
     }
 
+    /// The side of a user who is listed.
+    pub(crate) fn listed(&self, rollout: usize, lists: &UserLists, id: &[u8]) -> Option<Variant> {
+        self.request.listed(rollout, lists, id)
+    }
+
     /// An id for a request that has none. Of rollouts that share a request each gets the same.
     pub(crate) fn new_id(&self) -> &str {
         self.new_id.get_or_init(|| GeneratedId::id(self.request.random()))
@@ -106,16 +119,22 @@ impl<'r, R: Request> Reader<'r, R> {
 /// no name and are passed over.
 #[inline]
 fn cookie<'a>(sent: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    sent.split(|b| *b == b';').find_map(|pair| {
-        let rest = pair.trim_ascii().strip_prefix(name)?;
-        rest.strip_prefix(b"=")
-    })
+    let mut left = sent;
+    loop {
+        let pair = left.trim_ascii_start();
+        if let Some((start, [b'=', rest @ ..])) = pair.split_at_checked(name.len())
+            && are_same(start, name)
+        {
+            return Some(words::cut(rest, b';').0.trim_ascii_end());
+        }
+        left = words::cut(pair, b';').1?;
+    }
 }
 
 /// The first parameter of that name in a query, decoded. One without `=` has an empty value.
 #[inline]
 fn parameter<'a>(query: &'a [u8], name: &[u8]) -> Option<Cow<'a, [u8]>> {
-    query.split(|b| *b == b'&').find_map(|pair| {
+    words::split(query, b'&').find_map(|pair| {
         let (key, value) = cut(pair, b'=');
         (*percent::decode(key) == *name).then(|| percent::decode(value))
     })

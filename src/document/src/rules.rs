@@ -75,11 +75,6 @@ impl Rules {
         (!eligible).then_some(Reason::Ineligible)
     }
 
-    /// The side of a request whose user is listed. `id` is asked for only where there is a list.
-    pub(crate) fn listed<'i>(&self, id: impl FnOnce() -> Option<&'i [u8]>) -> Option<Variant> {
-        self.users.as_ref()?.find(id()?)
-    }
-
     /// The side of a request that belongs to a segment.
     pub(crate) fn segment(&self, reader: &Reader<'_, impl Request>) -> Option<Variant> {
         self.segments.iter().find(|segment| segment.when.holds(reader)).map(|found| found.variant)

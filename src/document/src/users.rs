@@ -101,8 +101,9 @@ impl UserLists {
         !self.stable.is_empty()
     }
 
-    /// The side of a user who is listed.
-    pub(crate) fn find(&self, id: &[u8]) -> Option<Variant> {
+    /// The side of a user who is listed: for one SHA-256, as much as deciding takes besides.
+    #[must_use]
+    pub fn find(&self, id: &[u8]) -> Option<Variant> {
         let user = UserHash::of(&self.salt, id);
         if self.canary.binary_search(&user).is_ok() {
             Some(Variant::Canary)

@@ -29,6 +29,13 @@ fn full(number: usize) -> String {
     )
 }
 
+/// The same with all that decides before the hash, and the application told the cohort.
+const EVERY: &str = r#""exclude": [{"header": "user-agent", "prefix": "kube-probe/"}],
+    "eligible": {"not": {"header": "x-internal", "present": true}},
+    "users": {"salt": "shop-team", "canary": ["0123456789abcdef0123456789abcdef"]},
+    "segments": [{"name": "staff", "when": {"cookie": "staff", "is": "yes"}, "variant": "canary"}],
+    "cohortHeader": "x-serin-cohort", "#;
+
 /// A request that is always the same, and what is written to it.
 struct Request {
     headers: Vec<u8>,
@@ -94,6 +101,12 @@ fn main() -> ExitCode {
         "plain" => (PLAIN.to_owned(), 0),
         "full" => ((0..100).map(full).collect::<Vec<_>>().join(", "), 0),
         "full-30" => ((0..100).map(full).collect::<Vec<_>>().join(", "), 20),
+        "every" | "every-30" => {
+            let rollouts: Vec<String> = (0..100)
+                .map(|number| full(number).replacen('{', &format!("{{{EVERY}"), 1))
+                .collect();
+            (rollouts.join(", "), if case == "every" { 0 } else { 20 })
+        }
         "elsewhere" => (PLAIN.replace("shop.example.com", "other.example.com"), 0),
         _ => return ExitCode::from(2),
     };
@@ -109,6 +122,11 @@ fn main() -> ExitCode {
     for _ in 0..times {
         core::hint::black_box(stream::mark(&request, &serving, &counts));
     }
-    let expected = if case == "elsewhere" { 0 } else { times };
+    // The mark, and the cohort beside it.
+    let expected = match case.as_str() {
+        "elsewhere" => 0,
+        "every" | "every-30" => 2 * times,
+        _ => times,
+    };
     if request.written.get() == expected { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -7,6 +7,8 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use serin_document::are_same;
+
 /// The bytes of a number in the block.
 const NUMBER: usize = 4;
 
@@ -20,6 +22,7 @@ pub struct HeaderBlock {
 
 impl HeaderBlock {
     /// Takes the bytes as they came.
+    #[inline]
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         let count = bytes.first_chunk().map_or(0, |count| u32::from_le_bytes(*count) as usize);
@@ -29,6 +32,7 @@ impl HeaderBlock {
     }
 
     /// The values of all headers of a name (in lower case), in their order.
+    #[inline]
     #[must_use]
     pub fn values<'a, 'n>(&'a self, name: &'n str) -> Values<'a, 'n> {
         let Headers { lengths, rest } = self.iter();
@@ -36,12 +40,14 @@ impl HeaderBlock {
     }
 
     /// The first value of a name (in lower case).
+    #[inline]
     #[must_use]
     pub fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.values(name).next().map(Cow::Borrowed)
     }
 
     /// All headers in their order.
+    #[inline]
     #[must_use]
     pub fn iter(&self) -> Headers<'_> {
         let lengths = self.bytes.get(NUMBER..self.texts).unwrap_or_default();
@@ -76,6 +82,7 @@ pub struct Values<'a, 'n> {
 impl<'a> Iterator for Values<'a, '_> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         while let Some((pair, lengths)) = self.lengths.split_first_chunk::<{ 2 * NUMBER }>() {
             self.lengths = lengths;
@@ -88,7 +95,9 @@ impl<'a> Iterator for Values<'a, '_> {
             if name as usize == self.name.len() {
                 let begin = usize::try_from(begin).ok()?;
                 let pair = self.texts.get(begin..usize::try_from(self.at).ok()?)?;
-                if let Some([_, value @ .., _]) = pair.strip_prefix(self.name) {
+                let (name, value) = pair.split_at_checked(self.name.len())?;
+                if are_same(name, self.name) {
+                    let [_, value @ .., _] = value else { return None };
                     return Some(value);
                 }
             }

@@ -26,6 +26,7 @@ pub mod gauges;
 pub mod headers;
 pub mod host;
 pub mod keys;
+pub mod listed;
 pub mod metrics;
 pub mod plugin;
 pub mod responses;

@@ -8,6 +8,7 @@ use core::cell::Cell;
 use serin_document::{Compiled, CompiledRollout};
 
 use crate::counts::{Counts, Slot};
+use crate::listed::Listed;
 use crate::tripwire::Tally;
 
 /// What a plugin's requests are decided by. It never changes; a newer document makes a new one,
@@ -24,6 +25,7 @@ pub struct Serving {
     tallies: Vec<Option<Rc<Tally>>>,
     /// Whether the tripwire of each has tripped at this proxy; empty where none has one.
     tripped: Vec<Cell<bool>>,
+    listed: Listed,
     asked: Cell<bool>,
 }
 
@@ -35,6 +37,7 @@ impl Serving {
             slots: document.rollouts().iter().map(|rollout| counts.slot(rollout)).collect(),
             tallies: tallies(&document, counts),
             tripped: switches(&document),
+            listed: Listed::default(),
             unmarked: unmarked.then(|| document.unmarked()),
             document,
             asked: Cell::new(false),
@@ -81,6 +84,12 @@ impl Serving {
     pub fn tripwires(&self) -> impl Iterator<Item = (&CompiledRollout, &Cell<bool>)> {
         let all = self.document.rollouts().iter().zip(&self.tripped);
         all.filter(|(rollout, _)| rollout.tripwire().is_some())
+    }
+
+    /// What the document's lists have said of users.
+    #[must_use]
+    pub const fn listed(&self) -> &Listed {
+        &self.listed
     }
 
     /// Notes that a request was decided.

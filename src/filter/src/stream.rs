@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use serin_assignment::{Cohort, Variant};
 use serin_document::token::{CutCookies, TakeOff};
-use serin_document::{Decision, Decisions, Request, Write};
+use serin_document::{Decision, Decisions, Request, UserLists, Write};
 
 use crate::class::{Protocol, classify};
 use crate::counts::{Counts, Slot};
@@ -65,9 +65,10 @@ pub struct Marked {
 #[must_use]
 pub fn mark(request: &impl RequestHeaders, serving: &Serving, counts: &Counts) -> Marked {
     let block = request.all();
-    let mut decisions = serving
-        .in_force()
-        .decide_unless(&Asked { block: &block, request }, |index| serving.is_tripped(index));
+    let mut decisions =
+        serving.in_force().decide_unless(&Asked { block: &block, request, serving }, |index| {
+            serving.is_tripped(index)
+        });
     write(request, &block, &decisions);
     if let Some(tokens) = decisions.take_off() {
         take_off(request, &block, &tokens);
@@ -159,9 +160,12 @@ fn end_one(end: &impl StreamEnd, serving: &Serving, counts: &Counts, count: &Cou
 struct Asked<'a, R> {
     block: &'a HeaderBlock,
     request: &'a R,
+    serving: &'a Serving,
 }
 
 impl<R: RequestHeaders> Request for Asked<'_, R> {
+    // Once for all that ask: it would stand in each of two dozen places.
+    #[inline(never)]
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.block.header(name)
     }
@@ -176,6 +180,10 @@ impl<R: RequestHeaders> Request for Asked<'_, R> {
 
     fn now(&self) -> Duration {
         self.request.time_of_day()
+    }
+
+    fn listed(&self, rollout: usize, lists: &UserLists, id: &[u8]) -> Option<Variant> {
+        self.serving.listed().find(rollout, lists, id)
     }
 }
 
@@ -213,7 +221,7 @@ fn write(headers: &impl RequestHeaders, block: &HeaderBlock, decisions: &Decisio
     }
 }
 
-#[inline]
+#[inline(never)]
 fn write_one(
     headers: &impl RequestHeaders,
     block: &HeaderBlock,
@@ -234,6 +242,7 @@ fn write_one(
     }
 }
 
+#[inline(never)]
 fn remove(headers: &impl RequestHeaders, block: &HeaderBlock, name: &str) {
     if block.values(name).next().is_some() {
         headers.remove(name);

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 
 use crate::checked::{Checked, checked_text, keep};
 use crate::path::cut;
-use crate::{names, percent};
+use crate::{names, percent, words};
 
 /// The header.
 pub(crate) const HEADER: &str = "baggage";
@@ -27,7 +27,7 @@ checked_text!(BaggageKey);
 /// The first member of that key, percent-decoded and without its properties. What has no `=` is no
 /// member.
 pub(crate) fn member<'a>(sent: &'a [u8], key: &[u8]) -> Option<Cow<'a, [u8]>> {
-    sent.split(|b| *b == b',').find_map(|member| {
+    words::split(sent, b',').find_map(|member| {
         let (pair, _properties) = cut(member, b';');
         let end = pair.iter().position(|b| *b == b'=')?;
         let (name, value) = pair.split_at_checked(end)?;

@@ -186,6 +186,7 @@ impl GeneratedId {
     }
 
     /// An id made of random bytes: 32 digits in hexadecimal.
+    #[inline(never)]
     pub(crate) fn id(random: [u8; 16]) -> String {
         let mut id = String::with_capacity(ID_LEN);
         for byte in random {

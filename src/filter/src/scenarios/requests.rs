@@ -2,6 +2,9 @@
 
 use core::time::Duration;
 
+use serin_assignment::Salt;
+use serin_document::UserHash;
+
 use super::{Worker, document_of, rollout};
 use crate::fake::{FakeEnd, FakeRequest, Proxy};
 
@@ -41,6 +44,21 @@ fn the_mark_is_written_once_or_not_at_all() {
     for (headers, expected) in cases {
         assert_eq!(writes(&worker, headers), expected, "{headers:?}");
     }
+}
+
+#[test]
+fn a_list_is_asked_anew_with_each_document() {
+    let alice = UserHash::of(&Salt::new("team").unwrap(), b"alice");
+    let document = |revision, list: &str| {
+        let more = format!(r#", "users": {{"salt": "team", "{list}": ["{alice}"]}}"#);
+        document_of(revision, &[&rollout("shop", revision, "50%", &more)])
+    };
+    let mut worker = Worker::start(&Proxy::new(), &document(5, "canary"));
+    for _ in 0..2 {
+        assert_eq!(worker.mark("shop.test", "alice"), ["canary"]);
+    }
+    worker.reconfigure(&document(6, "stable"));
+    assert_eq!(worker.mark("shop.test", "alice"), ["stable"]);
 }
 
 #[test]
