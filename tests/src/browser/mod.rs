@@ -75,7 +75,7 @@ impl Browser {
         let libraries = libraries.to_string_lossy();
         // What it puts aside elsewhere would stay there for ever.
         let aside = profile.path().to_string_lossy().into_owned();
-        let mut variables = vec![("TMPDIR", aside.as_str())];
+        let mut variables = vec![("TMPDIR", aside.as_str()), ("XDG_CONFIG_HOME", aside.as_str())];
         if !libraries.is_empty() {
             variables.push(("LD_LIBRARY_PATH", &*libraries));
         }
