@@ -104,12 +104,20 @@ pub(crate) use checked_text;
 
 /// What is one of a few words.
 pub(crate) trait Word: Copy + 'static {
-    const WORDS: &'static [(&'static str, Self)];
+    /// What the words mean.
+    const ALL: &'static [Self];
+    /// The words, in the same order.
+    const WORDS: &'static [&'static str];
     const RULE: &'static str;
 }
 
 /// Reads a word.
 pub(crate) fn word<T: Word>(text: &str) -> Result<T, Invalid> {
-    let found = T::WORDS.iter().find(|(word, _)| *word == text);
-    found.map(|(_, value)| *value).ok_or_else(|| Invalid::new(text, T::RULE))
+    let place = place(text, T::WORDS, T::RULE)?;
+    T::ALL.get(place).copied().ok_or_else(|| Invalid::new(text, T::RULE))
+}
+
+#[inline(never)]
+fn place(text: &str, words: &[&str], rule: &'static str) -> Result<usize, Invalid> {
+    words.iter().position(|word| *word == text).ok_or_else(|| Invalid::new(text, rule))
 }

@@ -7,6 +7,7 @@ use alloc::string::ToString as _;
 use core::time::Duration;
 
 use crate::Invalid;
+use crate::digits::decimal;
 
 const RULE: &str = "a duration is whole numbers with a unit (d, h, m, s, ms), largest first, such as 250ms, 25s, 5m, 1h30m or 7d";
 
@@ -34,7 +35,7 @@ fn milliseconds(text: &str) -> Option<u64> {
         let (unit, next) = after.split_at_checked(unit_end)?;
         // The iterator goes on where the last unit was found: only smaller ones are left.
         let (_, scale) = units.find(|(name, _)| *name == unit)?;
-        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(*scale)?)?;
+        total = total.checked_add(decimal(number)?.checked_mul(*scale)?)?;
         if next.is_empty() {
             return Some(total);
         }

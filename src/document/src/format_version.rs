@@ -6,6 +6,7 @@ use core::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use crate::Invalid;
+use crate::digits::decimal;
 
 /// `major.minor`. Another major version may mean anything; a newer minor one has fields that this
 /// crate doesn't know and may ignore.
@@ -46,9 +47,8 @@ impl FromStr for FormatVersion {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let number = |part: &str| {
-            let written_once = part == "0" || !part.starts_with('0');
-            let digits = part.bytes().all(|b| b.is_ascii_digit());
-            if written_once && digits { part.parse::<u16>().ok() } else { None }
+            let number = decimal(part).filter(|_| part == "0" || !part.starts_with('0'))?;
+            u16::try_from(number).ok()
         };
         text.split_once('.')
             .and_then(|(major, minor)| Some(Self { major: number(major)?, minor: number(minor)? }))

@@ -69,12 +69,14 @@ impl HostPattern {
     /// # Errors
     /// [`Invalid`] where it is no pattern.
     pub fn new(text: &str) -> Result<Self, Invalid> {
-        let pattern = match text.strip_prefix("*.") {
-            _ if text == "*" => Ok(Self::Any),
-            Some(suffix) => Host::new(suffix).map(Self::Below),
-            None => Host::new(text).map(Self::Exact),
-        };
-        pattern.map_err(|_| Invalid::new(text, Self::RULE))
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let suffix = text.strip_prefix("*.");
+        let host =
+            Host::check(suffix.unwrap_or(text)).map_err(|_| Invalid::new(text, Self::RULE))?;
+        let host = Host(host.into());
+        Ok(if suffix.is_some() { Self::Below(host) } else { Self::Exact(host) })
     }
 }
 

@@ -112,8 +112,8 @@ pub enum Anonymous {
 }
 
 impl Word for Anonymous {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("stable", Self::Stable), ("random", Self::Random), ("route", Self::Route)];
+    const ALL: &'static [Self] = &[Self::Stable, Self::Random, Self::Route];
+    const WORDS: &'static [&'static str] = &["stable", "random", "route"];
     const RULE: &'static str = "anonymous requests go \"stable\", \"random\" or \"route\"";
 }
 
@@ -139,8 +139,8 @@ pub enum Incoming {
 }
 
 impl Word for Incoming {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("replace", Self::Replace), ("keep", Self::Keep)];
+    const ALL: &'static [Self] = &[Self::Replace, Self::Keep];
+    const WORDS: &'static [&'static str] = &["replace", "keep"];
     const RULE: &'static str = "an incoming mark is dealt with by \"replace\" or \"keep\"";
 }
 

@@ -2,7 +2,8 @@
 
 use alloc::format;
 use alloc::string::String;
-use core::fmt::Write as _;
+
+use crate::hexadecimal;
 
 /// An address, its first bits the highest, or in the first group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ impl Internet {
             let (address, zone) = address.split_once('%').unwrap_or((address, "0"));
             return v6(address).filter(|_| is_number(zone) && is_port(port));
         }
-        let (address, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+        let (address, port) = text.split_at_checked(text.find(':').unwrap_or(text.len()))?;
         let v4 = v4(address).filter(|_| port.is_empty() || is_port(port));
         v4.map(Self::V4).or_else(|| v6(text))
     }
@@ -69,8 +70,9 @@ fn written(groups: [u32; 8]) -> String {
             if place != 0 && place != end {
                 text.push(':');
             }
-            // To text nothing fails to be written.
-            let _ = write!(text, "{group:x}");
+            let digits = hexadecimal(&group.to_be_bytes());
+            let digits = digits.trim_start_matches('0');
+            text.push_str(if digits.is_empty() { "0" } else { digits });
         }
     }
     text

@@ -53,6 +53,7 @@ mod compile;
 mod compiled_rollout;
 mod condition;
 mod decide;
+mod digits;
 mod document;
 pub mod duration;
 mod environment;
@@ -92,6 +93,7 @@ pub use compile::Compiled;
 pub use compiled_rollout::CompiledRollout;
 pub use condition::{Condition, Subject, Test, Texts};
 pub use decide::{Decision, Decisions, RolloutRef, Write};
+pub use digits::hexadecimal;
 pub use document::{Document, Rollout};
 pub use environment::{Environment, Overrides};
 pub use fault::{Broken, Fault, Invalid, LeftOut, Refused};
@@ -104,7 +106,9 @@ pub use identity::generated::{CookieAttributes, CookieDomain, CookiePath, Genera
 pub use identity::{Anonymous, IdentitySource, Incoming};
 pub use latency::LatencyBounds;
 pub use named::{Named, sorted};
-pub use names::{CookieName, HeaderName, MarkName, ParameterName, RolloutName, SegmentName};
+pub use names::{
+    CookieName, HeaderName, MarkName, ParameterName, RolloutName, SegmentName, short_hash,
+};
 pub use parse::{MAX_DOCUMENT_BYTES, Parsed, parse};
 pub use path::PathPrefix;
 pub use reason::Reason;

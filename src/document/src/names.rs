@@ -1,6 +1,5 @@
 //! Names of rollouts, headers, cookies and query parameters.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 
@@ -8,6 +7,7 @@ use serde::Deserialize;
 use serin_assignment::murmur3_x86_32;
 
 use crate::checked::{Checked, checked_text, is_made_of, keep};
+use crate::hexadecimal;
 
 /// The longest name of a header, cookie or parameter, in bytes: far above any in use, and it keeps
 /// what a request is searched for small.
@@ -65,8 +65,9 @@ pub(crate) fn is_line(text: &str, most: usize) -> bool {
 }
 
 /// 8 lower-case hexadecimal digits of `murmur3_x86_32(bytes, seed 0)`.
-pub(crate) fn short_hash(bytes: &[u8]) -> String {
-    format!("{:08x}", murmur3_x86_32(bytes))
+#[must_use]
+pub fn short_hash(bytes: &[u8]) -> String {
+    hexadecimal(&murmur3_x86_32(bytes).to_be_bytes())
 }
 
 /// The name of a request header to read, in lower case: 1 to 128 token characters.

@@ -105,7 +105,8 @@ impl<'j> Reading<'j> {
         let unknown = self.members().iter().find(|(name, _)| !asked.contains(&name.as_str()));
         if let Some((name, json)) = unknown {
             // What looks like a key may be one: a misspelt `testerKeys` goes into no log.
-            let is_key = name.to_ascii_lowercase().contains("key");
+            let is_key = |part: &[u8]| part.eq_ignore_ascii_case(b"key");
+            let is_key = name.as_bytes().windows(3).any(is_key);
             let value: &dyn core::fmt::Display = if is_key { &Fault::HIDDEN } else { json };
             let rule = format_args!("no such field; there are {known}");
             self.wrong_at(&[Key::Field(name)], value, &rule);

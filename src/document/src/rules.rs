@@ -139,7 +139,7 @@ fn segment(reading: &mut Reading<'_>) -> Option<Segment> {
 }
 
 impl Word for Variant {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("canary", Self::Canary), ("stable", Self::Stable)];
+    const ALL: &'static [Self] = &[Self::Canary, Self::Stable];
+    const WORDS: &'static [&'static str] = &["canary", "stable"];
     const RULE: &'static str = "a segment is on \"canary\" or \"stable\"";
 }

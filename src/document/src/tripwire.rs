@@ -8,6 +8,7 @@ use core::time::Duration;
 use serde::{Serialize, Serializer};
 use serin_assignment::Weight;
 
+use crate::digits::decimal;
 use crate::reading::Reading;
 use crate::{Invalid, duration};
 
@@ -90,10 +91,8 @@ impl FalseTrips {
 
     fn read(text: &str) -> Option<Self> {
         let decimals = text.strip_prefix("0.").filter(|d| d.len() <= Self::DECIMALS)?;
-        if decimals.is_empty() || !decimals.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        let parts = format!("{decimals:0<width$}", width = Self::DECIMALS).parse().ok()?;
+        let left = u32::try_from(Self::DECIMALS - decimals.len()).ok()?;
+        let parts = u32::try_from(decimal(decimals)? * 10_u64.pow(left)).ok()?;
         (1..=Self::MOST).contains(&parts).then_some(Self(parts))
     }
 }

@@ -13,7 +13,7 @@ use serin_assignment::{Salt, Variant};
 use sha2::{Digest as _, Sha256};
 
 use crate::reading::Reading;
-use crate::{Invalid, named};
+use crate::{Invalid, hexadecimal, named};
 
 /// A listed user: the first 16 bytes of `SHA-256(salt ":" id)`, as text 32 lower-case hexadecimal
 /// digits. Two of a million ids are the same with a chance of less than one in 10^26.
@@ -36,7 +36,7 @@ impl UserHash {
 
 impl fmt::Display for UserHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.pad(&hexadecimal(&self.0))
     }
 }
 

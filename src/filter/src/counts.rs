@@ -109,36 +109,33 @@ impl Counts {
 
     /// Adds what has come together since the last time to the proxy's counters.
     pub fn flush(&self, host: &dyn Host, metrics: &mut Metrics) {
-        let names = SIDES.iter().flat_map(|side| Reason::ALL.map(|reason| (*side, reason)));
         let mut rollouts = self.rollouts.borrow_mut();
         for rollout in rollouts.values_mut().iter_mut().filter(|rollout| rollout.changed) {
             rollout.changed = false;
-            for ((variant, reason), cell) in names.clone().zip(&mut rollout.cells) {
-                let count = core::mem::take(cell);
-                if count > 0 {
-                    let tags = [
-                        (metrics::ID, rollout.metric_id.as_str()),
-                        (metrics::ROLLOUT, &rollout.name),
-                        (metrics::VARIANT, variant.map_or(metrics::UNMARKED, Variant::as_str)),
-                        (metrics::REASON, reason.as_str()),
-                    ];
-                    let name = metrics::tagged(metrics::ASSIGNMENTS, &tags);
-                    metrics.increment(host, Purpose::Count, &name, count);
+            let id = (metrics::ID, rollout.metric_id.as_str());
+            let name = (metrics::ROLLOUT, rollout.name.as_str());
+            let sides = rollout.cells.chunks_mut(Reason::ALL.len());
+            for (variant, cells) in SIDES.iter().zip(sides) {
+                let variant = variant.map_or(metrics::UNMARKED, Variant::as_str);
+                for (reason, cell) in Reason::ALL.iter().zip(cells) {
+                    let reason = (metrics::REASON, reason.as_str());
+                    let tags = [id, name, (metrics::VARIANT, variant), reason];
+                    add(host, metrics, metrics::ASSIGNMENTS, &tags, cell);
                 }
             }
-            for (reason, cell) in Refusal::ALL.into_iter().zip(&mut rollout.refused) {
-                let count = core::mem::take(cell);
-                if count > 0 {
-                    let tags = [
-                        (metrics::ID, rollout.metric_id.as_str()),
-                        (metrics::ROLLOUT, &rollout.name),
-                        (metrics::REASON, reason.as_str()),
-                    ];
-                    let name = metrics::tagged(metrics::TOKENS_REFUSED, &tags);
-                    metrics.increment(host, Purpose::Count, &name, count);
-                }
+            for (reason, cell) in Refusal::ALL.iter().zip(&mut rollout.refused) {
+                let tags = [id, name, (metrics::REASON, reason.as_str())];
+                add(host, metrics, metrics::TOKENS_REFUSED, &tags, cell);
             }
         }
         self.responses.flush(host, metrics);
+    }
+}
+
+/// Adds what a cell has to the proxy's counter of these tags.
+fn add(host: &dyn Host, into: &mut Metrics, base: &str, tags: &[(&str, &str)], cell: &mut u64) {
+    let count = core::mem::take(cell);
+    if count > 0 {
+        into.increment(host, Purpose::Count, &metrics::tagged(base, tags), count);
     }
 }

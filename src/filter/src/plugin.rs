@@ -8,9 +8,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use serin_assignment::murmur3_x86_32;
 use serin_document::plugin::{ConfigRefused, PluginConfig, SourceConfig, WhenStale, parse};
-use serin_document::{Compiled, Environment, LeftOut, Overrides, TesterKeys};
+use serin_document::{Compiled, Environment, LeftOut, Overrides, TesterKeys, short_hash};
 
 use crate::answer::{Answered, Outcome};
 use crate::host::{Answer, Host, Level, Moment, Token};
@@ -348,7 +347,7 @@ fn plugin_name(host: &dyn Host) -> String {
 
 /// 8 hexadecimal digits for a plugin's name, which may hold any character.
 fn plugin_hash(name: &str) -> String {
-    format!("{:08x}", murmur3_x86_32(name.as_bytes()))
+    short_hash(name.as_bytes())
 }
 
 fn left_out(document: &Compiled, of: &str) -> Vec<String> {

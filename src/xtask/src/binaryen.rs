@@ -43,7 +43,7 @@ pub(crate) fn find() -> Result<PathBuf> {
 /// Writes a smaller module that does the same.
 pub(crate) fn shrink(wasm_opt: &Path, from: &Path, to: &Path) -> Result<()> {
     let mut command = Command::new(wasm_opt);
-    command.args(FEATURES).args(["-O3", "--strip-debug", "--strip-producers"]);
+    command.args(FEATURES).args(["-Oz", "--strip-debug", "--strip-producers"]);
     process::output(command.arg(from).arg("-o").arg(to))
         .with_context(|| format!("wasm-opt can't take \"{}\"", from.display()))?;
     Ok(())

@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
-use core::fmt::Write as _;
 use core::str::FromStr;
 use core::time::Duration;
 
@@ -11,7 +10,7 @@ use serde::Serialize;
 
 use crate::checked::{Checked, Word, checked_text, keep, word};
 use crate::json::Escaped;
-use crate::{CookieName, Fault, Host, Invalid, duration, internet};
+use crate::{CookieName, Fault, Host, Invalid, duration, hexadecimal, internet};
 
 /// The length of an id as the cookie has it: 16 bytes in hexadecimal.
 const ID_LEN: usize = 32;
@@ -77,8 +76,8 @@ impl SameSite {
 }
 
 impl Word for SameSite {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("strict", Self::Strict), ("lax", Self::Lax), ("none", Self::None)];
+    const ALL: &'static [Self] = &[Self::Strict, Self::Lax, Self::None];
+    const WORDS: &'static [&'static str] = &["strict", "lax", "none"];
     const RULE: &'static str = "sameSite is \"strict\", \"lax\" or \"none\"";
 }
 
@@ -188,12 +187,7 @@ impl GeneratedId {
     /// An id made of random bytes: 32 digits in hexadecimal.
     #[inline(never)]
     pub(crate) fn id(random: [u8; 16]) -> String {
-        let mut id = String::with_capacity(ID_LEN);
-        for byte in random {
-            // Writing to a text cannot fail.
-            let _ = write!(id, "{byte:02x}");
-        }
-        id
+        hexadecimal(&random)
     }
 
     /// The `set-cookie` that hands an id to its visitor.

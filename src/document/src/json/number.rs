@@ -1,23 +1,34 @@
 //! Numbers as JSON writes them: in decimal, so that nothing is lost on the way.
 
+use crate::digits::decimal;
+
 /// The whole number that it is, however it is written: `4.711e3` is 4711. None for a fraction, and
 /// beyond what 64 bits hold, also where it has as many digits and a negative exponent.
 pub(crate) fn whole(number: &str) -> Option<i64> {
-    let digits = number.trim_start_matches('-');
-    let (digits, exponent) = match digits.split_once(['e', 'E']) {
-        Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
-        None => (digits, 0),
-    };
-    let (before, after) = digits.split_once('.').unwrap_or((digits, ""));
-    let after = after.trim_end_matches('0');
-    let mut value = 0_i64;
-    for digit in before.bytes().chain(after.bytes()) {
-        value = value.checked_mul(10)?.checked_add(i64::from(digit.wrapping_sub(b'0')))?;
+    let end = number.bytes().position(|byte| matches!(byte, b'e' | b'E'));
+    let (digits, exponent) = number.split_at_checked(end.unwrap_or(number.len()))?;
+    let mut power = if exponent.is_empty() { 0 } else { signed(exponent.get(1..)?)? };
+    let (mut value, mut zeros, mut is_fraction) = (0_i64, 0, false);
+    for byte in digits.bytes() {
+        match byte {
+            b'-' => {}
+            b'.' => is_fraction = true,
+            // Those at the end of a fraction mean nothing, however many there are.
+            b'0' if is_fraction => zeros += 1,
+            digit => {
+                let more = if is_fraction { zeros + 1 } else { 1 };
+                for _ in 0..more {
+                    value = value.checked_mul(10)?;
+                }
+                value = value.checked_add(i64::from(digit.wrapping_sub(b'0')))?;
+                power -= if is_fraction { more } else { 0 };
+                zeros = 0;
+            }
+        }
     }
     if value == 0 {
         return Some(0);
     }
-    let mut power = i64::from(exponent) - i64::try_from(after.len()).ok()?;
     while power > 0 {
         (value, power) = (value.checked_mul(10)?, power - 1);
     }
@@ -28,6 +39,13 @@ pub(crate) fn whole(number: &str) -> Option<i64> {
         (value, power) = (value / 10, power + 1);
     }
     Some(if number.starts_with('-') { -value } else { value })
+}
+
+/// A number of 32 bits with or without a sign.
+fn signed(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let number = i64::from(i32::try_from(decimal(digits)?).ok()?);
+    Some(if text.starts_with('-') { -number } else { number })
 }
 
 #[cfg(test)]

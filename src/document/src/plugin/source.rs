@@ -7,6 +7,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use crate::checked::{Checked, Word, checked_text, is_made_of, keep, word};
+use crate::digits::decimal;
 use crate::names::short_hash;
 use crate::reading::Reading;
 use crate::{Invalid, duration};
@@ -75,8 +76,8 @@ pub enum WhenStale {
 }
 
 impl Word for WhenStale {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("keep", Self::Keep), ("unmarked", Self::Unmarked)];
+    const ALL: &'static [Self] = &[Self::Keep, Self::Unmarked];
+    const WORDS: &'static [&'static str] = &["keep", "unmarked"];
     const RULE: &'static str = "a stale source means \"keep\" (the last document goes on) or \"unmarked\"; there is no \"stable\", since at 100% stable may be gone";
 }
 
@@ -196,8 +197,8 @@ fn time(
 fn percent(text: &str) -> Result<u8, Invalid> {
     const RULE: &str = "the jitter is a whole percentage from 0% to 100%, such as 20%";
     text.strip_suffix('%')
-        .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
-        .and_then(|digits| digits.parse().ok())
+        .and_then(decimal)
+        .and_then(|percent| u8::try_from(percent).ok())
         .filter(|percent| *percent <= 100)
         .ok_or_else(|| Invalid::new(text, RULE))
 }

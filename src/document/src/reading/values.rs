@@ -9,6 +9,7 @@ use serin_assignment::{Salt, Weight};
 
 use super::Reading;
 use crate::checked::{Check, CheckedText, Word, word};
+use crate::digits::decimal;
 use crate::json::Json;
 use crate::{Fault, Invalid, duration};
 
@@ -126,7 +127,7 @@ impl<'j> Reading<'j> {
     #[inline(never)]
     pub(crate) fn whole(&mut self, max: u64) -> Option<u64> {
         let number = match self.at {
-            Json::Number(number) => number.parse().ok().filter(|n| *n <= max),
+            Json::Number(number) => decimal(number).filter(|n| *n <= max),
             _ => None,
         };
         if number.is_none() {

@@ -6,6 +6,7 @@ use serin_assignment::Variant;
 
 use super::{Audience, Claims, FORMAT, Refusal, SEPARATOR, TesterKeys};
 use crate::base64::Base64;
+use crate::digits::decimal;
 use crate::{KeyId, RolloutName};
 
 /// The bytes of a signature, and the characters that they are written in.
@@ -97,6 +98,5 @@ fn read(sent: &[u8]) -> Option<Token<'_>> {
 
 /// A whole number as it is written here: no sign, no zero before it.
 fn seconds(text: &str) -> Option<u64> {
-    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    if plain { text.parse().ok() } else { None }
+    decimal(text).filter(|_| text == "0" || !text.starts_with('0'))
 }

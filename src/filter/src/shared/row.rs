@@ -6,12 +6,11 @@
 //! holds it back, a VM with other plugins only does not.
 
 use alloc::borrow::ToOwned as _;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use serin_document::Revision;
+use serin_document::{Revision, hexadecimal};
 
 use super::bytes::{Reader, Writer};
 use crate::host::Host;
@@ -139,7 +138,7 @@ pub struct Row(pub Vec<(String, ScopeRow)>);
 
 impl Row {
     fn key(vm: u64) -> String {
-        format!("serin.1.vm.{vm:016x}")
+        ["serin.1.vm.", &hexadecimal(&vm.to_be_bytes())].concat()
     }
 
     /// Reads a VM's row; empty where it has none.
