@@ -72,20 +72,33 @@ impl FromStr for Weight {
 }
 
 fn parse(text: &str) -> Option<Weight> {
-    let number = text.strip_suffix('%')?;
-    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
-    let (hundreds, parts) = (digits(whole, 3)?, digits(decimals, 2)?);
-    let scale = if decimals.len() == 1 { 10 } else { 1 };
-    Weight::from_basis_points(hundreds.checked_mul(100)?.checked_add(parts * scale)?)
-}
-
-/// A number of one digit to `longest`, which is three at most.
-fn digits(part: &str, longest: usize) -> Option<u16> {
-    let mut number = 0;
-    for byte in part.bytes().take(longest) {
-        number = number * 10 + u16::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?);
+    // Digits before the point, and after it where there is one.
+    let (mut before, mut after) = (0, None);
+    let mut number = 0_u32;
+    for byte in text.strip_suffix('%')?.bytes() {
+        if byte == b'.' && after.is_none() {
+            after = Some(0);
+            continue;
+        }
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        let count = after.as_mut().unwrap_or(&mut before);
+        *count += 1;
+        // What is longer is refused below, and would not fit.
+        if *count > 3 {
+            return None;
+        }
+        number = number * 10 + u32::from(digit);
     }
-    (1..=longest).contains(&part.len()).then_some(number)
+    let scale = match after {
+        None => 100,
+        Some(1) => 10,
+        Some(2) => 1,
+        Some(_) => return None,
+    };
+    if before == 0 {
+        return None;
+    }
+    Weight::from_basis_points(u16::try_from(number * scale).ok()?)
 }
 
 impl TryFrom<String> for Weight {

@@ -113,11 +113,7 @@ pub(crate) trait Word: Copy + 'static {
 
 /// Reads a word.
 pub(crate) fn word<T: Word>(text: &str) -> Result<T, Invalid> {
-    let place = place(text, T::WORDS, T::RULE)?;
-    T::ALL.get(place).copied().ok_or_else(|| Invalid::new(text, T::RULE))
-}
-
-#[inline(never)]
-fn place(text: &str, words: &[&str], rule: &'static str) -> Result<usize, Invalid> {
-    words.iter().position(|word| *word == text).ok_or_else(|| Invalid::new(text, rule))
+    let place = T::WORDS.iter().position(|word| *word == text);
+    let meant = place.and_then(|place| T::ALL.get(place));
+    meant.copied().ok_or_else(|| Invalid::new(text, T::RULE))
 }

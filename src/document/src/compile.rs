@@ -188,28 +188,36 @@ impl Compiled {
 
 /// The hosts of a rollout that hold in a namespace.
 fn hosts_in(rollout: &Rollout, namespace: Option<&str>) -> Vec<HostPattern> {
-    let bare = rollout.bare_hosts.iter().filter(|(own, _)| Some(own.as_str()) == namespace);
-    let bare = bare.flat_map(|(_, hosts)| hosts).cloned().map(HostPattern::Exact);
-    rollout.hosts.iter().cloned().chain(bare).collect()
+    let mut all = rollout.hosts.clone();
+    for (own, hosts) in &rollout.bare_hosts {
+        if Some(own.as_str()) == namespace {
+            all.extend(hosts.iter().cloned().map(HostPattern::Exact));
+        }
+    }
+    all
 }
 
 /// The headers that a request may not bring to a rollout (or to none) that writes others: marks and
 /// cohorts of all rollouts and the mark used where there is none, unless all who use it take it
 /// over. An inner hop must not wipe what an outer one decided for a third.
 fn removable(compiled: &Compiled) -> Vec<MarkName> {
-    let marks = compiled.rollouts.iter().map(|r| (r.mark(), r.incoming()));
-    let cohorts = compiled.rollouts.iter().filter_map(|r| Some((r.cohort_header()?, r.incoming())));
-    let replaced = marks
-        .chain(cohorts)
-        .chain([(&compiled.mark, compiled.incoming)])
-        .filter(|(_, incoming)| *incoming == Incoming::Replace)
-        .map(|(mark, _)| mark);
     let mut marks = Vec::new();
-    for mark in replaced {
-        // A document has few different ones.
-        if let Err(place) = marks.binary_search(mark) {
-            marks.insert(place, mark.clone());
+    for rollout in &compiled.rollouts {
+        add_replaced(&mut marks, rollout.mark(), rollout.incoming());
+        if let Some(header) = rollout.cohort_header() {
+            add_replaced(&mut marks, header, rollout.incoming());
         }
     }
+    add_replaced(&mut marks, &compiled.mark, compiled.incoming);
     marks
+}
+
+#[inline(never)]
+fn add_replaced(marks: &mut Vec<MarkName>, mark: &MarkName, incoming: Incoming) {
+    // A document has few different ones.
+    if incoming == Incoming::Replace
+        && let Err(place) = marks.binary_search(mark)
+    {
+        marks.insert(place, mark.clone());
+    }
 }

@@ -30,12 +30,11 @@ impl Internet {
     /// The canonical text (for IPv6 that of RFC 5952) of what is left where only so many leading
     /// bits count; their number behind a slash where that is not all.
     pub(crate) fn network(self, ipv4: u8, ipv6: u8) -> String {
-        match self {
+        let (network, bits, all) = match self {
             Self::V4(address) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(ipv4)).unwrap_or_default();
                 let [a, b, c, d] = (address & mask).to_be_bytes();
-                let network = format!("{a}.{b}.{c}.{d}");
-                if ipv4 == 32 { network } else { format!("{network}/{ipv4}") }
+                (format!("{a}.{b}.{c}.{d}"), ipv4, 32)
             }
             Self::V6(groups) => {
                 let mut left = u32::from(ipv6);
@@ -44,9 +43,10 @@ impl Internet {
                     left -= kept;
                     u32::from(group) & !(0xffff >> kept)
                 }));
-                if ipv6 == 128 { network } else { format!("{network}/{ipv6}") }
+                (network, ipv6, 128)
             }
-        }
+        };
+        if bits == all { network } else { format!("{network}/{bits}") }
     }
 }
 

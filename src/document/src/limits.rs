@@ -45,23 +45,22 @@ pub(crate) fn check_testers(compiled: &CompiledRollout) -> Result<(), Fault> {
 /// wants: under `replace` anybody could forge it, under `keep` it has been read already.
 pub(crate) fn check_written(compiled: &CompiledRollout) -> Result<(), Fault> {
     let Rollout { identity, testers, rules, .. } = compiled.rollout().as_ref();
-    let is_read = |header: &MarkName| {
-        let is_it = |source: &IdentitySource| source.header() == Some(header.as_str());
-        let testers = testers.iter().map(|tester| &tester.source);
-        identity.iter().chain(testers).chain(rules.sources()).any(is_it)
-    };
     let written = [("mark", Some(compiled.mark())), ("cohortHeader", compiled.cohort_header())];
-    match written
-        .into_iter()
-        .find_map(|(field, header)| Some((field, header.filter(|h| is_read(h))?)))
-    {
-        Some((field, header)) => Err(Fault::new(
-            field,
-            format_args!("\"{header}\""),
-            "this header is written here: it is no id, no tester's choice and nothing that a rule goes by",
-        )),
-        None => Ok(()),
+    for (field, header) in written {
+        let Some(header) = header else { continue };
+        let is_it = |source: &IdentitySource| source.header() == Some(header.as_str());
+        if identity.iter().any(is_it)
+            || testers.iter().any(|tester| is_it(&tester.source))
+            || rules.read_any(&is_it)
+        {
+            return Err(Fault::new(
+                field,
+                format_args!("\"{header}\""),
+                "this header is written here: it is no id, no tester's choice and nothing that a rule goes by",
+            ));
+        }
     }
+    Ok(())
 }
 
 /// What all rollouts of a document share.

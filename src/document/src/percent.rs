@@ -7,23 +7,25 @@ use alloc::vec::Vec;
 /// digits stays as it is.
 #[inline]
 pub(crate) fn decode(encoded: &[u8]) -> Cow<'_, [u8]> {
-    if !encoded.contains(&b'%') {
-        return Cow::Borrowed(encoded);
-    }
+    if encoded.contains(&b'%') { Cow::Owned(escaped(encoded)) } else { Cow::Borrowed(encoded) }
+}
+
+#[inline(never)]
+fn escaped(encoded: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
     while let [first, after @ ..] = rest {
-        if let (b'%', [high, low, beyond @ ..]) = (*first, after)
-            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
-        {
-            decoded.push(high << 4 | low);
-            rest = beyond;
-        } else {
-            decoded.push(*first);
-            rest = after;
-        }
+        let byte;
+        (byte, rest) = match (first, after) {
+            (b'%', [high, low, beyond @ ..]) => match (hex_digit(*high), hex_digit(*low)) {
+                (Some(high), Some(low)) => (high << 4 | low, beyond),
+                _ => (b'%', after),
+            },
+            _ => (*first, after),
+        };
+        decoded.push(byte);
     }
-    Cow::Owned(decoded)
+    decoded
 }
 
 const fn hex_digit(byte: u8) -> Option<u8> {

@@ -80,14 +80,23 @@ impl Rules {
         self.segments.iter().find(|segment| segment.when.holds(reader)).map(|found| found.variant)
     }
 
-    /// The sources that conditions read.
-    pub(crate) fn sources(&self) -> impl Iterator<Item = &IdentitySource> {
-        self.conditions().flat_map(Condition::sources)
+    /// Whether a condition reads a source of which `is` holds.
+    pub(crate) fn read_any(&self, is: &dyn Fn(&IdentitySource) -> bool) -> bool {
+        self.exclude.iter().any(|condition| condition.reads(is))
+            || self.eligible.as_ref().is_some_and(|condition| condition.reads(is))
+            || self.segments.iter().any(|segment| segment.when.reads(is))
     }
 
-    fn conditions(&self) -> impl Iterator<Item = &Condition> {
-        let segments = self.segments.iter().map(|segment| &segment.when);
-        self.exclude.iter().chain(&self.eligible).chain(segments)
+    /// How many conditions there are, those within others too.
+    fn size(&self) -> usize {
+        let mut size = self.eligible.as_ref().map_or(0, Condition::size);
+        for condition in &self.exclude {
+            size += condition.size();
+        }
+        for segment in &self.segments {
+            size += segment.when.size();
+        }
+        size
     }
 }
 
@@ -100,7 +109,7 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Rules {
         users: reading.optional("users", users::read),
         segments: reading.given("segments", segments).unwrap_or_default(),
     };
-    let conditions: usize = rules.conditions().map(Condition::size).sum();
+    let conditions = rules.size();
     if conditions > MAX_CONDITIONS {
         reading.wrong_at(
             &[Key::Field("segments")],

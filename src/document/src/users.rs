@@ -44,14 +44,20 @@ impl FromStr for UserHash {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid = || Invalid::new(text, Self::RULE);
-        let digit = |c: u8| char::from(c).to_digit(16).and_then(|value| u8::try_from(value).ok());
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        let bytes: Option<Vec<u8>> =
-            pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
-        let bytes = bytes.filter(|_| rest.is_empty()).ok_or_else(invalid)?;
-        bytes.try_into().map(Self).map_err(|_| invalid())
+        bytes_of(text).map(Self).ok_or_else(|| Invalid::new(text, Self::RULE))
     }
+}
+
+fn bytes_of(digits: &str) -> Option<[u8; UserHash::BYTES]> {
+    if digits.len() != 2 * UserHash::BYTES {
+        return None;
+    }
+    // The highest four bits first, as 32 of them are one number.
+    let mut number = 0;
+    for digit in digits.chars() {
+        number = number << 4 | u128::from(digit.to_digit(16)?);
+    }
+    Some(number.to_be_bytes())
 }
 
 impl Serialize for UserHash {

@@ -6,7 +6,6 @@
 //! memory where the source's own value takes none.
 
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 
 mod read;
@@ -107,13 +106,13 @@ impl Condition {
         }
     }
 
-    /// The sources that it reads.
-    pub(crate) fn sources(&self) -> Vec<&IdentitySource> {
+    /// Whether it reads a source of which `is` holds.
+    pub(crate) fn reads(&self, is: &dyn Fn(&IdentitySource) -> bool) -> bool {
         match self {
-            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::sources).collect(),
-            Self::Not(part) => part.sources(),
-            Self::Path(_) => Vec::new(),
-            Self::Value(subject) => vec![&subject.source],
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.reads(is)),
+            Self::Not(part) => part.reads(is),
+            Self::Path(_) => false,
+            Self::Value(subject) => is(&subject.source),
         }
     }
 }

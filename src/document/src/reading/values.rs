@@ -8,7 +8,7 @@ use core::time::Duration;
 use serin_assignment::{Salt, Weight};
 
 use super::Reading;
-use crate::checked::{Check, CheckedText, Word, word};
+use crate::checked::{Check, CheckedText, Word};
 use crate::digits::decimal;
 use crate::json::Json;
 use crate::{Fault, Invalid, duration};
@@ -109,9 +109,19 @@ impl<'j> Reading<'j> {
     }
 
     /// One of a few words.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn word<T: Word>(&mut self) -> Option<T> {
-        self.parsed(word)
+        T::ALL.get(self.place_of_word(T::WORDS, T::RULE)?).copied()
+    }
+
+    #[inline(never)]
+    fn place_of_word(&mut self, words: &[&str], rule: &str) -> Option<usize> {
+        let text = self.string()?;
+        let place = words.iter().position(|word| *word == text);
+        if place.is_none() {
+            self.wrong(&rule);
+        }
+        place
     }
 
     #[inline(never)]
