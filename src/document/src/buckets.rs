@@ -1,14 +1,14 @@
 //! The part of the users that a rollout may send to its canary.
 
 use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
+use alloc::string::ToString as _;
 use core::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serin_assignment::{Bucket, Variant, Weight};
 
 use crate::Invalid;
+use crate::fault::listed;
 use crate::reading::{Key, Reading};
 
 /// The buckets `[from, to)` within which a rollout's weight counts from `from` up. The weight stays
@@ -122,8 +122,8 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Option<Buckets> {
         _ => None,
     };
     if range.is_none() {
-        let ends: Vec<String> = ends.iter().map(|end| format!("\"{end}\"")).collect();
-        reading.wrong_at(&[], &format_args!("[{}]", ends.join(", ")), &Buckets::RULE);
+        let found = listed(&mut ends.iter().map(Weight::to_string), ", ");
+        reading.wrong_at(&[], &found, &Buckets::RULE);
     }
     range
 }

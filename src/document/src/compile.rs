@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::identity::reach;
 use crate::limits::{Limits, check_testers, check_written};
-use crate::lookup::{Hosts, Owners};
+use crate::lookup::Hosts;
 use crate::token::Places;
 use crate::{
     CompiledRollout, Environment, Fault, HostPattern, Incoming, LeftOut, MarkName, Named, Parsed,
@@ -176,9 +176,11 @@ impl Compiled {
     fn check_hosts(&self, rollout: &CompiledRollout, hosts: &[HostPattern]) -> Result<(), Fault> {
         for host in hosts {
             for prefix in &rollout.rollout().paths {
-                let owners = self.hosts.owners(host, prefix).into_iter().flat_map(Owners::iter);
-                for owner in owners.filter_map(|index| self.rollouts.get(index)) {
-                    sharing::check(rollout, owner, host, prefix)?;
+                let Some(owners) = self.hosts.owners(host, prefix) else { continue };
+                for index in owners.iter() {
+                    if let Some(owner) = self.rollouts.get(index) {
+                        sharing::check(rollout, owner, host, prefix)?;
+                    }
                 }
             }
         }

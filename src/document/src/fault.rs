@@ -23,6 +23,20 @@ pub(crate) fn shorten(value: &str) -> String {
     shorten_to(SHOWN, value)
 }
 
+/// Texts as a list, each in quotes.
+#[inline(never)]
+pub(crate) fn listed(texts: &mut dyn Iterator<Item = String>, between: &str) -> String {
+    let mut list = String::from("[");
+    for (index, text) in texts.enumerate() {
+        let before = if index == 0 { "" } else { between };
+        for part in [before, "\"", &text, "\""] {
+            list.push_str(part);
+        }
+    }
+    list.push(']');
+    list
+}
+
 fn shorten_to(limit: usize, value: &str) -> String {
     match value.char_indices().nth(limit) {
         None => value.to_owned(),

@@ -72,9 +72,18 @@ impl IdentitySource {
 
     /// Whether it looks at the place of another one.
     pub(crate) fn stands_at(&self, place: &Self) -> bool {
-        match (self, place) {
-            (Self::Generated(own), Self::Cookie(name)) => own.cookie() == name,
+        match place {
+            Self::Cookie(name) => self.cookie() == Some(name),
             _ => self == place,
+        }
+    }
+
+    /// The cookie that it reads, where it reads one.
+    pub(crate) const fn cookie(&self) -> Option<&CookieName> {
+        match self {
+            Self::Cookie(name) => Some(name),
+            Self::Generated(own) => Some(own.cookie()),
+            _ => None,
         }
     }
 

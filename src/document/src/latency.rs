@@ -1,12 +1,11 @@
 //! The bounds beyond which an answer counts as slow.
 
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::fault::listed;
 use crate::reading::Reading;
 use crate::{Invalid, duration};
 
@@ -38,9 +37,8 @@ impl LatencyBounds {
         if (1..=Self::MAX).contains(&bounds.len()) && bounds.iter().all(is_whole) && rises {
             Ok(Self(bounds.to_vec()))
         } else {
-            let texts = bounds.iter().map(|bound| format!("\"{}\"", duration::format(*bound)));
-            let texts: Vec<String> = texts.collect();
-            Err(Invalid::new(&format!("[{}]", texts.join(",")), Self::RULE))
+            let found = listed(&mut bounds.iter().copied().map(duration::format), ",");
+            Err(Invalid::new(&found, Self::RULE))
         }
     }
 

@@ -24,19 +24,21 @@ const MAX_TOKEN_PLACES: usize = 32;
 pub(crate) fn check_testers(compiled: &CompiledRollout) -> Result<(), Fault> {
     let Rollout { identity, testers, .. } = compiled.rollout().as_ref();
     for (index, tester) in testers.iter().enumerate() {
-        let remember = tester.remember.clone().map(IdentitySource::Cookie);
-        for (field, place) in [
-            ("signed", tester.signed.is_some().then_some(&tester.source)),
-            ("remember", remember.as_ref()),
-        ] {
-            if place.is_some_and(|place| identity.iter().any(|source| source.stands_at(place))) {
-                return Err(Fault::new(
-                    format_args!("testers[{index}].{field}"),
-                    "where an id stands",
-                    "a token is taken off before the request goes upstream, and a remembered choice has a cookie of its own, so neither stands where `identity` looks",
-                ));
-            }
-        }
+        let is_signed = tester.signed.is_some();
+        let field = if is_signed && identity.iter().any(|id| id.stands_at(&tester.source)) {
+            "signed"
+        } else if let Some(cookie) = &tester.remember
+            && identity.iter().any(|id| id.cookie() == Some(cookie))
+        {
+            "remember"
+        } else {
+            continue;
+        };
+        return Err(Fault::new(
+            format_args!("testers[{index}].{field}"),
+            "where an id stands",
+            "a token is taken off before the request goes upstream, and a remembered choice has a cookie of its own, so neither stands where `identity` looks",
+        ));
     }
     Ok(())
 }

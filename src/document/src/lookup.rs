@@ -88,7 +88,9 @@ impl Owners {
     /// Adds one; a rollout may name a pair twice.
     fn add(&mut self, index: usize) {
         if !self.iter().any(|owner| owner == index) {
-            self.others = self.others.iter().copied().chain([index]).collect();
+            let mut others = core::mem::take(&mut self.others).into_vec();
+            others.push(index);
+            self.others = others.into();
         }
     }
 }

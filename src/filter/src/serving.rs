@@ -1,7 +1,6 @@
 //! What a request needs: the document in force, and where to count.
 
 use alloc::rc::Rc;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
@@ -9,7 +8,7 @@ use serin_document::{Compiled, CompiledRollout};
 
 use crate::counts::{Counts, Slot};
 use crate::listed::Listed;
-use crate::tripwire::Tally;
+use crate::tripwire::{self, Tally};
 
 /// What a plugin's requests are decided by. It never changes; a newer document makes a new one,
 /// and a request that has begun keeps the one it began with.
@@ -35,8 +34,8 @@ impl Serving {
     pub fn new(document: Rc<Compiled>, unmarked: bool, counts: &Counts) -> Self {
         Self {
             slots: document.rollouts().iter().map(|rollout| counts.slot(rollout)).collect(),
-            tallies: tallies(&document, counts),
-            tripped: switches(&document),
+            tallies: counts.tallies().of_all(&document),
+            tripped: tripwire::switches(&document),
             listed: Listed::default(),
             unmarked: unmarked.then(|| document.unmarked()),
             document,
@@ -100,20 +99,5 @@ impl Serving {
     /// Whether a request was decided since the last time this was asked.
     pub fn take_asked(&self) -> bool {
         self.asked.take()
-    }
-}
-
-fn tallies(document: &Compiled, counts: &Counts) -> Vec<Option<Rc<Tally>>> {
-    let all: Vec<_> =
-        document.rollouts().iter().map(|rollout| counts.tallies().of(rollout)).collect();
-    if all.iter().all(Option::is_none) { Vec::new() } else { all }
-}
-
-fn switches(document: &Compiled) -> Vec<Cell<bool>> {
-    let rollouts = document.rollouts();
-    if rollouts.iter().any(|rollout| rollout.tripwire().is_some()) {
-        vec![Cell::new(false); rollouts.len()]
-    } else {
-        Vec::new()
     }
 }

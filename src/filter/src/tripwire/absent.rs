@@ -1,14 +1,22 @@
 //! The module without tripwires: what they ask of the rest of it, answered by nothing.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::Cell;
 
-use serin_document::CompiledRollout;
+use serin_document::Compiled;
 
 use crate::class::Class;
 use crate::host::{Host, Moment};
 use crate::metrics::Metrics;
 use crate::responses::Evidence;
 use crate::serving::Serving;
+
+/// None.
+#[must_use]
+pub const fn switches(_: &Compiled) -> Vec<Cell<bool>> {
+    Vec::new()
+}
 
 /// There never is one.
 #[derive(Debug)]
@@ -28,8 +36,8 @@ pub struct Tallies;
 impl Tallies {
     /// None.
     #[must_use]
-    pub const fn of(&self, _: &CompiledRollout) -> Option<Rc<Tally>> {
-        None
+    pub const fn of_all(&self, _: &Compiled) -> Vec<Option<Rc<Tally>>> {
+        Vec::new()
     }
 }
 

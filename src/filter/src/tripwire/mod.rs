@@ -24,4 +24,4 @@ pub mod watch;
 pub mod wire;
 
 pub use tally::{Tallies, Tally};
-pub use wire::Wire;
+pub use wire::{Wire, switches};

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use serin_assignment::{Cohort, Variant};
-use serin_document::CompiledRollout;
+use serin_document::{Compiled, CompiledRollout};
 use serin_judge::{Counts, Interval};
 
 use crate::class::Class;
@@ -167,6 +167,12 @@ impl Tallies {
         rollout.tripwire().filter(|_| rollout.count())?;
         let key = (rollout.name().as_str().to_owned(), rollout.rollout().salt.as_str().to_owned());
         Some(Rc::clone(self.0.borrow_mut().entry(key).or_default()))
+    }
+
+    /// The same for each of a document's rollouts; empty where none has one.
+    pub fn of_all(&self, document: &Compiled) -> Vec<Option<Rc<Tally>>> {
+        let all: Vec<_> = document.rollouts().iter().map(|rollout| self.of(rollout)).collect();
+        if all.iter().all(Option::is_none) { Vec::new() } else { all }
     }
 
     /// Forgets those that nobody has any more.

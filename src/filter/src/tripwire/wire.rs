@@ -4,9 +4,11 @@ use alloc::borrow::ToOwned as _;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
-use serin_document::{CompiledRollout, Tripwire, duration, metrics as names};
+use serin_document::{Compiled, CompiledRollout, Tripwire, duration, metrics as names};
 
 use super::tally::{Sums, Tallies, Tally};
 use super::trips::{Fate, Subject, Trip, Trips};
@@ -239,4 +241,16 @@ impl Wired {
 fn gauge(rollout: &CompiledRollout) -> String {
     let name = rollout.name().as_str();
     names::tagged(names::TRIPPED, &[(names::ID, rollout.metric_id()), (names::ROLLOUT, name)])
+}
+
+/// The switches of a document's rollouts, each of which sends everyone to stable; empty where none
+/// has a tripwire.
+#[must_use]
+pub fn switches(document: &Compiled) -> Vec<Cell<bool>> {
+    let rollouts = document.rollouts();
+    if rollouts.iter().any(|rollout| rollout.tripwire().is_some()) {
+        vec![Cell::new(false); rollouts.len()]
+    } else {
+        Vec::new()
+    }
 }
