@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cluster browser releases proxies build wasm images decisions test test-cluster test-releases fuzz soak demo demo-keep demo-istio lint advisories bench bench-filter bench-judge bench-detect bench-tripwire bench-assign bench-controller bench-page page-picture clean
+.PHONY: help setup cluster browser releases proxies build wasm images decisions test test-cluster test-gitops test-releases fuzz soak demo demo-keep demo-istio lint advisories bench bench-filter bench-judge bench-detect bench-tripwire bench-assign bench-controller bench-page page-picture clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -57,6 +57,12 @@ CLUSTER_TEST_THREADS ?= 6
 test-cluster: setup cluster browser build wasm ## Run the tests on a real Kubernetes and a real Istio (needs Go the first time)
 	$(call first-time,target/debug/deps/serin_cluster-*,the tests)
 	@cargo test --quiet --package serin-cluster -- --test-threads $(CLUSTER_TEST_THREADS)
+
+# What neither test-cluster nor CI waits for: Argo CD and Flux are some ten minutes of one core to build.
+test-gitops: setup cluster build wasm ## Run README's recipes for Argo CD and Flux by their own controllers (needs Go the first time)
+	@cargo xtask gitops
+	$(call first-time,target/debug/deps/serin_cluster-*,the tests)
+	@cargo test --quiet --package serin-cluster --test gitops -- --test-threads $(CLUSTER_TEST_THREADS)
 
 test-releases: setup releases wasm ## Run the module and the examples on the Envoy releases of the last year
 	@cargo test --quiet --package serin-tests --test all -- releases::

@@ -29,6 +29,7 @@ pub mod process;
 pub mod prometheus;
 pub mod proxies;
 pub mod raw;
+pub mod readme;
 pub mod receiver;
 pub mod rights;
 pub mod rules;

@@ -40,6 +40,7 @@ Usage: cargo xtask <step>
   proxies     fetch NGINX and HAProxy; write target/proxies.json
   cluster     build Kubernetes, Istio and Traefik for `make test-cluster`; write target/cluster.json
   flagger     build Flagger for `make bench-controller`; write target/flagger.json
+  gitops      build Argo CD's and Flux's controllers for `make test-gitops`; write target/gitops.json
   wasm        build the filter to target/serin.wasm, with tripwires to target/serin-tripwire.wasm
   images      write OCI images of the controller and of the filter to target/images
   modules     build what the filter's cost is compared with to target/modules
@@ -70,6 +71,7 @@ fn run(steps: &[String]) -> Result<()> {
         ["proxies"] => proxies::run(&repository),
         ["cluster"] => cluster::run(&repository),
         ["flagger"] => cluster::flagger(&repository),
+        ["gitops"] => cluster::gitops(&repository),
         ["wasm"] => wasm::run(&repository),
         ["images"] => images::run(&repository),
         ["modules"] => wasm::modules(&repository),

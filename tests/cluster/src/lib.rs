@@ -19,6 +19,7 @@ pub mod cluster;
 pub mod counted;
 pub mod drawn;
 pub mod flagger;
+pub mod gitops;
 pub mod hundred;
 pub mod image;
 pub mod kubectl;

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::cluster::Access;
 use crate::control;
 use crate::kubectl::Kubectl;
+use crate::objects;
 use crate::watched::Watched;
 
 /// A namespace. What a test puts there touches no other test.
@@ -88,21 +89,7 @@ impl Namespace {
         image: &str,
         replicas: u32,
     ) -> Result<()> {
-        let labels: serde_json::Map<String, Value> =
-            labels.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-        let deployment = json!({
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": name, "labels": labels},
-            "spec": {
-                "replicas": replicas,
-                "selector": {"matchLabels": labels},
-                "template": {
-                    "metadata": {"labels": labels},
-                    "spec": {"containers": [{"name": "app", "image": image}]},
-                },
-            },
-        });
+        let deployment = objects::deployment(name, labels, image, Some(replicas));
         self.apply(&deployment.to_string()).await
     }
 

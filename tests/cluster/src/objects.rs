@@ -2,11 +2,41 @@
 //! entries, the subsets that it names, and the filter's `WasmPlugin`.
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use serin_tests::artifacts;
 
 /// The mark that the filter writes.
 const MARK: &str = "x-serin-variant";
+
+/// A Deployment whose pods carry `labels` and run `image` (see [`crate::image`]), with the strategy that
+/// Kubernetes takes by itself; without `replicas` it does not say how many.
+#[must_use]
+pub fn deployment(
+    name: &str,
+    labels: &[(&str, &str)],
+    image: &str,
+    replicas: Option<u32>,
+) -> Value {
+    let labels: Map<String, Value> =
+        labels.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let mut deployment = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "app", "image": image}]},
+            },
+        },
+    });
+    let spec = deployment.get_mut("spec").and_then(Value::as_object_mut);
+    if let (Some(replicas), Some(spec)) = (replicas, spec) {
+        spec.insert("replicas".to_owned(), json!(replicas));
+    }
+    deployment
+}
 
 /// The subsets `stable` and `canary` of a service, by the label `version` of its pods.
 #[must_use]

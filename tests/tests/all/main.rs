@@ -6,6 +6,7 @@ mod alerts;
 mod chain;
 mod controller;
 mod examples;
+mod gitops;
 mod identity;
 mod images;
 mod incidents;

@@ -2,7 +2,6 @@
 //! examples against what `serin` makes of them, its links against the files that are there.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -10,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 use serin_tests::artifacts;
+use serin_tests::readme::{self, blocks};
 use serin_tests::scratch::Scratch;
 
 /// A field that there is nowhere, and that resembles none: asked for, it brings up the list of all.
@@ -17,7 +17,7 @@ const UNKNOWN: &str = "zzzzzz";
 
 #[test]
 fn every_table_of_fields_is_whole() -> Result<()> {
-    let (text, scratch) = (readme()?, Scratch::new()?);
+    let (text, scratch) = (readme::text()?, Scratch::new()?);
     let mut checked = 0;
     for (marker, table) in tables(&text, "fields") {
         let expected = fields(&scratch, marker).with_context(|| marker.to_owned())?;
@@ -35,7 +35,7 @@ fn every_table_of_fields_is_whole() -> Result<()> {
 
 #[test]
 fn every_table_of_options_is_whole() -> Result<()> {
-    let text = readme()?;
+    let text = readme::text()?;
     let mut checked = 0;
     for (command, table) in tables(&text, "options") {
         let help = help(command)?;
@@ -58,7 +58,7 @@ fn every_table_of_options_is_whole() -> Result<()> {
 
 #[test]
 fn every_default_of_an_option_is_the_one_that_help_names() -> Result<()> {
-    let text = readme()?;
+    let text = readme::text()?;
     for (command, table) in tables(&text, "options") {
         let help = help(command)?;
         for (option, told) in help.split("\n      --").skip(1).filter_map(default_of) {
@@ -76,7 +76,9 @@ fn every_default_of_an_option_is_the_one_that_help_names() -> Result<()> {
 fn the_releases_of_the_examples_are_accepted() -> Result<()> {
     let scratch = Scratch::new()?;
     let mut releases = 0;
-    for block in blocks(&readme()?, "yaml").filter(|block| block.contains("kind: CanaryRelease")) {
+    for block in
+        blocks(&readme::text()?, "yaml").filter(|block| block.contains("kind: CanaryRelease"))
+    {
         let file = scratch.write("release.yaml", &block)?;
         let said = succeeds(&["check", &file.to_string_lossy()])?;
         ensure!(!said.contains("warning"), "{said}");
@@ -90,7 +92,7 @@ fn the_releases_of_the_examples_are_accepted() -> Result<()> {
 #[test]
 fn the_receivers_of_the_example_are_accepted() -> Result<()> {
     let scratch = Scratch::new()?;
-    let text = readme()?;
+    let text = readme::text()?;
     let example = blocks(&text, "yaml").find(|block| block.starts_with("receivers:"));
     let file = scratch.path().join("receivers.yaml");
     std::fs::write(&file, example.context("no receivers")?)?;
@@ -103,7 +105,7 @@ fn the_receivers_of_the_example_are_accepted() -> Result<()> {
 
 #[test]
 fn every_other_assignment_is_accepted_in_the_release() -> Result<()> {
-    let (text, scratch) = (readme()?, Scratch::new()?);
+    let (text, scratch) = (readme::text()?, Scratch::new()?);
     let release = blocks(&text, "yaml").find(|block| block.contains("kind: CanaryRelease"));
     let release: Value = serde_saphyr::from_str(&release.context("no release")?)?;
     let mut assignments = 0;
@@ -128,7 +130,7 @@ fn every_other_assignment_is_accepted_in_the_release() -> Result<()> {
 
 #[test]
 fn the_mirror_of_the_example_is_accepted_in_the_release_of_kubernetes_objects() -> Result<()> {
-    let (text, scratch) = (readme()?, Scratch::new()?);
+    let (text, scratch) = (readme::text()?, Scratch::new()?);
     let mut releases = blocks(&text, "yaml").filter(|block| block.contains("kind: CanaryRelease"));
     let release = releases.find(|block| block.contains("virtualService:"));
     let mut release: Value = serde_saphyr::from_str(&release.context("no release")?)?;
@@ -147,7 +149,7 @@ fn the_mirror_of_the_example_is_accepted_in_the_release_of_kubernetes_objects() 
 fn the_configurations_of_the_examples_are_accepted() -> Result<()> {
     let scratch = Scratch::new()?;
     let mut configurations = 0;
-    for block in blocks(&readme()?, "json").filter(|block| block.contains("formatVersion")) {
+    for block in blocks(&readme::text()?, "json").filter(|block| block.contains("formatVersion")) {
         let file = scratch.write("plugin.json", &block)?;
         let said = succeeds(&["check", &file.to_string_lossy()])?;
         ensure!(!said.contains("warning"), "{said}");
@@ -159,7 +161,7 @@ fn the_configurations_of_the_examples_are_accepted() -> Result<()> {
 
 #[test]
 fn every_example_of_an_id_is_accepted() -> Result<()> {
-    let (text, scratch) = (readme()?, Scratch::new()?);
+    let (text, scratch) = (readme::text()?, Scratch::new()?);
     let mut of_fields = tables(&text, "fields");
     let table = of_fields.find(|(marker, _)| marker.ends_with("assignment.identity[0]"));
     let rows = table.context("no table of ids")?.1.lines().skip(2);
@@ -183,9 +185,10 @@ fn every_example_of_an_id_is_accepted() -> Result<()> {
 #[test]
 fn every_console_example_prints_what_it_says() -> Result<()> {
     let (mut examples, scratch) = (0, Scratch::new()?);
-    let release = blocks(&readme()?, "yaml").find(|block| block.contains("kind: CanaryRelease"));
+    let release =
+        blocks(&readme::text()?, "yaml").find(|block| block.contains("kind: CanaryRelease"));
     scratch.write("release.yaml", release.context("no release")?)?;
-    for block in blocks(&readme()?, "console") {
+    for block in blocks(&readme::text()?, "console") {
         let (command, expected) = block.split_once('\n').context("a command without an answer")?;
         let said = if let Some(piped) = command.strip_prefix("$ echo '") {
             let (input, command) = piped.split_once("' | serin ").context("no pipe")?;
@@ -204,7 +207,7 @@ fn every_console_example_prints_what_it_says() -> Result<()> {
 
 #[test]
 fn every_link_within_the_repository_leads_somewhere() -> Result<()> {
-    let (text, root) = (readme()?, artifacts::root()?);
+    let (text, root) = (readme::text()?, artifacts::root()?);
     let mut links = 0;
     for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
         if target.contains("://") || target.starts_with('#') {
@@ -216,11 +219,6 @@ fn every_link_within_the_repository_leads_somewhere() -> Result<()> {
     }
     ensure!(links >= 3, "{links} links only");
     Ok(())
-}
-
-fn readme() -> Result<String> {
-    let file = artifacts::root()?.join("README.md");
-    fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))
 }
 
 /// The tables under `<!-- kind: what -->`, each with its `what`.
@@ -237,22 +235,6 @@ fn tables<'a>(text: &'a str, kind: &str) -> impl Iterator<Item = (&'a str, &'a s
 fn first_column(table: &str) -> BTreeSet<String> {
     let rows = table.lines().skip(2);
     rows.filter_map(|row| row.split('`').nth(1)).map(str::to_owned).collect()
-}
-
-/// The fenced blocks of a language, without the indentation that a list gives them.
-fn blocks(text: &str, language: &str) -> impl Iterator<Item = String> {
-    let fence = format!("```{language}");
-    let mut lines = text.lines();
-    std::iter::from_fn(move || {
-        let opening = lines.find(|line| line.trim() == fence)?;
-        let indentation = opening.len() - opening.trim_start().len();
-        let inside = lines.by_ref().take_while(|line| line.trim() != "```");
-        let block =
-            inside.map(|line| line.get(indentation..).unwrap_or_default().to_owned() + "\n");
-        Some(block.collect())
-    })
-    .collect::<Vec<String>>()
-    .into_iter()
 }
 
 /// The fields that `serin check` names when it finds one that there is not.

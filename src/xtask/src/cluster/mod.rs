@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 
 use crate::repository::Repository;
 use crate::{cache, process};
-use part::{FLAGGER, PARTS, Part};
+use part::{FLAGGER, GITOPS, PARTS, Part};
 use pins::Pins;
 
 /// Builds what is missing and writes `target/cluster.json`: each program and file with its path.
@@ -29,6 +29,11 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
 /// The same for Flagger, with which a benchmark compares; writes `target/flagger.json`.
 pub(crate) fn flagger(repository: &Repository) -> Result<()> {
     build_all(repository, &[FLAGGER], "flagger.json")
+}
+
+/// The same for Argo CD and Flux, by which README's recipes are run; writes `target/gitops.json`.
+pub(crate) fn gitops(repository: &Repository) -> Result<()> {
+    build_all(repository, &GITOPS, "gitops.json")
 }
 
 fn build_all(repository: &Repository, parts: &[Part], list: &str) -> Result<()> {

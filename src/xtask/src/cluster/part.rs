@@ -123,9 +123,41 @@ pub(super) const FLAGGER: Part = Part {
     version_of: None,
 };
 
+/// What keeps a cluster as Git has it, for `make test-gitops`; nothing else needs it.
+pub(super) const GITOPS: [Part; 2] = [
+    Part {
+        folder: "flux",
+        packages: &["github.com/fluxcd/kustomize-controller"],
+        programs: &["kustomize-controller"],
+        files: &[File {
+            module: "github.com/fluxcd/kustomize-controller",
+            path: "config/crd/bases",
+            name: "flux-crds.yaml",
+        }],
+        minutes: 3,
+        version_of: None,
+    },
+    Part {
+        folder: "argo",
+        packages: &["."],
+        programs: &["argo"],
+        files: &[
+            argo("manifests/crds/application-crd.yaml", "argo-application-crd.yaml"),
+            argo("manifests/crds/appproject-crd.yaml", "argo-project-crd.yaml"),
+        ],
+        minutes: 3,
+        version_of: None,
+    },
+];
+
 /// What Istio's own build puts into its images.
 const fn istio(path: &'static str, name: &'static str) -> File {
     File { module: "istio.io/istio", path, name }
+}
+
+/// The kinds of Argo CD.
+const fn argo(path: &'static str, name: &'static str) -> File {
+    File { module: "github.com/argoproj/argo-cd/v3", path, name }
 }
 
 /// How a played node or pod goes from one state to the next.
