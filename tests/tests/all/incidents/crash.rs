@@ -28,9 +28,12 @@ const MANY: usize = 60;
 const EACH_WORKER: usize = 40;
 /// Well over the second after which `FAIL_RELOAD` loads the module anew.
 const LATER: Duration = Duration::from_secs(3);
+/// What Envoy's log says of a crash.
+const SEEN: &str = "Function: proxy_on_request_headers failed: Uncaught RuntimeError: unreachable";
+
 #[tokio::test]
 async fn fail_closed_answers_503_until_there_is_a_new_configuration() -> Result<()> {
-    let site = Fragile::start(FailurePolicy::Closed).await?;
+    let mut site = Fragile::start(FailurePolicy::Closed).await?;
     site.crash().await?;
     for moment in ["at once", "later"] {
         let seen = site.see().await?;
@@ -38,6 +41,8 @@ async fn fail_closed_answers_503_until_there_is_a_new_configuration() -> Result<
         ensure!(seen.keys().all(|key| ["503", "canary"].contains(&key.as_str())), "{seen:?}");
         tokio::time::sleep(LATER).await;
     }
+    let log = site.0.envoy.process().log();
+    ensure!(log.contains(SEEN), "{SEEN:?} is not in Envoy's log");
     site.deliver(2)?;
     site.is_whole().await.map(drop)
 }
