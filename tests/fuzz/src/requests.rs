@@ -106,6 +106,7 @@ pub(crate) fn compare(request: &Request) {
         reason: decision.reason.as_str(),
         cohort: decision.cohort.map(|cohort| u32::from(cohort.get())),
         evidence: decision.is_evidence(),
+        refused: decision.refused.iter().map(|(why, count)| (why.as_str(), count.into())).collect(),
     });
     assert_eq!(told.collect::<Vec<_>>(), expected.decisions, "{request:?}");
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::{Proxy, Request};
 
 mod rules;
+mod tokens;
 
 const HOSTS: [&str; 7] =
     ["shop.test", "a.shop.test", "b.a.shop.test", "*.shop.test", "*.a.shop.test", "*", "192.0.2.7"];
@@ -48,6 +49,8 @@ fn source() -> BoxedStrategy<Value> {
         json!({"address": {}}),
         json!({"jwt": {"claim": "sub", "header": "x-jwt"}}),
         json!({"jwt": {"claim": ["user", "id"], "header": "x-jwt"}}),
+        json!({"jwt": {"claim": "sub", "metadata": "payload"}}),
+        json!({"jwt": {"claim": ["user", "id"], "metadata": "payload"}}),
     ]);
     prop_oneof![2 => header, 2 => cookie, 2 => query, 3 => others].boxed()
 }
@@ -62,8 +65,17 @@ fn identity() -> impl Strategy<Value = Vec<Value>> {
 }
 
 fn tester() -> BoxedStrategy<Value> {
-    select(vec![json!({"header": "x-opt"}), json!({"cookie": "opt"}), json!({"query": "opt"})])
-        .boxed()
+    let signed = json!({"audience": "shop"});
+    select(vec![
+        json!({"header": "x-opt"}),
+        json!({"cookie": "opt", "remember": "kept-word"}),
+        json!({"query": "opt"}),
+        json!({"header": "X-Token", "signed": signed}),
+        json!({"cookie": "token", "signed": signed}),
+        json!({"query": "t k", "signed": signed, "remember": "kept"}),
+        json!({"header": "x-token", "signed": {"audience": "other"}, "remember": "kept-other"}),
+    ])
+    .boxed()
 }
 
 fn rollout() -> impl Strategy<Value = Value> {
@@ -74,7 +86,7 @@ fn rollout() -> impl Strategy<Value = Value> {
     );
     let weight = (select(SALTS.to_vec()), select(WEIGHTS.to_vec()), prop::bool::weighted(0.9));
     let who =
-        (identity(), option::of(select(vec!["stable", "random", "route"])), vec(tester(), 0..3));
+        (identity(), option::of(select(vec!["stable", "random", "route"])), vec(tester(), 0..4));
     let how = (
         option::of(select(vec!["replace", "keep"])),
         option::of(select(MARKS.to_vec())),
@@ -149,11 +161,13 @@ pub fn proxy() -> impl Strategy<Value = Proxy> {
         option::of(select(vec!["shop", "other", "third"])),
         option::weighted(0.2, select(vec!["replace", "keep"])),
         option::weighted(0.2, select(MARKS.to_vec())),
+        0..=2_usize,
     )
-        .prop_map(|(namespace, incoming, mark)| Proxy {
+        .prop_map(|(namespace, incoming, mark, keys)| Proxy {
             namespace: namespace.map(str::to_owned),
             incoming,
             mark,
+            keys: tokens::keys().into_iter().take(keys).collect(),
         })
 }
 
@@ -192,7 +206,9 @@ fn path() -> impl Strategy<Value = Vec<u8>> {
         "/", "/a", "/a/b", "/a/b/c", "/ab", "/a//b", "/b/", "//", "", "*", "a", "/%61", "/a#x",
     ]);
     let pair = (
-        select(vec!["user", "%75ser", "opt", "u%20s", "u s", "u+s", "x", "", "User"]),
+        select(vec![
+            "user", "%75ser", "opt", "t%20k", "t k", "u%20s", "u s", "u+s", "x", "", "User",
+        ]),
         select(vec!["=", "==", "", "=%"]),
         id(),
     )
@@ -215,6 +231,8 @@ fn id() -> impl Strategy<Value = Vec<u8>> {
     let long = (255..258_usize).prop_map(|length| vec![b'x'; length]);
     prop_oneof![
         8 => "[a-z0-9]{1,12}".prop_map(String::into_bytes),
+        2 => tokens::token(),
+        1 => Just(b"forget".to_vec()),
         1 => Just(b"alice".to_vec()),
         1 => Just(b"bob".to_vec()),
         1 => Just(b"canary".to_vec()),
@@ -226,20 +244,41 @@ fn id() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn cookie() -> impl Strategy<Value = Vec<u8>> {
+    let words = select(vec!["canary", "stable", "forget"]);
+    let words = words.prop_map(|word| word.as_bytes().to_vec());
     let pair = (
-        select(vec!["uid", "Uid", " uid", "\tuid", "uid ", "opt", "x", ""]),
+        select(vec![
+            "uid",
+            "Uid",
+            " uid",
+            "\tuid",
+            "uid ",
+            "opt",
+            "token",
+            "kept",
+            "kept-word",
+            "kept-other",
+            "x",
+            "",
+        ]),
         select(vec!["=", "==", "", " = "]),
-        id(),
+        prop_oneof![2 => id(), 1 => words],
     )
         .prop_map(|(name, equals, value)| [name.as_bytes(), equals.as_bytes(), &value].concat());
-    vec((select(vec![";", "; ", ";;", ",", " ;"]), pair), 0..5).prop_map(|pairs| {
+    let made = vec((select(vec![";", "; ", ";;", ",", " ;"]), pair), 0..5).prop_map(|pairs| {
         let mut cookie = Vec::new();
         for (separator, pair) in pairs {
             cookie.extend(pair);
             cookie.extend_from_slice(separator.as_bytes());
         }
         cookie
-    })
+    });
+    let remembering = select(vec![
+        "opt=forget; kept-word=canary",
+        "kept-word=canary; opt=stable",
+        "kept-word=canary; opt=x",
+    ]);
+    prop_oneof![4 => made, 1 => remembering.prop_map(|line| line.as_bytes().to_vec())]
 }
 
 fn header() -> impl Strategy<Value = (String, Vec<u8>)> {
@@ -254,6 +293,7 @@ fn header() -> impl Strategy<Value = (String, Vec<u8>)> {
         1 => id().prop_map(named("x-other")),
         3 => cookie().prop_map(named("cookie")),
         2 => side().prop_map(named("x-opt")),
+        2 => prop_oneof![4 => tokens::token(), 1 => side(), 1 => id()].prop_map(named("x-token")),
         3 => (written, prop_oneof![side(), Just(b"7".to_vec())])
             .prop_map(|(name, value)| (name.to_owned(), value)),
         2 => select(BAGGAGES.to_vec()).prop_map(|text| ("baggage".to_owned(), text.into())),
@@ -262,12 +302,31 @@ fn header() -> impl Strategy<Value = (String, Vec<u8>)> {
     ]
 }
 
+/// Claims as Envoy hands them over: texts, numbers, booleans, and what is none of them.
+fn claims() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
+    let number =
+        select(vec![0.0, -0.0, 4711.0, -3.0, 0.5, 9_007_199_254_740_991.0, 1e16, f64::NAN]);
+    let value = prop_oneof![
+        3 => id(),
+        2 => number.prop_map(|number: f64| number.to_le_bytes().to_vec()),
+        1 => any::<bool>().prop_map(|flag| vec![u8::from(flag)]),
+        1 => select(vec!["a\0b", "\u{85}", "8 bytes.", "\u{7f}"]).prop_map(|text| text.as_bytes().to_vec()),
+    ];
+    let name = select(vec!["sub", "user.id", "user"]);
+    vec((name, value), 0..3).prop_map(|claims| {
+        let place =
+            |name| format!("metadata.filter_metadata.envoy.filters.http.jwt_authn.payload.{name}");
+        claims.into_iter().map(|(name, value)| (place(name), value)).collect()
+    })
+}
+
 /// A request, well-formed or not.
 pub fn request() -> impl Strategy<Value = Request> {
     let ours = select(vec!["0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789abcdef"]);
     let ours = option::weighted(0.1, ours);
     let head = (option::weighted(0.95, authority()), option::weighted(0.95, path()), ours);
-    let proxy = (option::weighted(0.8, select(ADDRESSES.to_vec())), any::<[u8; 16]>());
+    let address = option::weighted(0.8, select(ADDRESSES.to_vec()));
+    let proxy = (address, any::<[u8; 16]>(), claims(), tokens::now());
     (head, vec(header(), 0..8), proxy).prop_map(|((authority, path, ours), headers, proxy)| {
         let ours = ours.map(|id| format!("serin-id={id}").into_bytes());
         let own = [(":authority", authority), (":path", path), ("cookie", ours)];
@@ -275,9 +334,9 @@ pub fn request() -> impl Strategy<Value = Request> {
         let address = proxy.0.map(|address| ("source.address".to_owned(), address.into()));
         Request {
             headers: own.chain(headers).collect(),
-            properties: address.into_iter().collect(),
+            properties: address.into_iter().chain(proxy.2).collect(),
             random: proxy.1,
-            ..Request::default()
+            now: proxy.3,
         }
     })
 }

@@ -68,8 +68,11 @@ fn address(bits: &Value, request: &Request) -> Option<Vec<u8>> {
     Some(text.into_bytes())
 }
 
-/// A claim of a token's payload that a header carries.
+/// A claim of a token, verified by the proxy or in a payload that a header carries.
 fn claim(jwt: &Value, request: &Request) -> Option<Vec<u8>> {
+    if let Some(key) = jwt.get("metadata").and_then(Value::as_str) {
+        return untyped(request.properties.get(&property(key, jwt.get("claim")?))?);
+    }
     let header = jwt.get("header")?.as_str()?;
     let payload = base64url(&request.header(&header.to_ascii_lowercase())?)?;
     let mut found = &serde_json::from_slice::<Value>(&payload).ok()?;
@@ -92,8 +95,37 @@ fn claim(jwt: &Value, request: &Request) -> Option<Vec<u8>> {
     Some(text.into_bytes())
 }
 
+/// Where Envoy has a claim that it has verified, by the parts of the path with dots between them.
+fn property(key: &str, claim: &Value) -> String {
+    let names = match claim {
+        Value::String(name) => name.clone(),
+        names => {
+            let names = names.as_array().map_or(&[][..], Vec::as_slice);
+            names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(".")
+        }
+    };
+    format!("metadata.filter_metadata.envoy.filters.http.jwt_authn.{key}.{names}")
+}
+
+/// A claim without its type: one byte is a boolean, a text is itself, and eight bytes that are no
+/// text are a number.
+fn untyped(bytes: &[u8]) -> Option<Vec<u8>> {
+    match bytes {
+        [0] => return Some(b"false".to_vec()),
+        [1] => return Some(b"true".to_vec()),
+        _ => {}
+    }
+    if std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control)) {
+        return Some(bytes.to_vec());
+    }
+    let number = f64::from_le_bytes(bytes.try_into().ok()?);
+    let in_range = number.abs() < 9_007_199_254_740_992.0 && number.fract() == 0.0;
+    // Zero below zero is zero.
+    in_range.then(|| format!("{:.0}", number + 0.0).into_bytes())
+}
+
 /// Six bits a character; the bits left over at the end are none.
-fn base64url(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn base64url(text: &[u8]) -> Option<Vec<u8>> {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut bits = Vec::new();
     for character in text {

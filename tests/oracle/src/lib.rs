@@ -13,11 +13,17 @@ mod identity;
 pub mod murmur3;
 mod request;
 mod rules;
+mod taken_off;
+mod testers;
+mod tokens;
 mod written;
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 pub use request::Request;
+pub use tokens::token;
 
 /// What a proxy's own configuration says, and where it runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +34,17 @@ pub struct Proxy {
     pub incoming: Option<&'static str>,
     /// `mark`, where the plugin's configuration has it.
     pub mark: Option<&'static str>,
+    /// The keys of testers' tokens.
+    pub keys: Vec<Key>,
+}
+
+/// A key of testers' tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// By which tokens name it.
+    pub id: String,
+    /// Its bytes.
+    pub secret: Vec<u8>,
 }
 
 /// What becomes of a request.
@@ -53,6 +70,8 @@ pub struct Decision {
     pub cohort: Option<u32>,
     /// Whether it counts as evidence.
     pub evidence: bool,
+    /// How many testers' tokens were refused, by reason.
+    pub refused: BTreeMap<&'static str, usize>,
 }
 
 /// Decides about a request by a document, whose rollouts break no rule but perhaps claim what an
@@ -63,7 +82,8 @@ pub fn decide(document: &Value, proxy: &Proxy, request: &Request) -> Answer {
     let found = document::find(&rollouts, proxy.namespace.as_deref(), request);
     let mut decisions: Vec<Decision> =
         found.iter().map(|rollout| rules::decide(rollout, proxy, request)).collect();
-    let headers = written::headers(&rollouts, &found, proxy, &decisions, request);
+    let left = taken_off::taken_off(&rollouts, &found, request);
+    let headers = written::headers(&rollouts, &found, proxy, &decisions, &left);
     if found.is_empty() {
         decisions.push(Decision {
             rollout: None,
@@ -71,6 +91,7 @@ pub fn decide(document: &Value, proxy: &Proxy, request: &Request) -> Answer {
             reason: "no-rollout",
             cohort: None,
             evidence: false,
+            refused: BTreeMap::new(),
         });
     }
     Answer { decisions, headers }

@@ -6,35 +6,38 @@ use sha2::{Digest as _, Sha256};
 use crate::condition::holds;
 use crate::document::{basis_points, buckets, list, text};
 use crate::identity::{hexadecimal, new_id, value};
+use crate::testers::{Refused, side};
 use crate::written::{incoming, mark};
-use crate::{Decision, Proxy, Request, murmur3};
+use crate::{Decision, Proxy, Request, murmur3, testers};
 
 /// An answer.
 struct Choice {
     side: Option<&'static str>,
     reason: &'static str,
     cohort: Option<u32>,
+    refused: Refused,
 }
 
 impl Choice {
     fn marked(side: &'static str, reason: &'static str) -> Self {
-        Self { side: Some(side), reason, cohort: None }
+        Self { side: Some(side), reason, cohort: None, refused: Refused::new() }
     }
 
     fn unmarked(reason: &'static str) -> Self {
-        Self { side: None, reason, cohort: None }
+        Self { side: None, reason, cohort: None, refused: Refused::new() }
     }
 }
 
 /// What a rollout decides about one of its requests.
 pub(crate) fn decide(rollout: &Value, proxy: &Proxy, request: &Request) -> Decision {
-    let Choice { side, reason, cohort } = choose(rollout, proxy, request);
+    let Choice { side, reason, cohort, refused } = choose(rollout, proxy, request);
     Decision {
         rollout: Some(text(rollout, "name", "").to_owned()),
         side,
         reason,
         cohort,
         evidence: matches!(reason, "hash" | "new-id" | "random"),
+        refused,
     }
 }
 
@@ -58,13 +61,16 @@ fn choose(rollout: &Value, proxy: &Proxy, request: &Request) -> Choice {
     if rollout.get("eligible").is_some_and(|condition| !holds(condition, request)) {
         return Choice::marked("stable", "ineligible");
     }
-    for tester in list(rollout, "testers") {
-        match value(tester, request).and_then(|value| side(&value)) {
-            Some("canary") => return Choice::marked("canary", "opt-in"),
-            Some(_) => return Choice::marked("stable", "opt-out"),
-            None => {}
-        }
-    }
+    let (asked, refused) = testers::asked(rollout, &proxy.keys, request);
+    let choice = match asked {
+        Some("canary") => Choice::marked("canary", "opt-in"),
+        Some(_) => Choice::marked("stable", "opt-out"),
+        None => by_user(rollout, request),
+    };
+    Choice { refused, ..choice }
+}
+
+fn by_user(rollout: &Value, request: &Request) -> Choice {
     let sources = list(rollout, "identity");
     let mut ids = sources.iter().filter_map(|source| value(source, request));
     let id = ids.find(|id| !id.is_empty());
@@ -139,8 +145,4 @@ fn placed(rollout: &Value, hash: u32, reason: &'static str) -> Choice {
     } else {
         Choice::marked("stable", reason)
     }
-}
-
-fn side(value: &[u8]) -> Option<&'static str> {
-    ["canary", "stable"].into_iter().find(|side| side.as_bytes() == value)
 }

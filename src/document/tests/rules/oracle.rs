@@ -1,11 +1,15 @@
 //! Decisions are those of a second implementation, which was written from README alone.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use serin_document::{Compiled, Environment, MarkName, Overrides, Request, parse};
+use serin_document::token::TesterKey;
+use serin_document::{
+    Compiled, Environment, KeyId, MarkName, Overrides, Refusals, Request, TesterKeys, parse,
+};
 use serin_oracle::{Decision, Proxy, cases};
 
 /// The oracle's request, as the filter asks it.
@@ -38,9 +42,24 @@ fn compiled(document: &Value, proxy: &Proxy) -> Compiled {
         mark: proxy.mark.map(|name| MarkName::new(name).unwrap()),
         filter_state: false,
     };
-    let env =
-        Environment { namespace: proxy.namespace.clone(), overrides, ..Environment::default() };
+    let env = Environment { namespace: proxy.namespace.clone(), overrides, keys: keys(proxy) };
     Compiled::compile(parsed, None, &env)
+}
+
+fn keys(proxy: &Proxy) -> TesterKeys {
+    let key = |key: &serin_oracle::Key| {
+        TesterKey::new(KeyId::new(&key.id).unwrap(), &key.secret).unwrap()
+    };
+    let entry = |key: TesterKey| serde_json::json!({"id": key.id(), "key": key.secret_base64()});
+    let all: Vec<Value> = proxy.keys.iter().map(key).map(entry).collect();
+    if all.is_empty() {
+        return TesterKeys::default();
+    }
+    TesterKeys::read(Value::Array(all).to_string().as_bytes(), "keys").unwrap()
+}
+
+fn refused(refused: Refusals) -> BTreeMap<&'static str, usize> {
+    refused.iter().map(|(reason, count)| (reason.as_str(), usize::from(count))).collect()
 }
 
 /// What was decided, in the oracle's words.
@@ -52,6 +71,7 @@ fn decisions(compiled: &Compiled, request: &serin_oracle::Request) -> Vec<Decisi
         reason: decision.reason.as_str(),
         cohort: decision.cohort.map(|cohort| u32::from(cohort.get())),
         evidence: decision.is_evidence(),
+        refused: refused(decision.refused),
     });
     told.collect()
 }

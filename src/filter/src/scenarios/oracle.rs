@@ -1,7 +1,10 @@
 //! What is sent upstream is what a second implementation says, which was written from README alone.
 
 use proptest::prelude::*;
-use serin_oracle::cases;
+use serde_json::{Value, json};
+use serin_document::KeyId;
+use serin_document::token::TesterKey;
+use serin_oracle::{Key, Proxy as OracleProxy, cases};
 
 use std::rc::Rc;
 
@@ -30,6 +33,9 @@ proptest! {
                 configuration[field] = value.into();
             }
         }
+        if !proxy.keys.is_empty() {
+            configuration["testerKeys"] = keys(&proxy);
+        }
         let vm = Rc::new(Vm::new(&host));
         let mut plugin = Plugin::new(Rc::clone(&vm), 1);
         prop_assert!(plugin.configure(&host, configuration.to_string().as_bytes()));
@@ -39,11 +45,21 @@ proptest! {
             let mut sent = FakeRequest::exactly(&headers);
             sent.properties.clone_from(&request.properties);
             sent.random = request.random;
+            sent.time_of_day = request.now;
             let _ = stream::mark(&sent, plugin.serving(), vm.counts());
             let expected = serin_oracle::decide(&document, &proxy, &request).headers;
             prop_assert_eq!(sorted(sent.headers()), sorted(expected), "{:?}", request);
         }
     }
+}
+
+/// The keys as a plugin's configuration has them.
+fn keys(proxy: &OracleProxy) -> Value {
+    let entry = |key: &Key| {
+        let key = TesterKey::new(KeyId::new(&key.id).unwrap(), &key.secret).unwrap();
+        json!({"id": key.id(), "key": key.secret_base64()})
+    };
+    proxy.keys.iter().map(entry).collect()
 }
 
 fn sorted(mut headers: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
