@@ -9,8 +9,8 @@ use alloc::string::ToString as _;
 use core::fmt;
 use core::ops::Deref;
 
-use crate::FormatVersion;
 use crate::json::Escaped;
+use crate::{FormatVersion, Joined};
 
 /// The longest value, in characters, that an error repeats: enough to recognise it by.
 const SHOWN: usize = 60;
@@ -25,16 +25,12 @@ pub(crate) fn shorten(value: &str) -> String {
 
 /// Texts as a list, each in quotes.
 #[inline(never)]
-pub(crate) fn listed(texts: &mut dyn Iterator<Item = String>, between: &str) -> String {
-    let mut list = String::from("[");
-    for (index, text) in texts.enumerate() {
-        let before = if index == 0 { "" } else { between };
-        for part in [before, "\"", &text, "\""] {
-            list.push_str(part);
-        }
+pub(crate) fn listed(texts: &mut dyn Iterator<Item = String>, between: &'static str) -> String {
+    let mut list = Joined::by(between);
+    for text in texts {
+        list.add(&format!("\"{text}\""));
     }
-    list.push(']');
-    list
+    format!("[{}]", list.into_text())
 }
 
 fn shorten_to(limit: usize, value: &str) -> String {

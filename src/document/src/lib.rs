@@ -62,6 +62,7 @@ mod format_version;
 mod host;
 mod identity;
 mod internet;
+mod joined;
 mod json;
 mod latency;
 mod limits;
@@ -104,6 +105,7 @@ pub use identity::baggage::BaggageKey;
 pub use identity::claim::{ClaimPath, JwtClaim, MetadataKey};
 pub use identity::generated::{CookieAttributes, CookieDomain, CookiePath, GeneratedId, SameSite};
 pub use identity::{Anonymous, IdentitySource, Incoming};
+pub use joined::Joined;
 pub use latency::LatencyBounds;
 pub use named::{Named, sorted};
 pub use names::{

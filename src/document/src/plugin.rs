@@ -75,9 +75,9 @@ pub fn parse(json: &[u8]) -> Result<PluginConfig, ConfigRefused> {
 
 fn overrides(reading: &mut Reading<'_>) -> Overrides {
     Overrides {
-        incoming: reading.optional("incoming", Reading::word),
-        count: reading.optional("count", Reading::flag),
+        incoming: reading.optional_word("incoming"),
+        count: reading.optional_flag("count"),
         mark: reading.optional_text("mark"),
-        filter_state: reading.optional("filterState", Reading::flag).unwrap_or_default(),
+        filter_state: reading.optional_flag("filterState").unwrap_or_default(),
     }
 }

@@ -168,8 +168,8 @@ impl Host for FakeVm {
         self.world.borrow().variables.get(name).cloned()
     }
 
-    fn property(&self, path: &[&str]) -> Option<String> {
-        self.world.borrow().properties.get(&path.join(".")).cloned()
+    fn property(&self, path: &str) -> Option<String> {
+        self.world.borrow().properties.get(&path.replace('\0', ".")).cloned()
     }
 
     fn shared(&self, key: &str) -> Shared {

@@ -167,8 +167,9 @@ pub trait Host {
     fn log(&self, level: Level, line: &str);
     /// A variable of the VM's environment; `None` where it is not set.
     fn variable(&self, name: &str) -> Option<Vec<u8>>;
-    /// A property as text, such as `["xds", "node", "id"]`; `None` where it is absent or no UTF-8.
-    fn property(&self, path: &[&str]) -> Option<String>;
+    /// A property as text by the parts of its path, with a zero byte between them, such as
+    /// `xds\0node\0id`; `None` where it is absent or no UTF-8.
+    fn property(&self, path: &str) -> Option<String>;
 
     /// Reads a value that the proxy's VMs share.
     fn shared(&self, key: &str) -> Shared;

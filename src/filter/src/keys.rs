@@ -2,12 +2,10 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::string::ToString as _;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use serin_document::token::KEYS_VARIABLE;
-use serin_document::{Compiled, Fault, TesterKeys};
+use serin_document::{Compiled, Fault, Joined, TesterKeys};
 
 use crate::host::Host;
 use crate::verdict::Verdict;
@@ -27,22 +25,26 @@ pub fn keys(host: &dyn Host, own: Option<TesterKeys>) -> Result<TesterKeys, Faul
 
 /// What has been said about rollouts whose testers need a token that no key can verify.
 #[derive(Debug, Default)]
-pub struct Lack(Option<Vec<String>>);
+pub struct Lack(Option<String>);
 
 impl Lack {
     /// Says which rollouts of the document lack keys, once per proxy and again when it has changed.
     pub fn report(&mut self, host: &dyn Host, plugin: &str, document: &Compiled) {
-        let lacking = document.rollouts().iter().filter(|rollout| rollout.lacks_keys());
-        let names: Vec<String> = lacking.map(|rollout| rollout.name().to_string()).collect();
+        let mut names = Joined::by(", ");
+        for rollout in document.rollouts().iter().filter(|rollout| rollout.lacks_keys()) {
+            names.add(rollout.name().as_str());
+        }
+        let names = names.into_text();
         if self.0.as_ref() == Some(&names) {
             return;
         }
-        let line = format!(
-            "plugin \"{plugin}\": no key for testers' tokens, so nobody can opt in with one to {}: \
-             set testerKeys in the plugin's configuration or {KEYS_VARIABLE} in the VM's environment",
-            names.join(", ")
-        );
-        let lines = if names.is_empty() { Vec::new() } else { vec![line] };
+        let mut lines = Vec::new();
+        if !names.is_empty() {
+            lines.push(format!(
+                "plugin \"{plugin}\": no key for testers' tokens, so nobody can opt in with one to {names}: \
+                 set testerKeys in the plugin's configuration or {KEYS_VARIABLE} in the VM's environment"
+            ));
+        }
         Verdict { refused: false, lines }.report(host, &format!("keys.{plugin}"));
         self.0 = Some(names);
     }

@@ -272,7 +272,7 @@ impl Plugin {
         overrides: Overrides,
         own: Option<TesterKeys>,
     ) -> (Environment, Vec<String>) {
-        let namespace = host.property(&["xds", "node", "metadata", "NAMESPACE"]);
+        let namespace = host.property("xds\0node\0metadata\0NAMESPACE");
         let (keys, lines) = match keys::keys(host, own) {
             Ok(keys) => (keys, Vec::new()),
             Err(fault) => {
@@ -337,7 +337,7 @@ fn shared(
 
 /// A plugin's name with its root id, where it has one.
 fn plugin_name(host: &dyn Host) -> String {
-    let property = |name| host.property(&[name]).filter(|value| !value.is_empty());
+    let property = |name| host.property(name).filter(|value| !value.is_empty());
     let name = property("plugin_name").unwrap_or_default();
     match property("plugin_root_id") {
         Some(root_id) => format!("{name}/{root_id}"),

@@ -8,6 +8,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serin_document::Joined;
+
 use crate::host::{Host, Level};
 
 /// What was found in a configuration.
@@ -23,7 +25,9 @@ impl Verdict {
     /// Logs the verdict unless another VM has; whether this VM was the one to report it.
     pub fn report(&self, host: &dyn Host, plugin: &str) -> bool {
         let key = format!("serin.1.verdict.{plugin}");
-        let note = self.lines.join("\n").into_bytes();
+        let mut note = Joined::by("\n");
+        note.extend(&self.lines);
+        let note = note.into_text().into_bytes();
         let shared = host.shared(&key);
         if shared.value == note || host.share(&key, &note, Some(shared.version)).is_err() {
             return false;

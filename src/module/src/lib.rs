@@ -136,8 +136,8 @@ impl Host for Proxy {
         imports::variable(name)
     }
 
-    fn property(&self, path: &[&str]) -> Option<String> {
-        String::from_utf8(imports::property(&path.join("\0"))?).ok()
+    fn property(&self, path: &str) -> Option<String> {
+        String::from_utf8(imports::property(path)?).ok()
     }
 
     fn shared(&self, key: &str) -> Shared {

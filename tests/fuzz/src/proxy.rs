@@ -45,7 +45,7 @@ impl Host for Proxy {
         None
     }
 
-    fn property(&self, _: &[&str]) -> Option<String> {
+    fn property(&self, _: &str) -> Option<String> {
         None
     }
 

@@ -79,7 +79,7 @@ fn tests_in(reading: &mut Reading<'_>) -> One<Test> {
     tests.add(reading.given("oneOf", texts).map(Test::OneOf));
     tests.add(reading.optional("prefix", some_text).map(Test::Prefix));
     tests.add(reading.optional("suffix", some_text).map(Test::Suffix));
-    tests.add(reading.optional("present", Reading::flag).map(Test::Present));
+    tests.add(reading.optional_flag("present").map(Test::Present));
     tests
 }
 

@@ -5,7 +5,6 @@
 //! `true` or `false`. Lists, objects and other numbers are no id.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::ToString as _;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -15,7 +14,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::payload;
 use crate::checked::{Checked, checked_text, keep};
 use crate::names::is_line;
-use crate::{Fault, HeaderName, Invalid, Request};
+use crate::{Fault, HeaderName, Invalid, Joined, Request};
 
 /// The longest name of a claim or of metadata, in bytes.
 const MAX_LEN: usize = 256;
@@ -48,7 +47,9 @@ impl ClaimPath {
         {
             Ok(Self(names.into_iter().map(Into::into).collect()))
         } else {
-            Err(Invalid::new(&names.join("."), Self::RULE))
+            let mut found = Joined::by(".");
+            found.extend(names);
+            Err(Invalid::new(&found.into_text(), Self::RULE))
         }
     }
 
@@ -112,7 +113,10 @@ impl JwtClaim {
     /// A claim that Envoy's own filter has verified.
     #[must_use]
     pub fn in_metadata(claim: ClaimPath, key: MetadataKey) -> Self {
-        let property = format!("{JWT_AUTHN}\0{key}\0{}", claim.0.join("\0")).into();
+        let mut property = Joined::by("\0");
+        property.extend([JWT_AUTHN, key.as_str()]);
+        property.extend(claim.names());
+        let property = property.into_text().into();
         Self { claim, place: Place::Metadata { key, property } }
     }
 

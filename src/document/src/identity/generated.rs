@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::checked::{Checked, Word, checked_text, keep, word};
 use crate::json::Escaped;
-use crate::{CookieName, Fault, Host, Invalid, duration, hexadecimal, internet};
+use crate::{CookieName, Fault, Host, Invalid, Joined, duration, hexadecimal, internet};
 
 /// The length of an id as the cookie has it: 16 bytes in hexadecimal.
 const ID_LEN: usize = 32;
@@ -192,7 +192,9 @@ impl GeneratedId {
 
     /// The `set-cookie` that hands an id to its visitor.
     pub(crate) fn set_cookie(&self, id: &str) -> String {
-        [self.cookie.as_str(), "=", id, &self.suffix].concat()
+        let mut cookie = Joined::by("");
+        cookie.extend([self.cookie.as_str(), "=", id, &self.suffix]);
+        cookie.into_text()
     }
 }
 

@@ -73,8 +73,8 @@ fn generated(reading: &mut Reading<'_>) -> Option<GeneratedId> {
         max_age: reading.optional("maxAge", Reading::duration).unwrap_or(default.max_age),
         domain: reading.optional_text("domain"),
         path: reading.optional_text("path").unwrap_or(default.path),
-        same_site: reading.optional("sameSite", Reading::word).unwrap_or(default.same_site),
-        secure: reading.optional("secure", Reading::flag).unwrap_or(default.secure),
+        same_site: reading.optional_word("sameSite").unwrap_or(default.same_site),
+        secure: reading.optional_flag("secure").unwrap_or(default.secure),
     };
     reading.close(&"cookie, maxAge, domain, path, sameSite, secure");
     reading.accept_below(GeneratedId::new(cookie, attributes))

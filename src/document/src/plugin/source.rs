@@ -157,7 +157,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<SourceConfig> {
             Some("the stale time is longer than wait plus interval plus jitter")
         }
     });
-    let when_stale = reading.optional("whenStale", Reading::word);
+    let when_stale = reading.optional_word("whenStale");
     reading.close(&FIELDS);
     Some(SourceConfig {
         cluster: cluster?,

@@ -114,7 +114,22 @@ impl<'j> Reading<'j> {
         T::ALL.get(self.place_of_word(T::WORDS, T::RULE)?).copied()
     }
 
+    /// A word in a field that may be absent.
+    #[inline]
+    pub(crate) fn optional_word<T: Word>(&mut self, name: &'static str) -> Option<T> {
+        T::ALL.get(self.optional_place_of_word(name, T::WORDS, T::RULE)?).copied()
+    }
+
     #[inline(never)]
+    fn optional_place_of_word(
+        &mut self,
+        name: &'static str,
+        words: &[&str],
+        rule: &str,
+    ) -> Option<usize> {
+        self.optional(name, |reading| reading.place_of_word(words, rule))
+    }
+
     fn place_of_word(&mut self, words: &[&str], rule: &str) -> Option<usize> {
         let text = self.string()?;
         let place = words.iter().position(|word| *word == text);
@@ -124,7 +139,12 @@ impl<'j> Reading<'j> {
         place
     }
 
+    /// A flag in a field that may be absent.
     #[inline(never)]
+    pub(crate) fn optional_flag(&mut self, name: &'static str) -> Option<bool> {
+        self.optional(name, Self::flag)
+    }
+
     pub(crate) fn flag(&mut self) -> Option<bool> {
         if let Json::Bool(value) = self.at {
             return Some(*value);

@@ -6,6 +6,7 @@
 //! holds it back, a VM with other plugins only does not.
 
 use alloc::borrow::ToOwned as _;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -138,7 +139,7 @@ pub struct Row(pub Vec<(String, ScopeRow)>);
 
 impl Row {
     fn key(vm: u64) -> String {
-        ["serin.1.vm.", &hexadecimal(&vm.to_be_bytes())].concat()
+        format!("serin.1.vm.{}", hexadecimal(&vm.to_be_bytes()))
     }
 
     /// Reads a VM's row; empty where it has none.
