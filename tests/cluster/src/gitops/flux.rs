@@ -124,6 +124,16 @@ impl Tool for Flux {
     }
 }
 
+impl Flux {
+    /// What README says to add, for a Flux that is older, to the two objects themselves.
+    ///
+    /// # Errors
+    /// Where README has it no more.
+    pub fn older_recipe() -> Result<Value> {
+        recipe::with("IfNotPresent")
+    }
+}
+
 /// Its process, for the objects of one namespace.
 async fn controller(namespace: &Namespace, program: &Path) -> Result<Process> {
     let (health, metrics) = (ports::free()?, ports::free()?);

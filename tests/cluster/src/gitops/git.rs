@@ -52,6 +52,15 @@ impl Git {
         object.pointer_mut(pointer).with_context(|| format!("{kind} {name} has no {pointer}"))
     }
 
+    /// Adds fields to an object.
+    ///
+    /// # Errors
+    /// Where there is no such object.
+    pub fn add(&mut self, kind: &str, name: &str, fields: &Value) -> Result<()> {
+        super::add(self.at(kind, name, "")?, fields);
+        Ok(())
+    }
+
     /// Names another image in a Deployment.
     ///
     /// # Errors

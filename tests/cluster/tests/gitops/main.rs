@@ -19,7 +19,11 @@ const TWO_PASSES: Duration = Duration::from_secs(5);
 async fn argo_cd_leaves_a_rollout_alone_with_the_recipe() -> Result<()> {
     let mut kept = Kept::<Argo>::with_the_recipe("argo").await?;
     kept.goes_half_way().await?;
+    kept.writes_all("half-way").await?;
+    kept.is_left_half_way().await?;
     kept.goes_to_its_end().await?;
+    kept.writes_all("end").await?;
+    kept.is_left_at_its_end().await?;
     // README: what else changes in the list that holds the weights does not arrive.
     let timeout = json!("7s");
     kept.git.at("VirtualService", "web", "/spec/http/2")?["timeout"] = timeout.clone();
@@ -52,11 +56,33 @@ async fn flux_leaves_a_rollout_alone_with_the_recipe() -> Result<()> {
     // What else changes in the list that holds the weights arrives, and they stay.
     let timeout = json!("7s");
     kept.git.at("VirtualService", "web", "/spec/http/2")?["timeout"] = timeout.clone();
-    kept.tool.commit(&kept.git).await?;
+    kept.writes_all("half-way").await?;
     let route = kept.released.namespace().get("virtualservice", "web").await?;
     ensure!(at(&route, "/spec/http/2/timeout") == &timeout, "{route:#}");
     kept.is_left_half_way().await?;
     kept.goes_to_its_end().await?;
+    kept.writes_all("end").await?;
+    kept.is_left_at_its_end().await?;
+    kept.nobody_was_hurt().await
+}
+
+#[tokio::test]
+async fn an_older_flux_leaves_a_rollout_alone_with_its_annotation() -> Result<()> {
+    let annotation = Flux::older_recipe()?;
+    let mut kept = Kept::<Flux>::start_from("flux-older", &json!({}), |git| {
+        git.add("VirtualService", "web", &annotation)?;
+        git.add("Deployment", "web-stable", &annotation)
+    })
+    .await?;
+    kept.goes_half_way().await?;
+    kept.is_left_half_way().await?;
+    kept.goes_to_its_end().await?;
+    kept.git.label("end");
+    kept.tool.commit(&kept.git).await?;
+    kept.is_left_at_its_end().await?;
+    // README: what changes in these two does not arrive.
+    let route = kept.released.namespace().get("virtualservice", "web").await?;
+    ensure!(at(&route, "/metadata/labels/commit").is_null(), "README is wrong now: {route:#}");
     kept.nobody_was_hurt().await
 }
 
@@ -84,21 +110,29 @@ impl<T: Tool> Kept<T> {
     }
 
     async fn start(name: &str, added: &Value) -> Result<Self> {
+        Self::start_from(name, added, |_| Ok(())).await
+    }
+
+    /// Starts it with this added to the tool's object, and what is in Git changed so.
+    async fn start_from(
+        name: &str,
+        added: &Value,
+        change: impl FnOnce(&mut Git) -> Result<()>,
+    ) -> Result<Self> {
         let cluster = Cluster::shared().await?;
         let released = Released::start_with(cluster, name, &stays_at_half()).await?;
-        let git = Git::of(&released).await?;
+        let mut git = Git::of(&released).await?;
+        change(&mut git)?;
         let tool = T::start(released.namespace(), &git, added).await?;
         let load = released.shop.gateway().load();
         Ok(Self { tool, git, load, released })
     }
 
-    /// A new version comes by Git, and waits for a person at 50 %, whatever is new in Git meanwhile.
+    /// A new version comes by Git, and waits for a person at 50 %.
     async fn goes_half_way(&mut self) -> Result<()> {
         self.git.image("web-canary", "shop:1.1")?;
         self.tool.commit(&self.git).await?;
-        self.released.until_reason("WaitingForApproval").await?;
-        self.writes_all("half-way").await?;
-        self.is_left_half_way().await
+        self.released.until_reason("WaitingForApproval").await.map(drop)
     }
 
     /// Changes each object in Git, so that the tool has to write each.
@@ -131,14 +165,12 @@ impl<T: Tool> Kept<T> {
     }
 
     /// The person agrees, stable takes the new version over, and Git still says the old one.
-    async fn goes_to_its_end(&mut self) -> Result<()> {
+    async fn goes_to_its_end(&self) -> Result<()> {
         self.released.kubectl_serin(&["approve", "shop"]).await?;
         self.released.until_phase("Succeeded").await?;
         let scaled = |canary: &Value| at(canary, "/spec/replicas") == 0;
         let namespace = self.released.namespace();
-        namespace.until("deployment", "web-canary", ROLLOUT, scaled).await?;
-        self.writes_all("end").await?;
-        self.is_left_at_its_end().await
+        namespace.until("deployment", "web-canary", ROLLOUT, scaled).await.map(drop)
     }
 
     async fn is_left_at_its_end(&self) -> Result<()> {
