@@ -102,6 +102,17 @@ impl Tool for Flux {
     }
 
     async fn commit(&self, git: &Git) -> Result<()> {
+        self.push(git).await?;
+        self.applied(git).await
+    }
+}
+
+impl Flux {
+    /// Puts this into Git, and has it fetched.
+    ///
+    /// # Errors
+    /// Where the API server does not take what was fetched.
+    pub async fn push(&self, git: &Git) -> Result<()> {
         let revision = git.revision();
         let path = format!("/{revision}.tar.gz");
         let archive = archive(&git.files())?;
@@ -115,16 +126,22 @@ impl Tool for Flux {
         }}});
         self.archives.lock().unwrap_or_else(PoisonError::into_inner).insert(path, archive.into());
         let source = ["gitrepository", "shop", "--subresource", "status"];
-        self.namespace.kubectl().patch(&source, &status).await?;
+        self.namespace.kubectl().patch(&source, &status).await
+    }
+
+    /// Waits until all of this is applied.
+    ///
+    /// # Errors
+    /// Where it is not in time.
+    pub async fn applied(&self, git: &Git) -> Result<()> {
+        let revision = git.revision();
         let applied = |object: &Value| {
             let last = at(object, "/status/lastAppliedRevision");
             last.as_str().is_some_and(|last| last.ends_with(&revision))
         };
         self.namespace.until("kustomization", "shop", APPLIED_LIMIT, applied).await.map(drop)
     }
-}
 
-impl Flux {
     /// What README says to add, for a Flux that is older, to the two objects themselves.
     ///
     /// # Errors

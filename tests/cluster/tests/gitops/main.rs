@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use serin_cluster::cluster::Cluster;
 use serin_cluster::gitops::{Argo, Flux, Git, Tool};
+use serin_cluster::namespace::Namespace;
 use serin_cluster::records::none_failed;
 use serin_cluster::released::{KIND, ROLLOUT, Released, at, stays_at_half};
 use serin_tests::load::Load;
@@ -14,6 +15,8 @@ use tokio::time::sleep;
 
 /// In which either tool compares the cluster with Git twice by itself.
 const TWO_PASSES: Duration = Duration::from_secs(5);
+/// Where the weighted entry has what it mirrors to.
+const MIRROR: &str = "/spec/http/2/mirror";
 
 #[tokio::test]
 async fn argo_cd_leaves_a_rollout_alone_with_the_recipe() -> Result<()> {
@@ -64,6 +67,43 @@ async fn flux_leaves_a_rollout_alone_with_the_recipe() -> Result<()> {
     kept.writes_all("end").await?;
     kept.is_left_at_its_end().await?;
     kept.nobody_was_hurt().await
+}
+
+#[tokio::test]
+async fn flux_leaves_a_mirror_alone_and_what_is_new_for_its_route_waits_for_its_end() -> Result<()>
+{
+    let mut recipe = Flux::recipe()?;
+    let paths = recipe["spec"]["ignore"][0]["paths"].as_array_mut().context("no paths")?;
+    for entry in [1, 2] {
+        for field in ["mirror", "mirrorPercentage", "mirrors"] {
+            paths.push(json!(format!("/spec/http/{entry}/{field}")));
+        }
+    }
+    let mut kept = Kept::<Flux>::start("flux-mirror", &recipe).await?;
+    let namespace = kept.released.namespace().clone();
+    let mirror = json!({"host": "web", "subset": "canary", "port": {"number": 80}});
+    as_the_controller(&namespace, json!({"op": "add", "path": MIRROR, "value": mirror})).await?;
+    sleep(TWO_PASSES).await;
+    let route = namespace.get("virtualservice", "web").await?;
+    ensure!(at(&route, MIRROR) == &mirror, "{route:#}");
+    kept.git.label("new");
+    kept.tool.push(&kept.git).await?;
+    let fails = |object: &Value| {
+        let conditions = at(object, "/status/conditions").to_string();
+        conditions.contains("missing key: /spec/http/2/mirror")
+    };
+    namespace.until("kustomization", "shop", ROLLOUT, fails).await?;
+    as_the_controller(&namespace, json!({"op": "remove", "path": MIRROR})).await?;
+    kept.tool.applied(&kept.git).await?;
+    kept.nobody_was_hurt().await
+}
+
+/// Changes the route under the controller's name, as tools tell by it whose a field is.
+async fn as_the_controller(namespace: &Namespace, change: Value) -> Result<()> {
+    let patch = json!([change]).to_string();
+    let how = ["--type=json", "--field-manager=serin", "--patch", &patch];
+    let args = [&["patch", "virtualservice", "web"], &how[..]].concat();
+    namespace.kubectl().run(&args).await.map(drop)
 }
 
 #[tokio::test]
