@@ -1,8 +1,8 @@
 //! What lists said of the users whose requests came last.
 //!
-//! A list holds hashes, so that asking it takes a SHA-256, which is a quarter of all that a request
-//! with rules takes. Who comes once mostly comes again in the next seconds, with the rest of a page
-//! or the next call of a program.
+//! A list holds hashes, so that asking it takes a SHA-256, which takes as long as all else that is
+//! decided of most requests. Who comes once mostly comes again in the next seconds, with the rest of a
+//! page or the next call of a program.
 
 use alloc::vec;
 use alloc::vec::Vec;
