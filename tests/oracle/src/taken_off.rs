@@ -65,11 +65,13 @@ pub(crate) fn taken_off(all: &[&Value], own: &[&Value], request: &Request) -> Re
             let is_empty = rest.iter().all(|byte| byte.is_ascii_whitespace() || *byte == b';');
             (!is_empty).then_some(rest)
         });
-        left.collect::<Vec<_>>().join(b"; ".as_slice())
+        left.collect::<Vec<_>>()
     });
 
     let mut headers = Vec::new();
-    let mut cookies_due = cookies.as_ref().filter(|line| !line.is_empty()).cloned();
+    // A line that was empty before stays, and is no sign that nothing is left.
+    let left = cookies.as_ref().filter(|lines| !lines.is_empty());
+    let mut cookies_due = left.map(|lines| lines.join(b"; ".as_slice()));
     for (name, value) in &request.headers {
         match name.as_str() {
             "cookie" if cookies.is_some() => {
