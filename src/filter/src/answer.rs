@@ -70,8 +70,11 @@ fn read(host: &dyn Host, answer: &Answer) -> Result<Content, Answered> {
         Some(b"304") => return Ok(Content::NotModified),
         None => return Err(Answered::bad(Outcome::Failed, "no answer within the time limit")),
         Some(other) => {
-            // A proxy hands on nothing but numbers.
-            let complaint = format!("status {}", str::from_utf8(other).unwrap_or_default());
+            let number = str::from_utf8(other).unwrap_or_default();
+            let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            // A proxy hands on nothing else; whatever it was would stand in a line of the log.
+            let complaint =
+                format!("status {}", if is_number { number } else { "that is no number" });
             return Err(Answered::bad(Outcome::Failed, complaint));
         }
     }

@@ -143,6 +143,18 @@ fn bad_answers_change_nothing_and_are_counted() {
 }
 
 #[test]
+fn a_status_that_is_no_number_breaks_no_line_of_the_log() {
+    let mut lab = Lab::new(1, SOURCE);
+    for (status, said) in [("500", "500"), ("5\n0", "that is no number"), ("", "that is no number")]
+    {
+        let call = lab.next_call();
+        lab.answer(&call, Some(status), None, b"");
+        let line = format!("source \"serin\": status {said}");
+        assert_eq!(lab.proxy.log().last(), Some(&line), "{status:?}");
+    }
+}
+
+#[test]
 fn a_source_without_etags_is_asked_without() {
     let mut lab = Lab::new(1, SOURCE);
     let call = lab.next_call();
