@@ -81,17 +81,15 @@ impl Released {
         self.namespace().until(KIND, "shop", ROLLOUT, wanted).await
     }
 
-    /// Waits until the canary's share is this, in percent, and the route has it too, which is written
-    /// after the decision; gives the release.
+    /// Waits until the canary's share is this, in percent, by the route, which is written after the
+    /// decision; gives the release.
     ///
     /// # Errors
     /// Where it is not in time.
     pub async fn until_weight(&self, percent: u64) -> Result<Value> {
-        let weight = format!("{percent}%");
-        let object = self.until(|object| at(object, "/status/weight") == &*weight).await?;
         let written = |route: &Value| rest(route) == Some(percent);
         self.namespace().until("virtualservice", "web", ROLLOUT, written).await?;
-        Ok(object)
+        self.namespace().get(KIND, "shop").await
     }
 
     /// Waits until the last decision was of this kind, and gives the release.
