@@ -73,6 +73,17 @@ impl Listed {
         }
         side
     }
+
+    /// Gives the room back. Streams hold what they began under for as long as they last, and nobody asks
+    /// the lists of a document that was replaced.
+    pub fn forget(&self) {
+        self.pairs.take();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pairs.borrow().is_empty()
+    }
 }
 
 #[cfg(test)]

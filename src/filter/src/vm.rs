@@ -124,6 +124,7 @@ impl Vm {
         }
         if let Some(known) = state.roots.iter_mut().find(|known| known.id == root) {
             let old = core::mem::replace(&mut known.in_force, in_force);
+            old.serving.listed().forget();
             if old.serving.take_asked() {
                 known.in_force.serving.asked();
             }
@@ -154,7 +155,11 @@ impl Vm {
     pub fn remove(&self, host: &dyn Host, root: u32) {
         let state = &mut *self.state.borrow_mut();
         let removed = state.roots.iter().position(|known| known.id == root);
-        if let Some(removed) = removed.map(|place| state.roots.remove(place))
+        let removed = removed.map(|place| state.roots.remove(place));
+        if let Some(removed) = &removed {
+            removed.in_force.serving.listed().forget();
+        }
+        if let Some(removed) = removed
             && let Some(known) = state.plugins.iter_mut().find(|it| it.plugin == removed.plugin)
             && known.newest == root
         {

@@ -46,19 +46,31 @@ fn the_mark_is_written_once_or_not_at_all() {
     }
 }
 
+/// A document that lists alice on a side.
+fn listing_alice(revision: u64, side: &str) -> String {
+    let alice = UserHash::of(&Salt::new("team").unwrap(), b"alice");
+    let more = format!(r#", "users": {{"salt": "team", "{side}": ["{alice}"]}}"#);
+    document_of(revision, &[&rollout("shop", revision, "50%", &more)])
+}
+
 #[test]
 fn a_list_is_asked_anew_with_each_document() {
-    let alice = UserHash::of(&Salt::new("team").unwrap(), b"alice");
-    let document = |revision, list: &str| {
-        let more = format!(r#", "users": {{"salt": "team", "{list}": ["{alice}"]}}"#);
-        document_of(revision, &[&rollout("shop", revision, "50%", &more)])
-    };
-    let mut worker = Worker::start(&Proxy::new(), &document(5, "canary"));
+    let mut worker = Worker::start(&Proxy::new(), &listing_alice(5, "canary"));
     for _ in 0..2 {
         assert_eq!(worker.mark("shop.test", "alice"), ["canary"]);
     }
-    worker.reconfigure(&document(6, "stable"));
+    worker.reconfigure(&listing_alice(6, "stable"));
     assert_eq!(worker.mark("shop.test", "alice"), ["stable"]);
+}
+
+#[test]
+fn a_stream_that_outlives_its_document_holds_nothing_of_what_its_lists_have_said() {
+    let mut worker = Worker::start(&Proxy::new(), &listing_alice(5, "canary"));
+    let request = FakeRequest::new(&[(":authority", b"shop.test"), ("x-user-id", b"alice")]);
+    let open = worker.begin(&request);
+    assert!(!open.serving.listed().is_empty());
+    worker.reconfigure(&listing_alice(6, "canary"));
+    assert!(open.serving.listed().is_empty());
 }
 
 #[test]
