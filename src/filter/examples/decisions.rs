@@ -36,6 +36,10 @@ const EVERY: &str = r#""exclude": [{"header": "user-agent", "prefix": "kube-prob
     "segments": [{"name": "staff", "when": {"cookie": "staff", "is": "yes"}, "variant": "canary"}],
     "cohortHeader": "x-serin-cohort", "#;
 
+/// An id that is too long to be remembered with what lists say of it, so that it is hashed each time, as
+/// that of a user who comes for the first time.
+const NOT_REMEMBERED: &str = "user-4bf92f35-77b3-4da6-a3ce-929d0e0e4736-42";
+
 /// A request that is always the same, and what is written to it.
 struct Request {
     headers: Vec<u8>,
@@ -74,7 +78,8 @@ impl RequestHeaders for Request {
     }
 }
 
-fn headers(more: usize) -> Vec<u8> {
+fn headers(id: &str, more: usize) -> Vec<u8> {
+    let cookie = format!("theme=dark; lang=en; uid={id}");
     let mut headers: Vec<(String, String)> = [
         (":authority", "shop.example.com"),
         (":path", "/checkout/42?step=2"),
@@ -82,8 +87,8 @@ fn headers(more: usize) -> Vec<u8> {
         (":scheme", "https"),
         ("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101"),
         ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"),
-        ("x-user-id", "user-00042"),
-        ("cookie", "theme=dark; lang=en; uid=user-00042"),
+        ("x-user-id", id),
+        ("cookie", &cookie),
         ("x-forwarded-proto", "https"),
         ("x-request-id", "4bf92f35-77b3-4da6-a3ce-929d0e0e4736"),
     ]
@@ -101,11 +106,11 @@ fn main() -> ExitCode {
         "plain" => (PLAIN.to_owned(), 0),
         "full" => ((0..100).map(full).collect::<Vec<_>>().join(", "), 0),
         "full-30" => ((0..100).map(full).collect::<Vec<_>>().join(", "), 20),
-        "every" | "every-30" => {
+        "every" | "every-30" | "every-hashed" => {
             let rollouts: Vec<String> = (0..100)
                 .map(|number| full(number).replacen('{', &format!("{{{EVERY}"), 1))
                 .collect();
-            (rollouts.join(", "), if case == "every" { 0 } else { 20 })
+            (rollouts.join(", "), if case == "every-30" { 20 } else { 0 })
         }
         "elsewhere" => (PLAIN.replace("shop.example.com", "other.example.com"), 0),
         _ => return ExitCode::from(2),
@@ -118,14 +123,15 @@ fn main() -> ExitCode {
     let counts = Counts::default();
     let compiled = Compiled::compile(parsed, None, &Environment::default());
     let serving = Serving::new(Rc::new(compiled), false, &counts);
-    let request = Request { headers: headers(more), written: Cell::new(0) };
+    let id = if case == "every-hashed" { NOT_REMEMBERED } else { "user-00042" };
+    let request = Request { headers: headers(id, more), written: Cell::new(0) };
     for _ in 0..times {
         core::hint::black_box(stream::mark(&request, &serving, &counts));
     }
     // The mark, and the cohort beside it.
     let expected = match case.as_str() {
         "elsewhere" => 0,
-        "every" | "every-30" => 2 * times,
+        "every" | "every-30" | "every-hashed" => 2 * times,
         _ => times,
     };
     if request.written.get() == expected { ExitCode::SUCCESS } else { ExitCode::FAILURE }
