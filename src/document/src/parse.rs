@@ -10,8 +10,8 @@ use core::str::FromStr as _;
 use crate::json::{self, Json};
 use crate::reading::{Key, Reading};
 use crate::{
-    Buckets, Document, FormatVersion, HostPattern, LeftOut, Named, PathPrefix, Refused, Revision,
-    Rollout, RolloutName, buckets, clusters, identity, latency, rules, tester, tripwire,
+    Buckets, Document, Fault, FormatVersion, HostPattern, LeftOut, Named, PathPrefix, Refused,
+    Revision, Rollout, RolloutName, buckets, clusters, identity, latency, rules, tester, tripwire,
 };
 
 /// The largest document, in bytes: some 10,000 rollouts, and little beside what a VM may hold.
@@ -210,7 +210,8 @@ fn rollout_fields(reading: &mut Reading<'_>, revisions: Revisions) -> Option<Rol
     buckets::check_weight(reading, rollout.weight, rollout.buckets);
     if rollout.hosts.is_empty() && rollout.bare_hosts.iter().all(|(_, hosts)| hosts.is_empty()) {
         let rule = "at least one host in hosts or bareHosts, such as [\"shop.example.com\"]";
-        reading.lacks("hosts", &rule);
+        let found = if reading.has("hosts") { "no host" } else { Fault::MISSING };
+        reading.wrong_at(&[Key::Field("hosts")], &found, &rule);
     }
     Some(rollout)
 }

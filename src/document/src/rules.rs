@@ -111,8 +111,10 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Rules {
     };
     let conditions = rules.size();
     if conditions > MAX_CONDITIONS {
+        // One that is there, as it is together that they are too many.
+        let field = ["segments", "exclude"].into_iter().find(|field| reading.has(field));
         reading.wrong_at(
-            &[Key::Field("segments")],
+            &[Key::Field(field.unwrap_or("eligible"))],
             &format_args!("{conditions} conditions"),
             &format_args!(
                 "exclude, eligible and segments have at most {MAX_CONDITIONS} together: {PER_REQUEST}"

@@ -91,7 +91,7 @@ fn one_test(tests: One<Test>, reading: &mut Reading<'_>) -> Option<Test> {
 fn text(reading: &mut Reading<'_>) -> Option<Box<str>> {
     let text = reading.string()?;
     if text.len() > MAX_TEXT {
-        reading.wrong_at(&[], &text, &format_args!("a text of at most {MAX_TEXT} bytes"));
+        reading.wrong(&format_args!("a text of at most {MAX_TEXT} bytes"));
     }
     Some(text.into())
 }

@@ -160,7 +160,8 @@ fn list(reading: &mut Reading<'_>) -> Vec<TesterKey> {
     for (index, key) in keys.iter().enumerate() {
         if keys.iter().take(index).any(|earlier| earlier.id == key.id) {
             let rule = "an id names one key, and an earlier one has it";
-            reading.wrong_at(&[Key::Entry(index), Key::Field("id")], &key.id, &rule);
+            let id = format_args!("\"{}\"", key.id);
+            reading.wrong_at(&[Key::Entry(index), Key::Field("id")], &id, &rule);
         }
     }
     keys

@@ -218,6 +218,7 @@ fn a_faulty_condition_is_left_out_with_its_place_and_rule() {
         (json!({"header": "a b", "is": "x"}), ".header", "a header's name"),
         (json!({"header": "a", "is": 5}), ".is", "text, in quotes"),
         (json!({"header": "a", "is": long}), ".is", "at most 256 bytes"),
+        (json!({"header": "a", "prefix": format!("\n{long}")}), ".prefix", "at most 256 bytes"),
         (json!({"header": "a", "present": "yes"}), ".present", "true or false"),
         (json!({"header": "a", "prefix": ""}), ".prefix", "at least one character"),
         (json!({"header": "a", "suffix": ""}), ".suffix", "at least one character"),
@@ -234,10 +235,9 @@ fn a_faulty_condition_is_left_out_with_its_place_and_rule() {
     ] {
         let parsed = parsed(&[rollout(json!({"eligible": condition}))]);
         let left_out = only(&parsed.left_out);
-        let place = if words.contains("together") { "segments" } else { "eligible" };
-        let place = format!("rollouts[0].{place}{field}");
-        assert_eq!(left_out.field, place, "{condition}");
+        assert_eq!(left_out.field, format!("rollouts[0].eligible{field}"), "{condition}");
         assert!(left_out.rule.contains(words), "{condition}: {left_out}");
+        assert!(!left_out.to_string().contains('\n'), "{condition}: one line in a log");
     }
 }
 

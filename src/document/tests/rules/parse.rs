@@ -84,7 +84,7 @@ fn broken() -> Vec<Broken> {
         (json!({"revision": "7"}), "revision", "\"7\"", "whole number"),
         (json!({"revision": 1_u64 << 53}), "revision", "9007199254740992", "9007199254740991"),
         (json!({"hosts": null}), "hosts", "missing", "at least one host"),
-        (json!({"hosts": []}), "hosts", "missing", "at least one host"),
+        (json!({"hosts": []}), "hosts", "no host", "at least one host"),
         (json!({"hosts": "a"}), "hosts", "\"a\"", "list"),
         (json!({"hosts": ["a", "b:80"]}), "hosts[1]", "\"b:80\"", "without port"),
         (json!({"hosts": many(257)}), "hosts", "257 entries", "at most 256"),
