@@ -2,7 +2,8 @@
 //! with the token's payload.
 //!
 //! Whichever way a claim comes, it gives the same id: a text as it is, a whole number in decimal,
-//! `true` or `false`. Lists, objects and other numbers are no id.
+//! `true` or `false`. Lists, objects and other numbers are no id. (Where a number is written with more digits
+//! than a double holds, Envoy's metadata has it rounded; in a header it is no id.)
 
 use alloc::boxed::Box;
 use alloc::string::ToString as _;

@@ -7,6 +7,9 @@ use crate::digits::decimal;
 pub(crate) fn whole(number: &str) -> Option<i64> {
     let end = number.bytes().position(|byte| matches!(byte, b'e' | b'E'));
     let (digits, exponent) = number.split_at_checked(end.unwrap_or(number.len()))?;
+    if digits.bytes().all(|byte| matches!(byte, b'-' | b'.' | b'0')) {
+        return Some(0);
+    }
     let mut power = if exponent.is_empty() { 0 } else { signed(exponent.get(1..)?)? };
     let (mut value, mut zeros, mut is_fraction) = (0_i64, 0, false);
     for byte in digits.bytes() {
@@ -25,9 +28,6 @@ pub(crate) fn whole(number: &str) -> Option<i64> {
                 zeros = 0;
             }
         }
-    }
-    if value == 0 {
-        return Some(0);
     }
     while power > 0 {
         (value, power) = (value.checked_mul(10)?, power - 1);
@@ -58,6 +58,7 @@ mod tests {
             ("0", Some(0)),
             ("-0", Some(0)),
             ("0e99", Some(0)),
+            ("0.00e2147483648", Some(0)),
             ("7", Some(7)),
             ("-42", Some(-42)),
             ("4.711e3", Some(4711)),
