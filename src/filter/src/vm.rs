@@ -55,6 +55,13 @@ struct Root {
     asked: Option<Moment>,
 }
 
+impl Root {
+    /// Whether it is the one of its plugin that was configured last.
+    fn is_newest(&self, plugins: &[Known]) -> bool {
+        plugins.iter().any(|known| known.newest == self.id)
+    }
+}
+
 /// What is known of a plugin.
 #[derive(Debug)]
 struct Known {
@@ -154,19 +161,17 @@ impl Vm {
     /// Takes a root context out that will see no further request.
     pub fn remove(&self, host: &dyn Host, root: u32) {
         let state = &mut *self.state.borrow_mut();
-        let removed = state.roots.iter().position(|known| known.id == root);
-        let removed = removed.map(|place| state.roots.remove(place));
-        if let Some(removed) = &removed {
+        if let Some(place) = state.roots.iter().position(|known| known.id == root) {
+            let removed = state.roots.remove(place);
             removed.in_force.serving.listed().forget();
-        }
-        if let Some(removed) = removed
-            && let Some(known) = state.plugins.iter_mut().find(|it| it.plugin == removed.plugin)
-            && known.newest == root
-        {
-            // A proxy that is given an earlier configuration back takes the root context that it
-            // still has of it, and configures none.
-            let others = state.roots.iter().filter(|other| other.plugin == removed.plugin);
-            known.newest = others.map(|other| other.id).max().unwrap_or(root);
+            if let Some(known) = state.plugins.iter_mut().find(|it| it.plugin == removed.plugin)
+                && known.newest == root
+            {
+                // A proxy that is given an earlier configuration back takes the root context that it
+                // still has of it, and configures none.
+                let others = state.roots.iter().filter(|other| other.plugin == removed.plugin);
+                known.newest = others.map(|other| other.id).max().unwrap_or(root);
+            }
         }
         state.unfitted = true;
         state.dirty = true;
@@ -235,10 +240,16 @@ impl Vm {
 }
 
 impl State {
+    /// Notes which root contexts have decided requests. One that was replaced and has not, lives on for
+    /// the streams that it has, whose lists nobody asks any more.
     fn note_asked(&mut self, now: Moment) {
-        for root in &mut self.roots {
-            if root.in_force.serving.take_asked() {
+        let Self { roots, plugins, .. } = self;
+        for root in roots {
+            let serving = &root.in_force.serving;
+            if serving.take_asked() {
                 root.asked = Some(now);
+            } else if !root.is_newest(plugins) {
+                serving.listed().forget();
             }
         }
     }
@@ -247,8 +258,7 @@ impl State {
     fn watch(&mut self, host: &dyn Host, counts: &Counts, now: Moment, beat: bool) {
         let Self { wire, metrics, roots, plugins, unfitted, .. } = self;
         if core::mem::take(unfitted) {
-            let is_newest = |root: &&Root| plugins.iter().any(|known| known.newest == root.id);
-            let newest = roots.iter().filter(is_newest);
+            let newest = roots.iter().filter(|root| root.is_newest(plugins));
             wire.fit(host, metrics, counts.tallies(), newest.map(|root| &root.in_force.serving));
             wire.turn(servings(roots));
         }
@@ -263,11 +273,9 @@ impl State {
     fn row(&self, now: Moment) -> Row {
         let mut row = Row::default();
         for root in &self.roots {
-            let is_newest = self
-                .plugins
-                .iter()
-                .any(|known| known.plugin == root.plugin && known.newest == root.id);
-            if is_newest || root.asked.is_some_and(|asked| now.since(asked) < SILENCE) {
+            if root.is_newest(&self.plugins)
+                || root.asked.is_some_and(|asked| now.since(asked) < SILENCE)
+            {
                 let own = root.in_force.row();
                 let scope = &root.in_force.scope;
                 match row.0.iter_mut().find(|(known, _)| known == scope) {

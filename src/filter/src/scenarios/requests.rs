@@ -74,6 +74,24 @@ fn a_stream_that_outlives_its_document_holds_nothing_of_what_its_lists_have_said
 }
 
 #[test]
+fn a_replaced_configuration_that_still_has_a_stream_holds_nothing_of_what_its_lists_have_said() {
+    let proxy = Proxy::new();
+    let mut worker = Worker::start(&proxy, &listing_alice(5, "canary"));
+    let request = FakeRequest::new(&[(":authority", b"shop.test"), ("x-user-id", b"alice")]);
+    let open = worker.begin(&request);
+    let mut old = worker.replace(&listing_alice(6, "canary"));
+    let mut beat = || {
+        proxy.pass(Duration::from_secs(1));
+        worker.plugin.tick(&worker.host);
+    };
+    beat();
+    assert!(!open.serving.listed().is_empty(), "it has decided a request since the last beat");
+    beat();
+    assert!(open.serving.listed().is_empty());
+    old.done(&worker.host);
+}
+
+#[test]
 fn a_mark_that_is_taken_over_has_one_value() {
     let worker = worker(r#", "incoming": "keep""#);
     let shop = (":authority", b"shop.test".as_slice());
