@@ -23,19 +23,39 @@ pub fn keys(host: &dyn Host, own: Option<TesterKeys>) -> Result<TesterKeys, Faul
     }
 }
 
+/// The most rollouts that are named in one line; the others are counted.
+const MAX_NAMES: usize = 20;
+
 /// What has been said about rollouts whose testers need a token that no key can verify.
 #[derive(Debug, Default)]
-pub struct Lack(Option<String>);
+pub struct Lack {
+    /// Whether the document was looked at; another one is yet to be.
+    looked: bool,
+    said: Option<String>,
+}
 
 impl Lack {
+    /// Has the next report look at the document, which is another one.
+    pub const fn changed(&mut self) {
+        self.looked = false;
+    }
+
     /// Says which rollouts of the document lack keys, once per proxy and again when it has changed.
     pub fn report(&mut self, host: &dyn Host, plugin: &str, document: &Compiled) {
+        if core::mem::replace(&mut self.looked, true) {
+            return;
+        }
         let mut names = Joined::by(", ");
-        for rollout in document.rollouts().iter().filter(|rollout| rollout.lacks_keys()) {
+        let mut lacking = document.rollouts().iter().filter(|rollout| rollout.lacks_keys());
+        for rollout in lacking.by_ref().take(MAX_NAMES) {
             names.add(rollout.name().as_str());
         }
+        let others = lacking.count();
+        if others > 0 {
+            names.add(&format!("{others} others"));
+        }
         let names = names.into_text();
-        if self.0.as_ref() == Some(&names) {
+        if self.said.as_ref() == Some(&names) {
             return;
         }
         let mut lines = Vec::new();
@@ -46,6 +66,6 @@ impl Lack {
             ));
         }
         Verdict { refused: false, lines }.report(host, &format!("keys.{plugin}"));
-        self.0 = Some(names);
+        self.said = Some(names);
     }
 }

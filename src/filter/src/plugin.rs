@@ -244,6 +244,7 @@ impl Plugin {
 
     fn serve(&mut self, document: Rc<Compiled>, unmarked: bool, good: Option<Good>) {
         self.serving = Rc::new(Serving::new(document, unmarked, self.vm.counts()));
+        self.lack.changed();
         let (scope, state) = match &self.mode {
             Mode::Inline => (format!("inline-{}", plugin_hash(&self.name)), SourceState::Inline),
             Mode::Source(source) => (source.poller.config().key_hash(), source.state),

@@ -133,6 +133,22 @@ fn keys_come_from_the_environment_where_the_configuration_has_none() {
 }
 
 #[test]
+fn a_lack_of_keys_names_so_many_rollouts_and_counts_the_others() {
+    let proxy = Proxy::new();
+    let all: Vec<String> =
+        (0..23).map(|n| rollout(&format!("shop-{n}"), 5, "0%", TESTERS)).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let mut worker = Worker::start(&proxy, &document_of(5, &all));
+    for _ in 0..2 {
+        worker.plugin.tick(&worker.host);
+        proxy.pass(TICK);
+    }
+    let log = proxy.log();
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert!(log[0].contains(", shop-19, 3 others: set testerKeys"), "{log:?}");
+}
+
+#[test]
 fn a_lack_of_keys_is_said_once_and_no_key_ever() {
     let proxy = Proxy::new();
     proxy.set_variable("SERIN_TESTER_KEYS", &keys().replace('B', "*"));
