@@ -184,11 +184,11 @@ fn show_diagnostics(output: &str) -> usize {
 fn publish(built: &Path, wasm_opt: &Path, place: &Path) -> Result<()> {
     let bytes =
         fs::read(built).with_context(|| format!("the build left no \"{}\"", built.display()))?;
-    // Beside what the linker left, since both modules are linked to one place.
     let Some(name) = place.file_name() else { bail!("\"{}\" is no file", place.display()) };
-    let published = built.with_file_name(name).with_extension("done");
-    // What is made of the same bytes is the same, and wasm-opt takes seconds.
-    if place.exists() && fs::read(&published).is_ok_and(|known| known == bytes) {
+    // What is made of the same bytes in the same way is the same, and wasm-opt takes seconds.
+    let made_of = [binaryen::recipe(wasm_opt)?.as_bytes(), &bytes].concat();
+    let known = place.with_extension("made-of");
+    if place.exists() && fs::read(&known).is_ok_and(|known| known == made_of) {
         return Ok(());
     }
     let scratch = place.with_extension("wasm.part");
@@ -196,7 +196,7 @@ fn publish(built: &Path, wasm_opt: &Path, place: &Path) -> Result<()> {
     let size = fs::metadata(&scratch)?.len();
     fs::rename(&scratch, place)
         .with_context(|| format!("unable to write \"{}\"", place.display()))?;
-    fs::write(&published, &bytes)?;
+    fs::write(&known, made_of)?;
     println!("wasm: target/{}, {} kB", name.to_string_lossy(), size.div_ceil(1000));
     Ok(())
 }
