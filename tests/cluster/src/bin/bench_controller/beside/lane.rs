@@ -21,7 +21,7 @@ pub(crate) const METRIC: &str = "success-rate";
 /// Flagger at its documented interval takes the longest: it looks once a minute.
 const LIMIT: Duration = Duration::from_mins(10);
 const POLL: Duration = Duration::from_secs(1);
-/// How much of a version's start Serin leaves out: a few scrapes.
+/// How much of a version's start Serin leaves out where it is to be quick: a few scrapes.
 const SKIP: &str = "5s";
 /// The users of a service.
 const USERS: u32 = 1_000;
@@ -33,6 +33,15 @@ pub(crate) struct Analysis {
     /// The time that the success rate is of.
     pub(crate) window: &'static str,
     pub(crate) threshold: u32,
+}
+
+/// How Serin is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setup {
+    /// A scrape a second, a short start, and steps as Flagger has them at ten seconds.
+    Quick,
+    /// All by default: a scrape every 15 seconds, the first two minutes left out.
+    Default,
 }
 
 /// A service with its pods.
@@ -51,7 +60,12 @@ enum Tool {
 
 impl<'a> Lane<'a> {
     /// A release of Serin's, ready for its first rollout.
-    pub(crate) async fn serin(side: &'a Side, name: &str, prometheus: &str) -> Result<Self> {
+    pub(crate) async fn serin(
+        side: &'a Side,
+        name: &str,
+        prometheus: &str,
+        setup: Setup,
+    ) -> Result<Self> {
         let namespace = &side.namespace;
         let pods = Pods::run(namespace, name).await?;
         for (role, image) in [("stable", FIRST), ("canary", FIRST)] {
@@ -61,13 +75,21 @@ impl<'a> Lane<'a> {
         let mut release = release(name, name, namespace.name(), prometheus);
         let fields = release.get_mut("spec").and_then(Value::as_object_mut);
         let fields = fields.context("a release without a spec")?;
-        // Flagger judges a version from its first moment; by default Serin leaves out two minutes.
-        fields.insert("evidence".to_owned(), json!({"skip": SKIP}));
-        let steps: Vec<Value> = [10, 20, 30, 40, 50, 100]
-            .iter()
-            .map(|percent| json!({"weight": format!("{percent}%"), "bake": "10s"}))
-            .collect();
-        fields.insert("steps".to_owned(), json!(steps));
+        let steps = |bake: &str| {
+            let step = |percent| json!({"weight": format!("{percent}%"), "bake": bake});
+            [10, 20, 30, 40, 50, 100].map(step)
+        };
+        match setup {
+            Setup::Quick => {
+                fields.insert("evidence".to_owned(), json!({"skip": SKIP}));
+                fields.insert("steps".to_owned(), json!(steps("10s")));
+            }
+            Setup::Default => {
+                fields.remove("evidence");
+                fields.insert("metrics".to_owned(), json!({"prometheus": {"address": prometheus}}));
+                fields.insert("steps".to_owned(), json!(steps("10m")));
+            }
+        }
         let host = host(name);
         let objects = [
             objects::destination_rule(name),

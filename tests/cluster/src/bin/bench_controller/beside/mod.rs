@@ -4,7 +4,8 @@
 //! One API server, istiod and Prometheus; a namespace and an Envoy as gateway for each of the two, and
 //! a service of its own for each rollout. Flagger judges by the success rate that its documentation
 //! has for Istio, from Envoy's own counters, since the Envoy here has not Istio's metrics; Serin by
-//! what its filter counts there. Both scraped every second.
+//! what its filter counts there. Both scraped every second; Serin once more with all its defaults, and
+//! so by a Prometheus that scrapes every 15 seconds.
 
 mod floor;
 mod healthy;
@@ -30,7 +31,7 @@ use crate::goals::Goals;
 use crate::say;
 use crate::spread::Spread;
 use healthy::Ended;
-use lane::{Analysis, Lane};
+use lane::{Analysis, Lane, Setup};
 use one_rollout::Writes;
 use rollback::{Rollback, Times};
 use stand::Stand;
@@ -57,6 +58,7 @@ const OVER_FLOOR_MS: f64 = 50.0;
 struct Report {
     floor_ms: Spread,
     serin: Times,
+    serin_default: Times,
     flagger_documented: Times,
     flagger_short: Times,
     flagger_quickest: Times,
@@ -87,7 +89,8 @@ pub(crate) async fn run(goals: &mut Goals) -> Result<Value> {
 
 async fn measure(stand: &Stand, cluster: &Cluster) -> Result<Report> {
     say("one rollout of each, for what it writes");
-    let timed = Lane::serin(&stand.serin, "timed", &stand.prometheus.address()).await?;
+    let timed =
+        Lane::serin(&stand.serin, "timed", &stand.prometheus.address(), Setup::Quick).await?;
     let one = Lane::flagger(&stand.beside, "one", SHORT).await?;
     let (writes_serin, writes_flagger) = one_rollout::writes(cluster, &timed, &one).await?;
 
@@ -105,10 +108,12 @@ async fn measure(stand: &Stand, cluster: &Cluster) -> Result<Report> {
     load.stop().await;
 
     say("Flagger as documented (1 m, threshold 5), once: some 10 minutes; the rest meanwhile");
-    let (documented, rest) = tokio::try_join!(documented(stand), shorter(stand))?;
+    let (documented, default, rest) =
+        tokio::try_join!(documented(stand), default(stand), shorter(stand))?;
     Ok(Report {
         floor_ms: Spread::of(floors),
         serin: Times::of(&serin),
+        serin_default: Times::of(&[default]),
         flagger_documented: Times::of(&[documented]),
         writes_serin,
         writes_flagger,
@@ -127,6 +132,17 @@ async fn documented(stand: &Stand) -> Result<Rollback> {
     let load = lane.load(rollback::RATE);
     let measured = rollback::measure(&lane, &load, "shop:2.0", rollback::FINE).await?;
     say(&format!("Flagger, 1 m / 5: {measured}"));
+    load.stop().await;
+    Ok(measured)
+}
+
+/// Serin with nothing set that has a default.
+async fn default(stand: &Stand) -> Result<Rollback> {
+    let prometheus = stand.slow_prometheus.address();
+    let lane = Lane::serin(&stand.serin, "default", &prometheus, Setup::Default).await?;
+    let load = lane.load(rollback::RATE);
+    let measured = rollback::measure(&lane, &load, "shop:2.0", rollback::FINE).await?;
+    say(&format!("Serin, all by default: {measured}"));
     load.stop().await;
     Ok(measured)
 }
@@ -153,7 +169,7 @@ async fn shorter(stand: &Stand) -> Result<Shorter> {
 
     say("healthy rollouts with 1 % of errors on both sides: Flagger at 10 s / 5, and Serin");
     let prometheus = stand.prometheus.address();
-    let ours = names.iter().map(|it| Lane::serin(&stand.serin, it, &prometheus));
+    let ours = names.iter().map(|it| Lane::serin(&stand.serin, it, &prometheus, Setup::Quick));
     let ours: Vec<Lane<'_>> = stream::iter(ours).buffered(AT_ONCE).try_collect().await?;
     let (healthy_short, healthy_serin) = tokio::try_join!(
         healthy::run(&lanes, "3.0", "Flagger, 10 s / 5"),

@@ -12,6 +12,7 @@ pub(super) fn print(report: &Report) {
         ("Flagger, 1 m / 5 (once)", &report.flagger_documented),
         ("Flagger, 10 s / 5", &report.flagger_short),
         ("Flagger, 10 s / 1", &report.flagger_quickest),
+        ("Serin, all by default (once)", &report.serin_default),
         ("Serin", &report.serin),
     ] {
         let Times { fault_to_written, written_to_live, fault_to_last } = times;

@@ -42,7 +42,12 @@ pub(crate) struct Stand {
     /// Flagger's.
     pub(crate) beside: Side,
     pub(crate) prometheus: Prometheus,
+    /// One that scrapes as seldom as Serin takes for granted.
+    pub(crate) slow_prometheus: Prometheus,
 }
+
+/// The default of Serin's `scrapeInterval`.
+const SELDOM_SECONDS: u32 = 15;
 
 impl Stand {
     pub(crate) async fn start(cluster: &Cluster) -> Result<Self> {
@@ -51,13 +56,16 @@ impl Stand {
         let plugin = objects::wasm_plugin(&json!({"formatVersion": "1.0"}))?;
         serin.namespace.apply(&plugin.to_string()).await?;
         let targets = [&serin, &beside].map(|side| Target::envoy(side.gateway.admin().port()));
-        let scratch = Scratch::named(&cluster.logs().join("scraped"))?;
-        let prometheus = Prometheus::start(&targets, &scratch).await?;
+        let scratch = |name| Scratch::named(&cluster.logs().join(name));
+        let prometheus = Prometheus::start(&targets, &scratch("scraped")?).await?;
+        let serins = targets.get(..1).unwrap_or_default();
+        let seldom = scratch("scraped-seldom")?;
+        let slow_prometheus = Prometheus::start_every(SELDOM_SECONDS, serins, &seldom).await?;
         let address = prometheus.address();
         let operator = Operator::start(cluster, &serin.namespace, "serin-0").await?;
         let flagger = Flagger::start(cluster, &beside.namespace, &address).await?;
         beside.namespace.apply(&template(&address).to_string()).await?;
-        Ok(Self { operator, flagger, serin, beside, prometheus })
+        Ok(Self { operator, flagger, serin, beside, prometheus, slow_prometheus })
     }
 }
 
