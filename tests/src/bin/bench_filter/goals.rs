@@ -27,7 +27,9 @@ pub(crate) fn judge(report: &Report) -> usize {
             ("Serin, plainest / by hand, no counting", PLAIN, RAW, BY_HAND),
         ] {
             let added = measured.added_ratio(one, other);
-            let more = format!(" (of the time added: {added:.2})");
+            let (low, high) = measured.ratio_by_start(one, other, report.rounds);
+            let more =
+                format!(" (single starts {low:.3} to {high:.3}; of the time added: {added:.2})");
             goal(&format!("{what}, {shape}"), measured.ratio(one, other).median, limit, &more);
         }
     }

@@ -14,7 +14,9 @@ use crate::variants::{FULL, FULL_COUNTED, NONE, PLAIN, PLAIN_COUNTED};
 /// All that was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    rounds: usize,
+    starts: usize,
+    /// After each start.
+    pub(crate) rounds: usize,
     /// The module's size, in bytes.
     pub(crate) module: u64,
     pub(crate) shapes: Vec<Measured>,
@@ -103,6 +105,16 @@ impl Measured {
         self.paired(one, other, |one, other| one / other)
     }
 
+    /// The lowest and the highest median of a start's rounds, of one variant over another.
+    pub(crate) fn ratio_by_start(&self, one: &str, other: &str, rounds: usize) -> (f64, f64) {
+        let of = |key| self.times.get(key).map_or(&[][..], |(_, times)| times.as_slice());
+        let starts = of(one).chunks(rounds.max(1)).zip(of(other).chunks(rounds.max(1)));
+        let medians = starts.map(|(one, other)| {
+            Spread::of(one.iter().zip(other).map(|(one, other)| one / other).collect()).median
+        });
+        medians.fold((f64::INFINITY, 0.0), |(low, high), it| (low.min(it), high.max(it)))
+    }
+
     /// The same of what each adds to no filter.
     pub(crate) fn added_ratio(&self, one: &str, other: &str) -> f64 {
         let added = |key| self.paired(key, NONE, |own, none| own - none).median;
@@ -117,20 +129,20 @@ impl Measured {
 }
 
 impl Report {
-    pub(crate) fn new(rounds: usize) -> Result<Self> {
+    pub(crate) fn new(starts: usize, rounds: usize) -> Result<Self> {
         let module = fs::metadata(artifacts::module()?)?.len();
-        Ok(Self { rounds, module, shapes: Vec::new(), footprints: Vec::new() })
+        Ok(Self { starts, rounds, module, shapes: Vec::new(), footprints: Vec::new() })
     }
 
-    pub(crate) fn take(&mut self, shape: Shape, times: &Times) {
-        self.shapes.push(Measured::new(shape, times.clone()));
+    pub(crate) fn take(&mut self, shape: Shape, times: Times) {
+        self.shapes.push(Measured::new(shape, times));
     }
 
     pub(crate) fn print(&self) {
         println!(
-            "Envoy's processor time per request with one worker: the median of {} rounds, the middle half \
-             of them in brackets",
-            self.rounds
+            "Envoy's processor time per request with one worker: the median of {} rounds after each of {} \
+             starts, the middle half of all in brackets",
+            self.rounds, self.starts
         );
         for measured in &self.shapes {
             println!("\n{}", measured.shape.name());
