@@ -36,6 +36,7 @@ pub(crate) const PLAIN: &str = "serin_plain";
 pub(crate) const PLAIN_COUNTED: &str = "serin_plain_counted";
 pub(crate) const FULL: &str = "serin_full";
 pub(crate) const FULL_COUNTED: &str = "serin_full_counted";
+pub(crate) const RULES: &str = "serin_rules";
 pub(crate) const EVERY: &str = "serin_every";
 pub(crate) const LUA_FULL: &str = "lua_full";
 pub(crate) const RAW: &str = "raw";
@@ -75,7 +76,8 @@ pub(crate) fn all() -> Result<Vec<Variant>> {
             Some(answering::lua_full(&full)?),
         ),
         variant(FULL, "Serin, the job in full, 100 rollouts", Marks::Half, ours(&full)?),
-        variant(EVERY, "Serin, with rules, lists and cohorts too", Marks::Half, ours(&every())?),
+        variant(RULES, "Serin, with rules, lists and cohorts too", Marks::Half, ours(&rules())?),
+        variant(EVERY, "Serin, every feature configured", Marks::Half, ours(&every())?),
         variant(
             FULL_COUNTED,
             "Serin, in full, with evidence",
@@ -124,18 +126,48 @@ pub(crate) fn full(count: bool) -> Value {
 /// The job in full, and what Lua has no part of: every request is asked whether it is excluded, who
 /// may be in at all, whether its user is listed or belongs to a segment, none of which is so, and the
 /// application is told the cohort.
+fn rules() -> Value {
+    let more = json!({
+        "exclude": [{"header": "user-agent", "prefix": "kube-probe/"}],
+        "eligible": {"not": {"header": "x-internal", "present": true}},
+        "users": {"salt": "shop-team", "canary": ["0123456789abcdef0123456789abcdef"]},
+        "segments": [{"name": "staff", "when": {"cookie": "staff", "is": "yes"}, "variant": "canary"}],
+        "cohortHeader": "x-serin-cohort",
+    });
+    with(full(false), &more)
+}
+
+/// All that can be configured but what counts: before the cookie the proxy is asked for a verified
+/// claim, and `baggage` for a member; testers need signed tokens, which are searched for wherever one
+/// may stand; and access logs and traces are told.
 fn every() -> Value {
-    let mut document = full(false);
+    let claim = json!({"jwt": {"claim": "sub", "metadata": "payload"}});
+    let own = json!({"generated": {"cookie": "serin-id", "maxAge": "365d"}});
+    let tester = |place: &str| json!({place: "serin-opt-in", "signed": {"audience": "shop"}});
+    let mut remembered = tester("query");
+    if let Some(fields) = remembered.as_object_mut() {
+        fields.insert("remember".to_owned(), json!("serin-kept"));
+    }
+    let more = json!({
+        "identity": [claim, {"baggage": "userId"}, {"cookie": "uid"}, {"query": "user"}, own],
+        "testers": [tester("header"), tester("cookie"), remembered],
+    });
+    let mut document = with(rules(), &more);
+    if let Some(fields) = document.as_object_mut() {
+        // 32 zeros.
+        let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        fields.insert("testerKeys".to_owned(), json!([{"id": "k1", "key": key}]));
+        fields.insert("filterState".to_owned(), json!(true));
+    }
+    document
+}
+
+/// A document with more fields in each of its rollouts.
+fn with(mut document: Value, more: &Value) -> Value {
+    let more = more.as_object().cloned().unwrap_or_default();
     let rollouts = document.get_mut("rollouts").and_then(Value::as_array_mut);
     for rollout in rollouts.into_iter().flatten().filter_map(Value::as_object_mut) {
-        let more = json!({
-            "exclude": [{"header": "user-agent", "prefix": "kube-probe/"}],
-            "eligible": {"not": {"header": "x-internal", "present": true}},
-            "users": {"salt": "shop-team", "canary": ["0123456789abcdef0123456789abcdef"]},
-            "segments": [{"name": "staff", "when": {"cookie": "staff", "is": "yes"}, "variant": "canary"}],
-            "cohortHeader": "x-serin-cohort",
-        });
-        rollout.extend(more.as_object().cloned().unwrap_or_default());
+        rollout.extend(more.clone());
     }
     document
 }
