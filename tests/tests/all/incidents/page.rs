@@ -9,7 +9,8 @@ use serin_tests::artifacts;
 
 #[test]
 fn every_test_that_the_page_on_incidents_names_is_there() -> Result<()> {
-    let page = Page::read("envoy", &["tests/tests", "src/filter/src/scenarios"])?;
+    let folders = ["tests/tests", "src/filter/src/scenarios", "src/rollout/tests"];
+    let page = Page::read("envoy", &folders)?;
     ensure!(page.names().len() >= 12, "{:?}", page.names());
     page.names_what_is_there()
 }
