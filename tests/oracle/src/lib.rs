@@ -1,9 +1,9 @@
 //! Who gets the canary, a second time.
 //!
-//! Written from README's "Who gets the canary?" and its tables alone, without a look at the code
-//! that it is compared with, and with nothing of it: the document is plain JSON, every question is
-//! asked of every rollout, and speed is no aim. Where the two differ, one of them is wrong, or
-//! README is.
+//! Written from README alone ("Who gets the canary?", "Rules, parts of the users, testers" and the
+//! tables of fields), without a look at the code that it is compared with, and with nothing of it:
+//! the document is plain JSON, every question is asked of every rollout, and speed is no aim. Where
+//! the two differ, one of them is wrong, or README is.
 
 #[cfg(feature = "cases")]
 pub mod cases;

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value, json};
-use serin_tests::artifacts;
 use serin_tests::readme::{self, blocks};
 use serin_tests::scratch::Scratch;
+use serin_tests::{artifacts, manifests};
 
 use super::{serin, succeeds, succeeds_in, tables};
 
@@ -154,6 +154,48 @@ fn every_console_example_prints_what_it_says() -> Result<()> {
         examples += 1;
     }
     ensure!(examples >= 2);
+    Ok(())
+}
+
+/// Of the install and its end on Kubernetes.
+#[test]
+fn the_commands_name_what_the_example_of_kubernetes_has() -> Result<()> {
+    let text = readme::text()?;
+    let image = "kubectl -n shop set image deployment/web-canary web=";
+    ensure!(text.matches(image).count() == 2, "a first and a second rollout");
+    let canary = manifests::object("examples/shop/workloads.yaml", "Deployment", "web-canary")?;
+    ensure!(canary["metadata"]["namespace"] == "shop");
+    ensure!(canary["spec"]["template"]["spec"]["containers"][0]["name"] == "web");
+    let release = manifests::object("examples/shop/release.yaml", "CanaryRelease", "web")?;
+    ensure!(release["metadata"]["namespace"] == "shop");
+    let mut plugins = 0;
+    for line in text.lines().filter_map(|line| line.strip_prefix("kubectl delete wasmplugin ")) {
+        let words: Vec<&str> = line.split_whitespace().take(3).collect();
+        let [name, "-n", namespace] = words.as_slice() else { bail!("{line}") };
+        let plugin = manifests::object("examples/shop/plugins.yaml", "WasmPlugin", name)?;
+        ensure!(plugin["metadata"]["namespace"] == *namespace, "{line}");
+        plugins += 1;
+    }
+    ensure!(plugins == 2, "{plugins} of two plugins are deleted");
+    Ok(())
+}
+
+#[test]
+fn the_overlay_of_the_install_leads_to_what_is_there() -> Result<()> {
+    let text = readme::text()?;
+    let overlay = blocks(&text, "yaml").find(|block| block.contains("kind: Kustomization"));
+    let overlay: Value = serde_saphyr::from_str(&overlay.context("no overlay")?)?;
+    let parts = ["resources", "components"].map(|field| overlay[field].as_array());
+    let mut folders = 0;
+    for part in parts.into_iter().flatten().flatten().filter_map(Value::as_str) {
+        // The overlay is a folder of the repository.
+        let folder = part.strip_prefix("../").with_context(|| part.to_owned())?;
+        ensure!(artifacts::root()?.join(folder).join("kustomization.yaml").exists(), "{part}");
+        folders += 1;
+    }
+    ensure!(folders == 3, "{folders} folders");
+    let base = &manifests::documents("kustomization.yaml")?[0];
+    ensure!(overlay["images"][0]["name"] == base["images"][0]["newName"], "{overlay}");
     Ok(())
 }
 
