@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
+use crate::identity::encoded;
 use crate::{Proxy, Request};
 
 mod rules;
@@ -27,13 +28,20 @@ const BAGGAGES: [&str; 6] = [
     "userid=x",
     ",,=,",
 ];
-/// `{"sub":"alice"}`, `{"sub":4711,"user":{"id":"u"}}`, `{"user":{"id":true}}`, `{"sub":[1]}`, garbage.
-const PAYLOADS: [&str; 5] = [
-    "eyJzdWIiOiJhbGljZSJ9",
-    "eyJzdWIiOjQ3MTEsInVzZXIiOnsiaWQiOiJ1In19",
-    "eyJ1c2VyIjp7ImlkIjp0cnVlfX0",
-    "eyJzdWIiOlsxXX0",
-    "e30.x",
+/// What stands between a token's dots.
+const PAYLOADS: [&str; 12] = [
+    r#"{"sub":"alice"}"#,
+    r#"{"sub":4711,"user":{"id":"u"}}"#,
+    r#"{"user":{"id":true}}"#,
+    r#"{"sub":[1],"user":[]}"#,
+    r#"{"sub":4711.0}"#,
+    r#"{"sub":-4.711e3}"#,
+    r#"{"sub":9007199254740992}"#,
+    r#"{"sub":"alice","sub":"bob"}"#,
+    r#"{"aud":1,"aud":2,"sub":"a\u00fc"}"#,
+    r#"{"sub":"a\u0000b"}"#,
+    r#"{"x":"\ud800","sub":"alice"}"#,
+    r#"{"sub":"alice"} x"#,
 ];
 const ADDRESSES: [&str; 5] =
     ["203.0.113.7:4711", "[2001:db8:1:2::7]:80", "[::ffff:203.0.113.9]:1", "/tmp/socket", ""];
@@ -57,11 +65,31 @@ fn source() -> BoxedStrategy<Value> {
 
 /// Sources, perhaps with an id of our own at the end.
 fn identity() -> impl Strategy<Value = Vec<Value>> {
-    let generated = json!({"generated": {"cookie": "serin-id"}});
-    (vec(source(), 0..4), prop::bool::weighted(0.15)).prop_map(move |(mut sources, last)| {
-        sources.extend(last.then(|| generated.clone()));
+    let generated = select(vec![
+        json!({"cookie": "serin-id"}),
+        json!({"cookie": "serin-id", "maxAge": "30d", "sameSite": "strict", "secure": false}),
+        json!({"cookie": "own", "maxAge": "1h", "sameSite": "none", "secure": true}),
+    ]);
+    (vec(source(), 0..4), option::weighted(0.2, generated)).prop_map(|(mut sources, last)| {
+        sources.extend(last.map(|generated| json!({"generated": generated})));
         sources
     })
+}
+
+/// Where all of a rollout's hosts are in one domain and all its paths below one, a cookie of its own
+/// is for these alone.
+fn narrow(identity: &mut [Value], hosts: &[&str], paths: Option<&[&str]>) {
+    let Some(generated) = identity.last_mut().and_then(|source| source.get_mut("generated")) else {
+        return;
+    };
+    if let Some(fields) = generated.as_object_mut() {
+        if hosts.iter().all(|host| host.ends_with("a.shop.test")) {
+            fields.insert("domain".to_owned(), json!("a.shop.test"));
+        }
+        if paths.is_some_and(|paths| paths.iter().all(|path| path.starts_with("/a"))) {
+            fields.insert("path".to_owned(), json!("/a"));
+        }
+    }
 }
 
 fn tester() -> BoxedStrategy<Value> {
@@ -93,7 +121,8 @@ fn rollout() -> impl Strategy<Value = Value> {
         option::of(select(COHORTS.to_vec())),
         prop::bool::weighted(0.05),
     );
-    (place, weight, who, how, rules::fields()).prop_map(|(place, weight, who, how, rules)| {
+    (place, weight, who, how, rules::fields()).prop_map(|(place, weight, mut who, how, rules)| {
+        narrow(&mut who.0, &place.0, place.1.as_deref());
         let mut fields = Map::new();
         let mut put = |name: &str, value: Option<Value>| {
             fields.extend(value.map(|value| (name.to_owned(), value)));
@@ -281,6 +310,21 @@ fn cookie() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![4 => made, 1 => remembering.prop_map(|line| line.as_bytes().to_vec())]
 }
 
+/// A payload as a header carries it, with padding or without, or garbage.
+fn payload() -> impl Strategy<Value = Vec<u8>> {
+    (select(PAYLOADS.to_vec()), 0..10_u8).prop_map(|(json, how)| {
+        let encoded = encoded(json.as_bytes());
+        match how {
+            0 => json.as_bytes().to_vec(),
+            1 => format!("{encoded}.x").into_bytes(),
+            2 => format!("{encoded}=").into_bytes(),
+            3 => format!("{encoded}==").into_bytes(),
+            4 => format!("{encoded}A").into_bytes(),
+            _ => encoded.into_bytes(),
+        }
+    })
+}
+
 fn header() -> impl Strategy<Value = (String, Vec<u8>)> {
     let side = || {
         let usual = select(vec!["canary", "stable", "Canary", "canary ", "", "x"]);
@@ -297,7 +341,7 @@ fn header() -> impl Strategy<Value = (String, Vec<u8>)> {
         3 => (written, prop_oneof![side(), Just(b"7".to_vec())])
             .prop_map(|(name, value)| (name.to_owned(), value)),
         2 => select(BAGGAGES.to_vec()).prop_map(|text| ("baggage".to_owned(), text.into())),
-        2 => select(PAYLOADS.to_vec()).prop_map(|text| ("x-jwt".to_owned(), text.into())),
+        2 => payload().prop_map(named("x-jwt")),
         2 => "[a-f0-9-]{0,40}".prop_map(|text| ("x-request-id".to_owned(), text.into_bytes())),
     ]
 }
@@ -324,12 +368,16 @@ fn claims() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
 pub fn request() -> impl Strategy<Value = Request> {
     let ours = select(vec!["0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789abcdef"]);
     let ours = option::weighted(0.1, ours);
-    let head = (option::weighted(0.95, authority()), option::weighted(0.95, path()), ours);
+    let scheme = option::weighted(0.3, select(vec!["https", "http"]));
+    let head = (option::weighted(0.95, authority()), option::weighted(0.95, path()), ours, scheme);
     let address = option::weighted(0.8, select(ADDRESSES.to_vec()));
     let proxy = (address, any::<[u8; 16]>(), claims(), tokens::now());
-    (head, vec(header(), 0..8), proxy).prop_map(|((authority, path, ours), headers, proxy)| {
-        let ours = ours.map(|id| format!("serin-id={id}").into_bytes());
-        let own = [(":authority", authority), (":path", path), ("cookie", ours)];
+    (head, vec(header(), 0..8), proxy).prop_map(|(head, headers, proxy)| {
+        let (authority, path, ours, scheme) = head;
+        let ours = ours.map(|id| format!("serin-id={id}; own={id}").into_bytes());
+        let scheme = scheme.map(|text| text.as_bytes().to_vec());
+        let own =
+            [(":authority", authority), (":path", path), (":scheme", scheme), ("cookie", ours)];
         let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let address = proxy.0.map(|address| ("source.address".to_owned(), address.into()));
         Request {

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde_json::Value;
 
-use crate::Request;
 use crate::request::percent_decoded;
+use crate::{Request, payload};
 
 /// What stands at a source.
 pub(crate) fn value(source: &Value, request: &Request) -> Option<Vec<u8>> {
@@ -74,25 +74,11 @@ fn claim(jwt: &Value, request: &Request) -> Option<Vec<u8>> {
         return untyped(request.properties.get(&property(key, jwt.get("claim")?))?);
     }
     let header = jwt.get("header")?.as_str()?;
-    let payload = base64url(&request.header(&header.to_ascii_lowercase())?)?;
-    let mut found = &serde_json::from_slice::<Value>(&payload).ok()?;
     let names: Vec<&str> = match jwt.get("claim")? {
         Value::String(name) => vec![name],
         names => names.as_array()?.iter().filter_map(Value::as_str).collect(),
     };
-    for name in names {
-        found = found.as_object()?.get(name)?;
-    }
-    let text = match found {
-        Value::String(text) if !text.chars().any(char::is_control) => text.clone(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => {
-            let whole = number.as_i64().filter(|whole| whole.unsigned_abs() < 1 << 53)?;
-            whole.to_string()
-        }
-        _ => return None,
-    };
-    Some(text.into_bytes())
+    payload::claim(&request.header(&header.to_ascii_lowercase())?, &names)
 }
 
 /// Where Envoy has a claim that it has verified, by the parts of the path with dots between them.
@@ -136,6 +122,18 @@ pub(crate) fn base64url(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes.map(|byte| byte.iter().fold(0, |all, bit| all << 1 | u8::from(*bit))).collect())
 }
 
+/// Base64url without padding.
+pub(crate) fn encoded(bytes: &[u8]) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bits: Vec<u8> =
+        bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+    let digit = |six: &[u8]| {
+        let number = (0..6).fold(0, |all, place| all << 1 | six.get(place).copied().unwrap_or(0));
+        DIGITS.get(usize::from(number)).copied().map_or('?', char::from)
+    };
+    bits.chunks(6).map(digit).collect()
+}
+
 /// An id of ours in a cookie: 32 hexadecimal digits, in lower case.
 fn generated(source: &Value, request: &Request) -> Option<Vec<u8>> {
     let cookie = request.cookie(source.get("generated")?.get("cookie")?.as_str()?)?;
@@ -144,10 +142,9 @@ fn generated(source: &Value, request: &Request) -> Option<Vec<u8>> {
     is_ours.then_some(cookie)
 }
 
-/// A new id of ours, where the last source makes one.
-pub(crate) fn new_id(sources: &[Value], request: &Request) -> Option<Vec<u8>> {
-    sources.last()?.get("generated")?;
-    Some(hexadecimal(&request.random).into_bytes())
+/// A new id of ours.
+pub(crate) fn new_id(request: &Request) -> String {
+    hexadecimal(&request.random)
 }
 
 /// Two digits a byte.

@@ -11,18 +11,21 @@ mod condition;
 mod document;
 mod identity;
 pub mod murmur3;
+mod payload;
 mod request;
 mod rules;
+mod set_cookie;
 mod taken_off;
 mod testers;
 mod tokens;
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 pub use request::Request;
+pub use set_cookie::SetCookie;
 pub use tokens::token;
 
 /// What a proxy's own configuration says, and where it runs.
@@ -55,6 +58,8 @@ pub struct Answer {
     pub decisions: Vec<Decision>,
     /// What is sent upstream.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// The cookies that the response sets, each once, whichever rollouts want it.
+    pub set_cookies: BTreeSet<SetCookie>,
 }
 
 /// What one rollout decides about a request.
@@ -80,8 +85,11 @@ pub struct Decision {
 pub fn decide(document: &Value, proxy: &Proxy, request: &Request) -> Answer {
     let rollouts = document::in_force(document, proxy);
     let found = document::find(&rollouts, proxy.namespace.as_deref(), request);
-    let mut decisions: Vec<Decision> =
-        found.iter().map(|rollout| rules::decide(rollout, proxy, request)).collect();
+    let mut set_cookies = BTreeSet::new();
+    let mut decisions: Vec<Decision> = found
+        .iter()
+        .map(|rollout| rules::decide(rollout, proxy, request, &mut set_cookies))
+        .collect();
     let left = taken_off::taken_off(&rollouts, &found, request);
     let headers = written::headers(&rollouts, &found, proxy, &decisions, &left);
     if found.is_empty() {
@@ -94,5 +102,5 @@ pub fn decide(document: &Value, proxy: &Proxy, request: &Request) -> Answer {
             refused: BTreeMap::new(),
         });
     }
-    Answer { decisions, headers }
+    Answer { decisions, headers, set_cookies }
 }

@@ -1,5 +1,7 @@
 //! The questions that every request of a rollout goes through.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -8,7 +10,7 @@ use crate::document::{basis_points, buckets, list, text};
 use crate::identity::{hexadecimal, new_id, value};
 use crate::testers::{Refused, side};
 use crate::written::{incoming, mark};
-use crate::{Decision, Proxy, Request, murmur3, testers};
+use crate::{Decision, Proxy, Request, SetCookie, murmur3, testers};
 
 /// An answer.
 struct Choice {
@@ -28,9 +30,14 @@ impl Choice {
     }
 }
 
-/// What a rollout decides about one of its requests.
-pub(crate) fn decide(rollout: &Value, proxy: &Proxy, request: &Request) -> Decision {
-    let Choice { side, reason, cohort, refused } = choose(rollout, proxy, request);
+/// What a rollout decides about one of its requests; what the response is to set comes to the rest.
+pub(crate) fn decide(
+    rollout: &Value,
+    proxy: &Proxy,
+    request: &Request,
+    set_cookies: &mut BTreeSet<SetCookie>,
+) -> Decision {
+    let Choice { side, reason, cohort, refused } = choose(rollout, proxy, request, set_cookies);
     Decision {
         rollout: Some(text(rollout, "name", "").to_owned()),
         side,
@@ -42,7 +49,12 @@ pub(crate) fn decide(rollout: &Value, proxy: &Proxy, request: &Request) -> Decis
 }
 
 /// The questions in their order; the first that applies decides.
-fn choose(rollout: &Value, proxy: &Proxy, request: &Request) -> Choice {
+fn choose(
+    rollout: &Value,
+    proxy: &Proxy,
+    request: &Request,
+    set_cookies: &mut BTreeSet<SetCookie>,
+) -> Choice {
     let known = ["buckets", "eligible", "exclude", "segments", "users"];
     if list(rollout, "requires").iter().any(|what| !known.iter().any(|known| what == known)) {
         return Choice::marked("stable", "requires");
@@ -61,16 +73,17 @@ fn choose(rollout: &Value, proxy: &Proxy, request: &Request) -> Choice {
     if rollout.get("eligible").is_some_and(|condition| !holds(condition, request)) {
         return Choice::marked("stable", "ineligible");
     }
-    let (asked, refused) = testers::asked(rollout, &proxy.keys, request);
-    let choice = match asked {
+    let said = testers::asked(rollout, &proxy.keys, request);
+    set_cookies.extend(said.set_cookies);
+    let choice = match said.side {
         Some("canary") => Choice::marked("canary", "opt-in"),
         Some(_) => Choice::marked("stable", "opt-out"),
-        None => by_user(rollout, request),
+        None => by_user(rollout, request, set_cookies),
     };
-    Choice { refused, ..choice }
+    Choice { refused: said.refused, ..choice }
 }
 
-fn by_user(rollout: &Value, request: &Request) -> Choice {
+fn by_user(rollout: &Value, request: &Request, set_cookies: &mut BTreeSet<SetCookie>) -> Choice {
     let sources = list(rollout, "identity");
     let mut ids = sources.iter().filter_map(|source| value(source, request));
     let id = ids.find(|id| !id.is_empty());
@@ -88,8 +101,12 @@ fn by_user(rollout: &Value, request: &Request) -> Choice {
     match id {
         Some(id) if id.len() > 256 => Choice { reason: "oversized", ..anonymous(rollout, request) },
         Some(id) => by_hash(rollout, &id, "hash"),
-        None => match new_id(sources, request) {
-            Some(id) => by_hash(rollout, &id, "new-id"),
+        None => match sources.last().and_then(|source| source.get("generated")) {
+            Some(generated) => {
+                let id = new_id(request);
+                set_cookies.insert(SetCookie::with_id(generated, &id));
+                by_hash(rollout, id.as_bytes(), "new-id")
+            }
             None => anonymous(rollout, request),
         },
     }

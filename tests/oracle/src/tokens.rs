@@ -5,7 +5,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use crate::Key;
-use crate::identity::base64url;
+use crate::identity::{base64url, encoded};
 use crate::testers::side;
 
 /// The side that a token opens, else the first reason that applies.
@@ -73,18 +73,6 @@ fn hmac(secret: &[u8], text: &[u8]) -> Vec<u8> {
 
 fn sha256(bytes: &[u8]) -> Vec<u8> {
     Sha256::digest(bytes).to_vec()
-}
-
-/// Base64url without padding.
-fn encoded(bytes: &[u8]) -> String {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let bits: Vec<u8> =
-        bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
-    let digit = |six: &[u8]| {
-        let number = (0..6).fold(0, |all, place| all << 1 | six.get(place).copied().unwrap_or(0));
-        DIGITS.get(usize::from(number)).copied().map_or('?', char::from)
-    };
-    bits.chunks(6).map(digit).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Decisions are those of a second implementation, which was written from README alone.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use serin_document::token::TesterKey;
 use serin_document::{
     Compiled, Environment, KeyId, MarkName, Overrides, Refusals, Request, TesterKeys, parse,
 };
-use serin_oracle::{Decision, Proxy, cases};
+use serin_oracle::{Decision, Proxy, SetCookie, cases};
 
 /// The oracle's request, as the filter asks it.
 struct Asked<'a>(&'a serin_oracle::Request);
@@ -62,8 +62,11 @@ fn refused(refused: Refusals) -> BTreeMap<&'static str, usize> {
     refused.iter().map(|(reason, count)| (reason.as_str(), usize::from(count))).collect()
 }
 
-/// What was decided, in the oracle's words.
-fn decisions(compiled: &Compiled, request: &serin_oracle::Request) -> Vec<Decision> {
+/// What was decided and what the response is to set, in the oracle's words.
+fn decided(
+    compiled: &Compiled,
+    request: &serin_oracle::Request,
+) -> (Vec<Decision>, BTreeSet<SetCookie>) {
     let decisions = compiled.decide(&Asked(request));
     let told = decisions.iter().map(|decision| Decision {
         rollout: decision.rollout.map(|found| found.rollout.name().to_string()),
@@ -73,7 +76,11 @@ fn decisions(compiled: &Compiled, request: &serin_oracle::Request) -> Vec<Decisi
         evidence: decision.is_evidence(),
         refused: refused(decision.refused),
     });
-    told.collect()
+    let told = told.collect();
+    let set_cookies: BTreeSet<_> =
+        decisions.set_cookies.iter().map(|header| SetCookie::read(header)).collect();
+    assert_eq!(set_cookies.len(), decisions.set_cookies.len(), "one is set twice: {decisions:?}");
+    (told, set_cookies)
 }
 
 proptest! {
@@ -87,8 +94,9 @@ proptest! {
     ) {
         let compiled = compiled(&document, &proxy);
         for request in requests {
-            let expected = serin_oracle::decide(&document, &proxy, &request).decisions;
-            prop_assert_eq!(decisions(&compiled, &request), expected, "{:?}", request);
+            let expected = serin_oracle::decide(&document, &proxy, &request);
+            let expected = (expected.decisions, expected.set_cookies);
+            prop_assert_eq!(decided(&compiled, &request), expected, "{:?}", request);
         }
     }
 }

@@ -1,14 +1,15 @@
-//! What is sent upstream is what a second implementation says, which was written from README alone.
+//! What is sent upstream, and what the response is to set, is what a second implementation says, which
+//! was written from README alone.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use serin_document::KeyId;
 use serin_document::token::TesterKey;
-use serin_oracle::{Key, Proxy as OracleProxy, cases};
+use serin_oracle::{Key, Proxy as OracleProxy, SetCookie, cases};
 
 use std::rc::Rc;
 
-use crate::fake::{FakeRequest, Proxy as FakeProxy};
+use crate::fake::{FakeRequest, FakeResponse, Proxy as FakeProxy};
 use crate::plugin::Plugin;
 use crate::stream;
 use crate::vm::Vm;
@@ -17,7 +18,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn the_headers_are_those_of_the_oracle(
+    fn the_headers_of_request_and_response_are_those_of_the_oracle(
         document in cases::document(),
         proxy in cases::proxy(),
         requests in prop::collection::vec(cases::request(), 1..6),
@@ -46,9 +47,18 @@ proptest! {
             sent.properties.clone_from(&request.properties);
             sent.random = request.random;
             sent.time_of_day = request.now;
-            let _ = stream::mark(&sent, plugin.serving(), vm.counts());
-            let expected = serin_oracle::decide(&document, &proxy, &request).headers;
-            prop_assert_eq!(sorted(sent.headers()), sorted(expected), "{:?}", request);
+            let marked = stream::mark(&sent, plugin.serving(), vm.counts());
+            let response = FakeResponse::default();
+            stream::respond(&response, &marked.set_cookies);
+            let added = response.added().into_iter().map(|line| {
+                line.strip_prefix("set-cookie: ").map(SetCookie::read).ok_or(line)
+            });
+            let expected = serin_oracle::decide(&document, &proxy, &request);
+            prop_assert_eq!(sorted(sent.headers()), sorted(expected.headers), "{:?}", request);
+            let mut set_cookies: Vec<_> = added.collect::<Result<_, _>>().unwrap();
+            set_cookies.sort();
+            let expected: Vec<_> = expected.set_cookies.into_iter().collect();
+            prop_assert_eq!(set_cookies, expected, "{:?}", request);
         }
     }
 }
