@@ -20,6 +20,7 @@ pub mod envoy;
 pub mod flaky;
 pub mod hashed;
 pub mod http;
+pub mod issuer;
 pub mod load;
 pub mod manifests;
 pub mod many;

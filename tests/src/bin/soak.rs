@@ -1,6 +1,7 @@
-//! `make soak`: 5 million hostile requests on the real Envoy, then 500 changes of the filter's
-//! configuration and 500 of the source's document under such a load. It ends with exit code 1 where
-//! a request fails or memory grows. A percentage as argument makes it that much shorter.
+//! `make soak`: 5 million hostile requests on the real Envoy by rollouts with all that a document may
+//! say, then 500 changes of the filter's configuration and 500 of the source's document under such a
+//! load. It ends with exit code 1 where a request is not served or memory grows. A percentage as
+//! argument makes it that much shorter.
 
 use std::time::Instant;
 

@@ -11,7 +11,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::requests::{Hostile, RUDE, hostile};
-use super::tally::Tally;
+use super::secrets::Secrets;
+use super::tally::{Kind, Tally};
+use super::upstream::MEANT;
 
 /// Requests that are written before the first answer is read.
 const BATCH: u64 = 32;
@@ -21,17 +23,17 @@ const LIMIT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// One connection's part.
-pub(super) async fn lane(port: u16, tally: Arc<Tally>) -> Result<()> {
+pub(super) async fn lane(port: u16, tally: Arc<Tally>, secrets: Arc<Secrets>) -> Result<()> {
     let mut stream = connect(port).await?;
     let (mut sent, mut got) = (Vec::new(), Vec::new());
     while let Some(first) = tally.take(BATCH) {
         sent.clear();
         for number in first..first + BATCH {
-            write(&mut sent, &hostile(number));
+            write(&mut sent, &hostile(number, &secrets));
         }
         let exchange = async {
             stream.write_all(&sent).await?;
-            answers(&mut stream, &mut got, first).await
+            answers(&mut stream, &mut got, first, &secrets).await
         };
         match timeout(LIMIT, exchange).await {
             Ok(Ok(answers)) => tally.add(&answers),
@@ -72,36 +74,38 @@ async fn answers(
     stream: &mut TcpStream,
     got: &mut Vec<u8>,
     first: u64,
-) -> Result<BTreeMap<u16, u64>> {
-    let mut statuses = BTreeMap::new();
+    secrets: &Secrets,
+) -> Result<BTreeMap<Kind, u64>> {
+    let mut kinds = BTreeMap::new();
     got.clear();
     let (mut read, mut missing) = (0, BATCH);
     loop {
-        while let Some((status, length)) = answer(got.get(read..).unwrap_or_default())? {
-            *statuses.entry(status).or_default() += 1;
+        while let Some((kind, length)) = answer(got.get(read..).unwrap_or_default())? {
+            *kinds.entry(kind).or_default() += 1;
             read += length;
             missing -= 1;
             if missing == 0 {
-                return Ok(statuses);
+                return Ok(kinds);
             }
         }
         if stream.read_buf(got).await? == 0 {
             let mut last = Vec::new();
-            write(&mut last, &hostile(first + BATCH - missing));
-            bail!("closed after {statuses:?}, unanswered: {}", last.escape_ascii());
+            write(&mut last, &hostile(first + BATCH - missing, secrets));
+            bail!("closed after {kinds:?}, unanswered: {}", last.escape_ascii());
         }
     }
 }
 
-/// The status of the first answer and its length; none where it is not whole yet.
-fn answer(bytes: &[u8]) -> Result<Option<(u16, usize)>> {
+/// What the first answer is and its length; none where it is not whole yet.
+fn answer(bytes: &[u8]) -> Result<Option<(Kind, usize)>> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let head = std::str::from_utf8(bytes.get(..end).unwrap_or_default())?;
     let status = head.get(9..12).and_then(|status| status.parse().ok());
     let status = status.with_context(|| format!("no HTTP: {head:?}"))?;
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     let whole = end + 4 + length.map_or(Ok(0), str::parse)?;
-    Ok((bytes.len() >= whole).then_some((status, whole)))
+    let meant = head.lines().any(|line| line.starts_with(MEANT));
+    Ok((bytes.len() >= whole).then_some((Kind { status, meant }, whole)))
 }
 
 /// What costs a connection each: Envoy answers it with a refusal or closes.

@@ -17,7 +17,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::requests::{HOST, Hostile, hostile};
-use super::tally::Tally;
+use super::secrets::Secrets;
+use super::tally::{Kind, Tally};
+use super::upstream::MEANT;
 
 /// Requests under way at once on a connection.
 const BATCH: u64 = 16;
@@ -25,34 +27,35 @@ const BATCH: u64 = 16;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// One connection's part.
-pub(super) async fn lane(port: u16, tally: Arc<Tally>) -> Result<()> {
+pub(super) async fn lane(port: u16, tally: Arc<Tally>, secrets: Arc<Secrets>) -> Result<()> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.context("connecting")?;
     stream.set_nodelay(true)?;
     let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
     // Ends with the sender; its error is the sender's as well.
     tokio::spawn(connection);
     while let Some(first) = tally.take(BATCH) {
-        let batch = (first..first + BATCH).map(|number| ask(sender.clone(), hostile(number)));
+        let batch =
+            (first..first + BATCH).map(|number| ask(sender.clone(), hostile(number, &secrets)));
         let Ok(answers) = timeout(LIMIT, join_all(batch)).await else {
             tally.fail(format!("HTTP/2 requests {first} and the next 15: no answer"));
             return Ok(());
         };
-        let mut statuses = BTreeMap::new();
+        let mut kinds = BTreeMap::new();
         for answer in answers {
             match answer {
-                Ok(status) => *statuses.entry(status).or_default() += 1,
+                Ok(kind) => *kinds.entry(kind).or_default() += 1,
                 Err(error) => {
                     tally.fail(format!("HTTP/2 requests {first} and the next 15: {error:#}"));
                     return Ok(());
                 }
             }
         }
-        tally.add(&statuses);
+        tally.add(&kinds);
     }
     Ok(())
 }
 
-async fn ask(mut sender: SendRequest<Empty<Bytes>>, hostile: Hostile) -> Result<u16> {
+async fn ask(mut sender: SendRequest<Empty<Bytes>>, hostile: Hostile) -> Result<Kind> {
     // What this client itself refuses to send goes without the odd part.
     let whole = format!("http://{}{}", hostile.host, hostile.path);
     let uri = whole.parse().unwrap_or_else(|_| {
@@ -69,7 +72,8 @@ async fn ask(mut sender: SendRequest<Empty<Bytes>>, hostile: Hostile) -> Result<
         request.headers_mut().append(name, HeaderValue::from_bytes(&value)?);
     }
     let answer = sender.send_request(request).await?;
-    let status = answer.status().as_u16();
+    let kind =
+        Kind { status: answer.status().as_u16(), meant: answer.headers().contains_key(MEANT) };
     answer.into_body().collect().await?;
-    Ok(status)
+    Ok(kind)
 }

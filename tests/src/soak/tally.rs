@@ -1,10 +1,34 @@
 //! What has come of the requests so far.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
+
+/// What an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Kind {
+    /// Its status.
+    pub(super) status: u16,
+    /// Whether an application failed as it is meant to.
+    pub(super) meant: bool,
+}
+
+impl Kind {
+    /// The only ones that should be: whatever a client says of itself, it is served.
+    fn is_right(self) -> bool {
+        self.status == 200 || self.meant
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meant = if self.meant { ", as meant" } else { "" };
+        write!(f, "{}{meant}", self.status)
+    }
+}
 
 /// Shared by all lanes.
 #[derive(Debug, Default)]
@@ -12,7 +36,7 @@ pub(super) struct Tally {
     next: AtomicU64,
     end: AtomicU64,
     answered: AtomicU64,
-    statuses: Mutex<BTreeMap<u16, u64>>,
+    kinds: Mutex<BTreeMap<Kind, u64>>,
     failed: Mutex<Option<String>>,
 }
 
@@ -40,10 +64,10 @@ impl Tally {
     }
 
     /// Notes the answers to a batch.
-    pub(super) fn add(&self, answers: &BTreeMap<u16, u64>) {
-        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        for (status, count) in answers {
-            *statuses.entry(*status).or_default() += count;
+    pub(super) fn add(&self, answers: &BTreeMap<Kind, u64>) {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        for (kind, count) in answers {
+            *kinds.entry(*kind).or_default() += count;
             self.answered.fetch_add(*count, Ordering::Relaxed);
         }
     }
@@ -57,12 +81,12 @@ impl Tally {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// Each status with its number, for people.
-    pub(super) fn statuses(&self) -> String {
-        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Each kind of answer with its number, for people.
+    pub(super) fn kinds(&self) -> String {
+        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let shown: Vec<_> =
-            statuses.iter().map(|(status, count)| format!("{count} with {status}")).collect();
-        shown.join(", ")
+            kinds.iter().map(|(kind, count)| format!("{count} with {kind}")).collect();
+        shown.join("; ")
     }
 
     /// Fails where a request has.
@@ -70,9 +94,9 @@ impl Tally {
         if let Some(what) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
             bail!("{what}");
         }
-        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        match statuses.range(500..).next() {
-            Some((status, count)) => bail!("{count} answers with status {status}"),
+        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        match kinds.iter().find(|(kind, _)| !kind.is_right()) {
+            Some((kind, count)) => bail!("{count} answers with status {kind}"),
             None => Ok(()),
         }
     }

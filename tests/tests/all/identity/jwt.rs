@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use serin_tests::issuer::{Issuer, payload};
 
-use super::issuer::{Issuer, payload};
 use super::{ENOUGH, MARK, SHOP, SHOP_SALT, World};
 
 /// A host where only a claim of any kind is an id.

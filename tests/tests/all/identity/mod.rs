@@ -4,7 +4,6 @@
 mod address;
 mod baggage;
 mod generated;
-mod issuer;
 mod jwt;
 
 use anyhow::{Context as _, Result, ensure};
@@ -14,11 +13,10 @@ use serin_assignment::{Salt, Weight, assign};
 use serin_tests::configuration::Configuration;
 use serin_tests::envoy::Envoy;
 use serin_tests::http;
+use serin_tests::issuer::{self, Issuer};
 use serin_tests::scratch::Scratch;
 use serin_tests::site::{CANARY, STABLE};
 use serin_tests::webapp::{Behaviour, Shown, WebApp};
-
-use issuer::Issuer;
 
 /// The header that marks a request.
 const MARK: &str = "x-serin-variant";
@@ -31,7 +29,14 @@ const ENOUGH: u32 = 20;
 
 #[tokio::test]
 async fn ids_are_read_as_the_example_says() -> Result<()> {
-    let world = World::start().await?;
+    read_as_the_example_says(|example| example).await
+}
+
+/// The same with a changed example.
+pub(crate) async fn read_as_the_example_says(
+    change: impl FnOnce(Configuration) -> Configuration,
+) -> Result<()> {
+    let world = World::start(change).await?;
     jwt::verified(&world).await.context("claims that Envoy has verified")?;
     jwt::forwarded(&world).await.context("claims in a forwarded payload")?;
     jwt::refused(&world).await.context("tokens that do not hold")?;
@@ -53,7 +58,7 @@ struct World {
 }
 
 impl World {
-    async fn start() -> Result<Self> {
+    async fn start(change: impl FnOnce(Configuration) -> Configuration) -> Result<Self> {
         let scratch = Scratch::new()?;
         let stable = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
         let canary = WebApp::start("canary", 0, Behaviour::healthy("v2")).await?;
@@ -68,7 +73,7 @@ impl World {
             .replace("use_remote_address: true", "use_remote_address: true\n          xff_num_trusted_hops: 1")?
             // The application has cookies of its own.
             .replace("route_config:\n", "route_config:\n            response_headers_to_add: [{header: {key: set-cookie, value: theme=dark}, append_action: APPEND_IF_EXISTS_OR_ADD}]\n")?;
-        let envoy = Envoy::start("envoy", &configuration, &scratch).await?;
+        let envoy = Envoy::start("envoy", &change(configuration), &scratch).await?;
         Ok(Self { envoy, issuer, _apps: [stable, canary], _scratch: scratch })
     }
 

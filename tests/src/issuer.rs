@@ -7,17 +7,23 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as 
 use serde_json::{Value, json};
 
 /// The keys in the example.
-pub(crate) const EXAMPLE_KEYS: &str = r#"{"keys": [{"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "example", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
+pub const EXAMPLE_KEYS: &str = r#"{"keys": [{"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "example", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
 /// The issuer in the example.
 const ISSUER: &str = "https://id.example.com";
 
-pub(crate) struct Issuer {
+/// Signs tokens that Envoy verifies.
+#[derive(Debug)]
+pub struct Issuer {
     key: EcdsaKeyPair,
     random: SystemRandom,
 }
 
 impl Issuer {
-    pub(crate) fn new() -> Result<Self> {
+    /// One with a new key.
+    ///
+    /// # Errors
+    /// Where the system has no random bytes.
+    pub fn new() -> Result<Self> {
         let (random, algorithm) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
         let made = EcdsaKeyPair::generate_pkcs8(algorithm, &random);
         let made = made.map_err(|error| anyhow!("making a key: {error}"))?;
@@ -26,7 +32,8 @@ impl Issuer {
     }
 
     /// The public key as a set of keys.
-    pub(crate) fn keys(&self) -> String {
+    #[must_use]
+    pub fn keys(&self) -> String {
         // A byte for the form, then x and y.
         let point = self.key.public_key().as_ref();
         let (x, y) = point.get(1..).unwrap_or_default().split_at(32);
@@ -38,7 +45,10 @@ impl Issuer {
     }
 
     /// A token with these claims and the issuer's.
-    pub(crate) fn token(&self, mut claims: Value) -> Result<String> {
+    ///
+    /// # Errors
+    /// Where it cannot be signed.
+    pub fn token(&self, mut claims: Value) -> Result<String> {
         if let Some(claims) = claims.as_object_mut() {
             claims.insert("iss".to_owned(), json!(ISSUER));
         }
@@ -51,7 +61,8 @@ impl Issuer {
 }
 
 /// The claims as a token and a forwarded header carry them.
-pub(crate) fn payload(claims: &Value) -> String {
+#[must_use]
+pub fn payload(claims: &Value) -> String {
     encoded(claims.to_string().as_bytes())
 }
 
