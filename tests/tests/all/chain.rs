@@ -28,7 +28,10 @@ struct Chain {
 impl Chain {
     /// The outer proxy puts half of the users on the canary, the inner one another half by its own
     /// salt.
-    async fn start(inner_example: &str) -> Result<Self> {
+    async fn start(
+        inner_example: &str,
+        change: impl Fn(Configuration) -> Configuration,
+    ) -> Result<Self> {
         let scratch = Scratch::new()?;
         let stable = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
         let canary = WebApp::start("canary", 0, Behaviour::healthy("v2")).await?;
@@ -42,13 +45,13 @@ impl Chain {
             .port(SOURCE, inner_source.port())?
             .port(STABLE, stable.port())?
             .port(CANARY, canary.port())?;
-        let inner = Envoy::start("inner", &inner, &scratch).await?;
+        let inner = Envoy::start("inner", &change(inner), &scratch).await?;
         let outer_source = Source::start(half(OUTER_SALT)).await?;
         let outer = Configuration::example("envoy.yaml")?
             .port(SOURCE, outer_source.port())?
             .port(STABLE, inner.port())?
             .port(CANARY, inner.port())?;
-        let outer = Envoy::start("outer", &outer, &scratch).await?;
+        let outer = Envoy::start("outer", &change(outer), &scratch).await?;
         inner.admin().applied(INNER_SALT, revision, site::APPLY_LIMIT).await?;
         outer.admin().applied(OUTER_SALT, revision, site::APPLY_LIMIT).await?;
         Ok(Self {
@@ -77,7 +80,14 @@ impl Chain {
 
 #[tokio::test]
 async fn an_inner_proxy_that_keeps_follows_the_outer_one() -> Result<()> {
-    let chain = Chain::start("inner.yaml").await?;
+    follows_the_outer_one(|example| example).await
+}
+
+/// The same with changed examples.
+pub(crate) async fn follows_the_outer_one(
+    change: impl Fn(Configuration) -> Configuration,
+) -> Result<()> {
+    let chain = Chain::start("inner.yaml", change).await?;
     chain.decided_by(OUTER_SALT).await.context("through both")?;
     // A forged mark is removed by the outer one, so nothing false reaches the inner one.
     for user in ["a", "b", "c", "d", "e", "f", "g", "h"] {
@@ -99,5 +109,5 @@ async fn an_inner_proxy_that_keeps_follows_the_outer_one() -> Result<()> {
 
 #[tokio::test]
 async fn an_inner_proxy_that_replaces_decides_anew() -> Result<()> {
-    Chain::start("envoy.yaml").await?.decided_by(INNER_SALT).await
+    Chain::start("envoy.yaml", |example| example).await?.decided_by(INNER_SALT).await
 }

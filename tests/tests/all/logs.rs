@@ -31,11 +31,18 @@ const TOLD: [&str; 2] = [
 
 #[tokio::test]
 async fn logs_and_traces_say_what_was_decided_and_why() -> Result<()> {
+    decisions_are_told(|example| example).await
+}
+
+/// The same with a changed example.
+pub(crate) async fn decisions_are_told(
+    change: impl FnOnce(Configuration) -> Configuration,
+) -> Result<()> {
     let collector = Collector::start().await?;
     let example = Configuration::example("logs.yaml")?
         .replace("random_sampling: {value: 1}", "random_sampling: {value: 100}")?
         .port(COLLECTOR, collector.port)?;
-    let Logged { lines: log, .. } = &logged(example).await?;
+    let Logged { lines: log, .. } = &logged(change(example)).await?;
     for (told, side) in TOLD.into_iter().zip(["canary", "stable"]) {
         let line = log.iter().find(|line| line["serin"] == told);
         let line = line.with_context(|| format!("no {told} in {log:?}"))?;

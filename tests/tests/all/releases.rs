@@ -1,5 +1,5 @@
-//! The module on the Envoy releases of the last year: each takes every example configuration, and
-//! decides, counts and follows a new weight with it.
+//! The modules on the Envoy releases of the last year: each does with every example configuration what
+//! the present one does.
 
 use std::path::Path;
 
@@ -12,33 +12,83 @@ use serin_tests::site::Site;
 use serin_tests::source::Answer;
 use tokio::time::{Duration, sleep, timeout};
 
+use crate::incidents::crash;
+use crate::{chain, identity, logs, requests, tripwire};
+
 const HOST: &str = "shop.example.com";
 const NAME: &str = "demo/shop";
 const MARK: &str = "x-serin-variant";
 const USERS: u32 = 40;
 
-#[tokio::test]
-async fn each_release_takes_every_example() -> Result<()> {
-    for (version, envoy) in artifacts::releases()? {
-        for name in artifacts::examples()? {
-            let example = Configuration::example(&name)?.on(&envoy);
-            example.validate().await.with_context(|| format!("{name} on Envoy {version}"))?;
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn each_release_decides_counts_and_follows_a_new_weight() -> Result<()> {
+/// One after the other: they share the machine with other tests, which wait for moments too.
+async fn on_each(check: impl AsyncFn(&Path) -> Result<()>) -> Result<()> {
     let releases = artifacts::releases()?;
     ensure!(releases.len() == 3, "{releases:?}");
     for (version, envoy) in releases {
-        run(&envoy).await.with_context(|| format!("on Envoy {version}"))?;
+        check(&envoy).await.with_context(|| format!("on Envoy {version}"))?;
     }
     Ok(())
 }
 
-async fn run(envoy: &Path) -> Result<()> {
+/// So that a new example is not forgotten here, and for the one that others only begin with.
+#[tokio::test]
+async fn each_release_takes_the_plainest_example() -> Result<()> {
+    let names = artifacts::examples()?;
+    let run =
+        ["envoy.yaml", "identity.yaml", "inline.yaml", "inner.yaml", "logs.yaml", "tripwire.yaml"];
+    ensure!(names == run, "{names:?}");
+    on_each(async |envoy| Configuration::example("inline.yaml")?.on(envoy).validate().await).await
+}
+
+/// `envoy.yaml`.
+#[tokio::test]
+async fn each_release_decides_counts_and_follows_a_new_weight() -> Result<()> {
+    on_each(follows).await
+}
+
+/// `envoy.yaml` with all kinds of rules.
+#[tokio::test]
+async fn each_release_decides_by_the_stated_rules() -> Result<()> {
+    on_each(async |envoy| requests::decided_by_the_stated_rules(|it| it.on(envoy)).await).await
+}
+
+/// `envoy.yaml` with keys: the time of day, cookies on responses, and headers and paths that are cut.
+#[tokio::test]
+async fn each_release_opens_tokens() -> Result<()> {
+    on_each(async |envoy| requests::tokens::let_testers_in(|it| it.on(envoy)).await).await
+}
+
+/// `identity.yaml`: verified claims, addresses, and random bytes for new ids.
+#[tokio::test]
+async fn each_release_tells_who_a_request_is_from() -> Result<()> {
+    on_each(async |envoy| identity::read_as_the_example_says(|it| it.on(envoy)).await).await
+}
+
+/// `inner.yaml` behind `envoy.yaml`.
+#[tokio::test]
+async fn each_release_keeps_a_mark() -> Result<()> {
+    on_each(async |envoy| chain::follows_the_outer_one(|it| it.on(envoy)).await).await
+}
+
+/// `logs.yaml`: filter state.
+#[tokio::test]
+async fn each_release_tells_logs_and_traces() -> Result<()> {
+    on_each(async |envoy| logs::decisions_are_told(|it| it.on(envoy)).await).await
+}
+
+/// `tripwire.yaml`: the other module, whose workers share what they count.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_release_trips() -> Result<()> {
+    on_each(async |envoy| tripwire::sends_everyone_back(|it| it.on(envoy)).await).await
+}
+
+/// `inline.yaml`, by the policy that all examples have for crashes.
+#[tokio::test]
+async fn each_release_recovers_from_a_crash() -> Result<()> {
+    on_each(async |envoy| crash::recovers_by_itself(|it| it.on(envoy)).await).await
+}
+
+async fn follows(envoy: &Path) -> Result<()> {
     let nothing = Answer::document(&document(1, &[]));
     let site = Site::start_changed(1, nothing, |example| Ok(example.on(envoy))).await?;
     for weight in ["50%", "100%", "25%"] {

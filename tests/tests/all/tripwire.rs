@@ -171,6 +171,13 @@ async fn every_field_is_taken() -> Result<()> {
 /// As it stands in the repository, without a controller.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_example_sends_everyone_back_by_itself() -> Result<()> {
+    sends_everyone_back(|example| example).await
+}
+
+/// The same with a changed example.
+pub(crate) async fn sends_everyone_back(
+    change: impl FnOnce(Configuration) -> Configuration,
+) -> Result<()> {
     let scratch = Scratch::new()?;
     let stable = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
     let broken = Behaviour { error_rate: 1.0, ..Behaviour::healthy("v2") };
@@ -178,7 +185,7 @@ async fn the_example_sends_everyone_back_by_itself() -> Result<()> {
     let configuration = Configuration::example("tripwire.yaml")?
         .port(STABLE, stable.port())?
         .port(CANARY, canary.port())?;
-    let envoy = Envoy::start("envoy", &configuration, &scratch).await?;
+    let envoy = Envoy::start("envoy", &change(configuration), &scratch).await?;
     let load = load(envoy.port());
     let tripped = async {
         loop {

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::future::try_join_all;
 use serde_json::from_slice;
 use serin_tests::artifacts;
+use serin_tests::configuration::Configuration;
 use serin_tests::delivery::{Delivery, FailurePolicy};
 use serin_tests::raw;
 use serin_tests::scratch::Scratch;
@@ -33,7 +34,7 @@ const SEEN: &str = "Function: proxy_on_request_headers failed: Uncaught RuntimeE
 
 #[tokio::test]
 async fn fail_closed_answers_503_until_there_is_a_new_configuration() -> Result<()> {
-    let mut site = Fragile::start(FailurePolicy::Closed).await?;
+    let mut site = Fragile::start(FailurePolicy::Closed, |example| example).await?;
     site.crash().await?;
     for moment in ["at once", "later"] {
         let seen = site.see().await?;
@@ -49,7 +50,7 @@ async fn fail_closed_answers_503_until_there_is_a_new_configuration() -> Result<
 
 #[tokio::test]
 async fn fail_open_lets_requests_pass_unmarked_until_there_is_a_new_configuration() -> Result<()> {
-    let site = Fragile::start(FailurePolicy::Open).await?;
+    let site = Fragile::start(FailurePolicy::Open, |example| example).await?;
     site.crash().await?;
     for moment in ["at once", "later"] {
         // The route's rest serves the unmarked, and the example removes the mark that each sends.
@@ -65,7 +66,14 @@ async fn fail_open_lets_requests_pass_unmarked_until_there_is_a_new_configuratio
 
 #[tokio::test]
 async fn fail_reload_answers_503_for_moments_and_recovers_by_itself() -> Result<()> {
-    let site = Fragile::start(FailurePolicy::Reload).await?;
+    recovers_by_itself(|example| example).await
+}
+
+/// The same with a changed example.
+pub(crate) async fn recovers_by_itself(
+    change: impl FnOnce(Configuration) -> Configuration,
+) -> Result<()> {
+    let site = Fragile::start(FailurePolicy::Reload, change).await?;
     let start = Instant::now();
     // The one's own answer is complete only a second later: too late to see what others get.
     let others = until(async || Ok(site.see_one(0).await? == "503"));
@@ -79,10 +87,13 @@ async fn fail_reload_answers_503_for_moments_and_recovers_by_itself() -> Result<
 struct Fragile(Site);
 
 impl Fragile {
-    async fn start(policy: FailurePolicy) -> Result<Self> {
+    async fn start(
+        policy: FailurePolicy,
+        change: impl FnOnce(Configuration) -> Configuration,
+    ) -> Result<Self> {
         let scratch = Scratch::new()?;
         let delivery = Delivery::new(&scratch)?.with(&with_trap(&scratch)?, policy);
-        let fragile = Self(Site::with_canary(scratch, delivery).await?);
+        let fragile = Self(Site::with_canary_changed(scratch, delivery, change).await?);
         fragile.is_whole().await?;
         Ok(fragile)
     }

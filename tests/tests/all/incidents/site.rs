@@ -28,6 +28,15 @@ impl Site {
         delivery: Delivery,
         first: impl FnOnce(&Delivery) -> Result<()>,
     ) -> Result<Self> {
+        Self::start_changed(scratch, delivery, first, |example| example).await
+    }
+
+    async fn start_changed(
+        scratch: Scratch,
+        delivery: Delivery,
+        first: impl FnOnce(&Delivery) -> Result<()>,
+        change: impl FnOnce(Configuration) -> Configuration,
+    ) -> Result<Self> {
         let stable = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
         let canary = WebApp::start("canary", 0, Behaviour::healthy("v2")).await?;
         first(&delivery)?;
@@ -35,13 +44,23 @@ impl Site {
             .delivered(&delivery.file())?
             .port(STABLE, stable.port())?
             .port(CANARY, canary.port())?;
-        let envoy = Envoy::start("envoy", &configuration, &scratch).await?;
+        let envoy = Envoy::start("envoy", &change(configuration), &scratch).await?;
         Ok(Self { envoy, delivery, _apps: [stable, canary], scratch })
     }
 
     /// The same with everybody on the canary.
     pub(crate) async fn with_canary(scratch: Scratch, delivery: Delivery) -> Result<Self> {
-        let site = Self::start(scratch, delivery, |first| deliver(first, 1, "100%")).await?;
+        Self::with_canary_changed(scratch, delivery, |example| example).await
+    }
+
+    /// The same with a changed example.
+    pub(crate) async fn with_canary_changed(
+        scratch: Scratch,
+        delivery: Delivery,
+        change: impl FnOnce(Configuration) -> Configuration,
+    ) -> Result<Self> {
+        let all = |first: &Delivery| deliver(first, 1, "100%");
+        let site = Self::start_changed(scratch, delivery, all, change).await?;
         site.applied(1).await?;
         Ok(site)
     }

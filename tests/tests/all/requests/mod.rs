@@ -8,7 +8,7 @@ mod mark;
 mod rollouts;
 mod rules;
 mod testers;
-mod tokens;
+pub(crate) mod tokens;
 
 use anyhow::{Context as _, Result, ensure};
 use serin_tests::configuration::Configuration;
@@ -22,9 +22,16 @@ const MARK: &str = "x-serin-variant";
 
 #[tokio::test]
 async fn requests_are_decided_by_the_stated_rules() -> Result<()> {
+    decided_by_the_stated_rules(|example| example).await
+}
+
+/// The same with a changed example.
+pub(crate) async fn decided_by_the_stated_rules(
+    change: impl FnOnce(Configuration) -> Configuration,
+) -> Result<()> {
     // The example's second lock on the mark is opened here: the filter itself must hold.
     let unlocked = |example: Configuration| {
-        example.replace("{remove: x-serin-variant}", "{remove: x-something-else}")
+        change(example).replace("{remove: x-serin-variant}", "{remove: x-something-else}")
     };
     let site = Site::start_changed(1, Answer::document(&document(1, &[])), unlocked).await?;
     let all = [rollouts::all(), rules::all()].concat();

@@ -94,13 +94,29 @@ async fn site(change: impl FnOnce(Configuration) -> Result<Configuration>) -> Re
     Ok(site)
 }
 
-#[tokio::test]
-async fn signed_tokens_let_testers_in_and_never_get_upstream() -> Result<()> {
+/// A proxy whose configuration has keys, and a token by them.
+async fn with_keys(
+    change: impl FnOnce(Configuration) -> Configuration,
+) -> Result<(Site, Keys, String)> {
     let keys = Keys::make()?;
     let beside = format!("\"testerKeys\": {}, \"source\"", keys.text.trim_end());
-    let site = site(|example| example.replace("\"source\"", &beside)).await?;
+    let site = site(|example| change(example).replace("\"source\"", &beside)).await?;
     let token = keys.token("shop/checkout", "canary", "shop", "1h")?;
+    Ok((site, keys, token))
+}
 
+/// With a changed example, testers are let in at every place, and remembered.
+pub(crate) async fn let_testers_in(
+    change: impl FnOnce(Configuration) -> Configuration,
+) -> Result<()> {
+    let (site, keys, token) = with_keys(change).await?;
+    every_place(&site, &token).await.context("places")?;
+    remembered(&site, &keys, &token).await.context("remembered")
+}
+
+#[tokio::test]
+async fn signed_tokens_let_testers_in_and_never_get_upstream() -> Result<()> {
+    let (site, keys, token) = with_keys(|example| example).await?;
     every_place(&site, &token).await.context("places")?;
     refused(&site, &keys, &token).await.context("refused")?;
     remembered(&site, &keys, &token).await.context("remembered")?;
