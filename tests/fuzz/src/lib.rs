@@ -2,15 +2,23 @@
 //! wrong. `targets/` hands them to libFuzzer.
 
 mod documents;
+mod known;
 mod proxy;
 mod requests;
+
+use std::time::Duration;
 
 use serin_document::token::Token;
 use serin_document::{Compiled, Environment, TesterKeys, parse};
 use serin_filter::host::Answer;
+use serin_oracle::Request;
 
+use crate::known::{compare, compare_signed};
 use crate::proxy::Lab;
-use crate::requests::{compare, lines, pairs};
+use crate::requests::{lines, pairs};
+
+/// The time of day of the requests that show tokens.
+const NOW: Duration = Duration::from_millis(1_000_500);
 
 /// A document: what is accepted prints as it was read, and decides about requests.
 pub fn document(bytes: &[u8]) {
@@ -99,28 +107,60 @@ pub fn answer(bytes: &[u8]) {
     }
 }
 
-/// A tester's token: what is accepted is what signing writes, and nothing that means to be one goes
-/// upstream.
+/// A tester's token: as the bytes are or, where the first is below 32, a sound one of which they say
+/// what is another's, when it ends, and which byte is changed. What is accepted is what signing
+/// writes, and nothing that means to be one goes upstream.
 pub fn token(bytes: &[u8]) {
+    let token = match bytes.split_first() {
+        Some((how, rest)) if *how < 32 => made(*how, rest),
+        _ => bytes.to_vec(),
+    };
     let keys = TesterKeys::read(documents::KEYS.as_bytes(), "keys");
     let Ok(keys) = keys else { panic!("{keys:?}") };
-    if let Ok(token) = Token::read(bytes)
-        && let Ok(claims) = token.verify(&keys)
+    if let Ok(read) = Token::read(&token)
+        && let Ok(claims) = read.verify(&keys)
     {
-        assert!(keys.iter().any(|key| claims.sign(key).as_bytes() == bytes), "{claims:?}");
+        assert!(keys.iter().any(|key| claims.sign(key).as_bytes() == token), "{claims:?}");
     }
-    thread_local! {
-        static LAB: Lab = Lab::with(documents::SIGNED);
-    }
-    let cookie = [b"a=1; token=", bytes, b"; b=2"].concat();
-    let path = [b"/?a=1&token=", bytes, b"&b=2"].concat();
-    for (name, value) in [("x-token", bytes), ("cookie", &cookie), (":path", &path)] {
-        let request = requests::with(name, value);
-        for (header, value) in LAB.with(|lab| lab.mark(&request)) {
-            assert!(header != "x-token" || !Token::is_meant(&value), "{header}: {value:?}");
-            assert!(header != "x-serin-variant" || value == b"canary" || value == b"stable");
+    let cookie = [b"a=1; token=", &*token, b"; b=2"].concat();
+    let kept = [b"opted-too=", &*token, b"; b=2; opted=", &*token].concat();
+    let path = [b"/?a=1&token=", &*token, b"&b=2&word=", &*token].concat();
+    for (name, value) in [
+        ("x-token", &token),
+        ("x-other", &token),
+        ("cookie", &cookie),
+        ("cookie", &kept),
+        (":path", &path),
+    ] {
+        for host in ["shop.test", "other.test"] {
+            let mut request = requests::with(name, value);
+            request.headers.retain(|(known, _)| known != ":authority");
+            request.headers.push((":authority".to_owned(), host.into()));
+            request.now = NOW;
+            compare_signed(&request);
         }
     }
+}
+
+/// A token by a known key.
+fn made(how: u8, rest: &[u8]) -> Vec<u8> {
+    let is = |bit: u8| how & 1 << bit != 0;
+    let side = if is(0) { "canary" } else { "stable" };
+    let rollout = if is(1) { "shop/checkout" } else { "shop/other" };
+    let audience = if is(2) { "shop" } else { "site" };
+    let mut key = known::key();
+    if is(3) {
+        "old".clone_into(&mut key.id);
+    }
+    let (ends, rest) = rest.split_at(rest.len().min(2));
+    // Around the time at which it is shown.
+    let ends = ends.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
+    let mut token = serin_oracle::token(&key, rollout, side, ends, audience).into_bytes();
+    if let (true, [place, byte, ..]) = (is(4), rest) {
+        let place = usize::from(*place) % token.len();
+        token.splice(place..=place, [*byte]);
+    }
+    token
 }
 
 /// The payload of a token that has been verified elsewhere, as a header hands it over: as it is, and
@@ -129,8 +169,23 @@ pub fn payload(bytes: &[u8]) {
     for payload in [bytes.to_vec(), requests::base64url(bytes)] {
         let mut request = requests::with(":authority", b"claims.test");
         request.headers.push(("x-jwt".to_owned(), payload));
-        requests::sound(&request);
+        compare(&request);
     }
+}
+
+/// What the proxy knows besides: a claim that it has verified, or the caller's address. The first
+/// byte says which.
+pub fn property(bytes: &[u8]) {
+    const CLAIMS: &str = "metadata.filter_metadata.envoy.filters.http.jwt_authn.payload";
+    let Some((which, value)) = bytes.split_first() else { return };
+    let (host, name) = match which % 4 {
+        0 => ("verified.test", format!("{CLAIMS}.sub")),
+        1 => ("verified.test", format!("{CLAIMS}.user.id")),
+        2 => ("verified.test", format!("{CLAIMS}.role")),
+        _ => ("address.test", "source.address".to_owned()),
+    };
+    let usual = requests::with(":authority", host.as_bytes());
+    compare(&Request { properties: [(name, value.to_vec())].into(), ..usual });
 }
 
 /// A `baggage` header.

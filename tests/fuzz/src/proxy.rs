@@ -136,12 +136,20 @@ impl Lab {
         self.plugin.serving().document().revision()
     }
 
-    /// Marks a request; its headers as they go upstream.
-    pub(crate) fn mark(&self, request: &Request) -> Vec<(String, Vec<u8>)> {
+    /// Marks a request.
+    pub(crate) fn mark(&self, request: &Request) -> Passed {
         let sent = Sent { request, headers: RefCell::new(request.headers.clone()) };
-        let _ = stream::mark(&sent, self.plugin.serving(), self.vm.counts());
-        sent.headers.into_inner()
+        let marked = stream::mark(&sent, self.plugin.serving(), self.vm.counts());
+        Passed { headers: sent.headers.into_inner(), set_cookies: marked.set_cookies }
     }
+}
+
+/// What a request has become.
+pub(crate) struct Passed {
+    /// Its headers as they go upstream.
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    /// What the response sets.
+    pub(crate) set_cookies: Vec<String>,
 }
 
 /// A request on its way.

@@ -1,16 +1,10 @@
-//! Requests, and what is compared of them.
+//! Requests.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use serde_json::Value;
-use serin_document::{Compiled, Environment};
 use serin_filter::headers::HeaderBlock;
-use serin_oracle::{Decision, Proxy, Request};
-
-use crate::documents;
-use crate::proxy::Lab;
+use serin_oracle::Request;
 
 /// The oracle's request, as a document asks it.
 pub(crate) struct Asked<'a>(pub(crate) &'a Request);
@@ -85,59 +79,6 @@ pub(crate) fn pairs(block: &[u8]) -> Option<Request> {
         .iter()
         .map(|(name, value)| Some((String::from_utf8(name.to_vec()).ok()?, value.to_vec())));
     Some(Request { headers: pairs.collect::<Option<_>>()?, ..Request::default() })
-}
-
-/// Decides about a request by the usual document, twice: decisions and headers are the oracle's.
-pub(crate) fn compare(request: &Request) {
-    static KNOWN: OnceLock<(Value, Compiled)> = OnceLock::new();
-    let (document, compiled) = KNOWN.get_or_init(|| {
-        let parsed = serin_document::parse(documents::FULL.as_bytes());
-        let compiled = parsed.map(|it| Compiled::compile(it, None, &Environment::default()));
-        match (serde_json::from_str(documents::FULL), compiled) {
-            (Ok(document), Ok(compiled)) if compiled.left_out().is_empty() => (document, compiled),
-            (_, compiled) => panic!("{compiled:?}"),
-        }
-    });
-    let expected = serin_oracle::decide(document, &Proxy::default(), request);
-    let decisions = compiled.decide(&Asked(request));
-    let told = decisions.iter().map(|decision| Decision {
-        rollout: decision.rollout.map(|found| found.rollout.name().to_string()),
-        side: decision.variant.map(serin_assignment::Variant::as_str),
-        reason: decision.reason.as_str(),
-        cohort: decision.cohort.map(|cohort| u32::from(cohort.get())),
-        evidence: decision.is_evidence(),
-        refused: decision.refused.iter().map(|(why, count)| (why.as_str(), count.into())).collect(),
-    });
-    assert_eq!(told.collect::<Vec<_>>(), expected.decisions, "{request:?}");
-
-    let mut written = marked(request);
-    let mut headers = expected.headers;
-    written.sort();
-    headers.sort();
-    assert_eq!(written, headers, "{request:?}");
-}
-
-/// Marks a request by the usual document: there is at most one mark, and it is one.
-pub(crate) fn sound(request: &Request) {
-    let headers = marked(request);
-    let values = |wanted: &str| {
-        let found = headers.iter().filter(|(name, _)| name == wanted);
-        found.map(|(_, value)| value.clone()).collect::<Vec<_>>()
-    };
-    let marks = values("x-serin-variant");
-    assert!(
-        matches!(marks.as_slice(), [mark] if mark == b"canary" || mark == b"stable"),
-        "{marks:?}"
-    );
-    let cohorts = values("x-cohort");
-    assert!(cohorts.len() <= 1 && cohorts.iter().flatten().all(u8::is_ascii_digit), "{cohorts:?}");
-}
-
-fn marked(request: &Request) -> Vec<(String, Vec<u8>)> {
-    thread_local! {
-        static LAB: Lab = Lab::with(documents::FULL);
-    }
-    LAB.with(|lab| lab.mark(request))
 }
 
 /// Encodes bytes as a token does.

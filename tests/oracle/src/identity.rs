@@ -1,6 +1,6 @@
 //! Where ids come from.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::Value;
 
@@ -45,8 +45,7 @@ fn baggage(key: &str, sent: &[u8]) -> Option<Vec<u8>> {
 /// The caller's address, or the network in which it is.
 fn address(bits: &Value, request: &Request) -> Option<Vec<u8>> {
     let property = String::from_utf8(request.properties.get("source.address")?.clone()).ok()?;
-    let address = property.parse::<SocketAddr>().map(|socket| socket.ip());
-    let address = address.or_else(|_| property.parse::<IpAddr>()).ok()?;
+    let address = property.parse().ok().or_else(|| before_port(&property))?;
     let of = |field: &str, all: u32| {
         let bits = bits.get(field).and_then(Value::as_u64);
         bits.and_then(|bits| u32::try_from(bits).ok()).unwrap_or(all)
@@ -66,6 +65,19 @@ fn address(bits: &Value, request: &Request) -> Option<Vec<u8>> {
         }
     };
     Some(text.into_bytes())
+}
+
+/// The address before a port, whatever that is; one of IPv6 stands in brackets, perhaps with a zone.
+fn before_port(property: &str) -> Option<IpAddr> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let (address, _) = property.rsplit_once(':').filter(|(_, port)| is_number(port))?;
+    match address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        None => address.parse().ok().map(IpAddr::V4),
+        Some(address) => {
+            let (address, zone) = address.split_once('%').unwrap_or((address, "0"));
+            address.parse().ok().filter(|_| is_number(zone)).map(IpAddr::V6)
+        }
+    }
 }
 
 /// A claim of a token, verified by the proxy or in a payload that a header carries.
