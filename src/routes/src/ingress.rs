@@ -76,6 +76,17 @@ impl Router for Ingress {
         Ok(true)
     }
 
+    /// Annotations are metadata, whose changes the generation does not count.
+    fn version(&self, object: &Value) -> u64 {
+        let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+        version.and_then(|version| version.parse().ok()).unwrap_or_default()
+    }
+
+    /// Nobody here has seen what ingress-nginx counts.
+    fn draws(&self, _: &Entries) -> bool {
+        false
+    }
+
     fn hosts(&self, object: &Value) -> Vec<String> {
         let rules = object.pointer("/spec/rules").and_then(Value::as_array).into_iter().flatten();
         // A rule without a host is for all.

@@ -8,7 +8,8 @@
 //! [`Router`] is what an adapter can do, and [`Kind`] names them. Each is a file or a folder:
 //! `virtual_service`, `http_route`, `traefik_service`, `ingress`. What those that list destinations
 //! have in common is in `named` and `destinations`. Some kinds can mirror requests too, which
-//! [`Mirrors`] is about.
+//! [`Mirrors`] is about. [`Text`] is an object as somebody has written it, in which a change leaves all
+//! else as it is spelt.
 
 mod destinations;
 mod drift;
@@ -22,6 +23,7 @@ mod reference;
 mod router;
 mod services;
 mod shares;
+mod text;
 mod traefik_service;
 mod virtual_service;
 mod wanted;
@@ -34,4 +36,5 @@ pub use mirror::{FoundMirror, MirrorDrift, MirrorFields, Mirrors, is_as_kept, mi
 pub use reference::{Destination, Entries, Reference};
 pub use router::{Acknowledged, Kind, ObjectApi, Router};
 pub use shares::Shares;
+pub use text::Text;
 pub use wanted::Wanted;

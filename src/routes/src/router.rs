@@ -5,12 +5,15 @@ use core::fmt;
 use serde_json::Value;
 
 use crate::{
-    Fault, Found, Mirrors, Reference, Wanted, http_route, ingress, traefik_service, virtual_service,
+    Entries, Fault, Found, Mirrors, Reference, Wanted, http_route, ingress, traefik_service,
+    virtual_service,
 };
 
 /// An adapter: the weights of a rollout in one kind of object.
 ///
-/// Objects are whole, with `metadata` and `status` where they have one.
+/// Objects are whole, with `metadata` and `status` where they have one. Who writes one back does so
+/// with the `resourceVersion` that was read, which is left as it is, so that the API server refuses
+/// what was decided on anything older.
 pub trait Router: fmt::Debug + Send + Sync {
     /// Where objects of this kind live.
     fn api(&self) -> ObjectApi;
@@ -38,6 +41,23 @@ pub trait Router: fmt::Debug + Send + Sync {
         reference: &Reference,
         wanted: &Wanted,
     ) -> Result<bool, Fault>;
+
+    /// Rises with every change of the weights: the generation, or where that does not count them the
+    /// version of the whole object, which Kubernetes lets clients compare as a number. 0 where the
+    /// object does not say.
+    fn version(&self, object: &Value) -> u64 {
+        object.pointer("/metadata/generation").and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    /// Whether what the router counts of the two sides can prove that their weights are live: it draws
+    /// every request by them, and counts what it sends to each under a name that is known. Elsewhere
+    /// only those prove it who mark requests, by the revision that they have.
+    fn draws(&self, entries: &Entries) -> bool {
+        match entries {
+            Entries::One(_) | Entries::Whole => true,
+            Entries::ByMark { .. } => false,
+        }
+    }
 
     /// The hosts that the object is for, as it spells them; none where objects of its kind do not
     /// say ([`Kind::has_hosts`]).
@@ -116,15 +136,6 @@ impl Kind {
         match self {
             Self::VirtualService | Self::HttpRoute | Self::Ingress => true,
             Self::TraefikService => false,
-        }
-    }
-
-    /// Whether its weights stand in `metadata`, whose changes `metadata.generation` does not count.
-    #[must_use]
-    pub const fn is_in_metadata(self) -> bool {
-        match self {
-            Self::VirtualService | Self::HttpRoute | Self::TraefikService => false,
-            Self::Ingress => true,
         }
     }
 

@@ -5,15 +5,15 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use kube::Api;
-use kube::api::{DynamicObject, PostParams};
+use kube::api::{DynamicObject, GetParams, PostParams, Request};
 use serde_json::Value;
 use serin_assignment::Weight;
 use serin_rollout::{MirrorFields, MirrorsSeen, RouteSeen, Side, Traffic};
-use serin_routes::{Acknowledged, Drift, Fault, Found, FoundMirror, Reference, drift};
+use serin_routes::{Acknowledged, Drift, Fault, Found, FoundMirror, Reference, Text, drift};
 
 use super::cache::Objects;
 use super::client::CONFLICTS;
-use super::kinds::{self, Key, generation};
+use super::kinds::{self, Key};
 use super::leader::Term;
 use super::mirrors;
 use super::supervise::Shared;
@@ -23,6 +23,7 @@ use crate::release::{Kubernetes, RouteRef};
 /// One release's part of a router's object.
 #[derive(Debug)]
 pub(super) struct Route {
+    /// All of its kind; they are read and written as text.
     api: Api<DynamicObject>,
     cached: Objects,
     key: Key,
@@ -69,7 +70,6 @@ impl Route {
             Ok(None) => return (RouteSeen::Unusable { why: self.missing() }, None),
             Err(why) => return (RouteSeen::Unknown { why }, None),
         };
-        let object = whole(&object);
         let reference = self.reference(load.traffic);
         match self.understood(&object, &reference) {
             Err(why) => (RouteSeen::Unusable { why }, None),
@@ -138,24 +138,41 @@ impl Route {
     /// Why it cannot be told.
     pub(super) async fn weight_in_force(&self) -> Result<Option<Weight>, String> {
         let object = self.fetch().await?.ok_or_else(|| self.missing())?;
-        let found = self.read(&whole(&object), &self.reference)?;
+        let found = self.read(object.tree(), &self.reference)?;
         let weight = found.weight().unwrap_or(Weight::ZERO);
         // Where the marked are served, so may be testers; the others are as many as the last entry says.
         Ok(Some(weight).filter(|_| found.reaches_canary()))
     }
 
     /// The cached object, unless this process has written a later one: then the server's.
-    async fn newest(&self) -> Result<Option<DynamicObject>, String> {
-        let cached = self.cached.get(&self.key);
-        let known = self.written().stamp;
+    async fn newest(&self) -> Result<Option<Value>, String> {
+        let cached = self.cached.get(&self.key).map(|object| whole(&object));
         match cached {
-            Some(object) if self.stamp(&object) < known => self.fetch().await,
+            Some(object) if self.stamp(&object) < self.written().stamp => {
+                Ok(self.fetch().await?.map(|object| object.tree().clone()))
+            }
             cached => Ok(cached),
         }
     }
 
-    async fn fetch(&self) -> Result<Option<DynamicObject>, String> {
-        self.api.get_opt(&self.key.name).await.map_err(|error| error.to_string())
+    /// As text, of which all that is not ours is sent back as it came.
+    async fn fetch(&self) -> Result<Option<Text>, String> {
+        let asked = async {
+            let question =
+                Request::new(self.api.resource_url()).get(&self.key.name, &GetParams::default());
+            let text = self
+                .api
+                .clone()
+                .into_client()
+                .request_text(question.map_err(kube::Error::BuildRequest)?)
+                .await?;
+            Text::read(text).map_err(kube::Error::SerdeError)
+        };
+        match asked.await {
+            Ok(object) => Ok(Some(object)),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     async fn bring(&self, load: Load, change: Change) -> Result<(), String> {
@@ -165,19 +182,19 @@ impl Route {
         }
         for _ in 0..CONFLICTS {
             let object = self.fetch().await?.ok_or_else(|| self.missing())?;
-            let mut json = whole(&object);
-            if self.was_lowered(&json, traffic, change)? {
+            if self.was_lowered(object.tree(), traffic, change)? {
                 return change.after_lowering().map_err(|why| self.about(why));
             }
-            if self.mirrors_were_changed(&json, &load, change)? {
+            if self.mirrors_were_changed(object.tree(), &load, change)? {
                 return Ok(());
             }
-            if !self.write(&mut json, &load)? {
-                self.note(&object, traffic);
+            let mut tree = object.tree().clone();
+            if !self.write(&mut tree, &load)? {
+                self.note(object.tree(), traffic);
                 return Ok(());
             }
-            let object: DynamicObject =
-                serde_json::from_value(json).map_err(|error| self.about(&error.to_string()))?;
+            // With the version that was read.
+            let object = object.changed(&tree);
             if !self.keeps_mirror(&object, &load).await? {
                 continue;
             }
@@ -207,13 +224,17 @@ impl Route {
 
     /// Writes the object, or has the API server say only what it would keep of it; `None` where
     /// somebody else has written it: it is to be read again, and decided again, at once.
-    async fn replace(
-        &self,
-        object: &DynamicObject,
-        dry_run: bool,
-    ) -> Result<Option<DynamicObject>, String> {
+    async fn replace(&self, object: &str, dry_run: bool) -> Result<Option<Value>, String> {
         let options = PostParams { dry_run, ..PostParams::default() };
-        let write = self.api.replace(&self.key.name, &options, object);
+        let body = object.as_bytes().to_vec();
+        let request = Request::new(self.api.resource_url()).replace(&self.key.name, &options, body);
+        let write = async {
+            self.api
+                .clone()
+                .into_client()
+                .request(request.map_err(kube::Error::BuildRequest)?)
+                .await
+        };
         match self.term.write(write).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.is_conflict() => Ok(None),
@@ -227,12 +248,12 @@ impl Route {
     /// # Errors
     /// Where a definition that does not know a mirror's share drops it, so that every request would be
     /// mirrored.
-    async fn keeps_mirror(&self, object: &DynamicObject, load: &Load) -> Result<bool, String> {
+    async fn keeps_mirror(&self, object: &str, load: &Load) -> Result<bool, String> {
         if load.traffic.mirror.is_none() {
             return Ok(true);
         }
         let Some(kept) = self.replace(object, true).await? else { return Ok(false) };
-        let found = self.mirrors(&whole(&kept), &self.reference(load.traffic))?;
+        let found = self.mirrors(&kept, &self.reference(load.traffic))?;
         if mirrors::are_as_set(&found, load) {
             return Ok(true);
         }
@@ -258,15 +279,17 @@ impl Route {
     /// Whether the cached object has this load.
     fn is_there(&self, load: &Load) -> bool {
         let traffic = load.traffic;
-        let Some(object) = self.cached.get(&self.key) else { return false };
+        let Some(object) = self.cached.get(&self.key).map(|object| whole(&object)) else {
+            return false;
+        };
         if self.stamp(&object) < self.written().stamp {
             // It is about the object before our own write.
             return self.written().traffic == Some(traffic);
         }
-        let (json, reference) = (whole(&object), self.reference(traffic));
-        let found = self.read(&json, &reference);
+        let reference = self.reference(traffic);
+        let found = self.read(&object, &reference);
         let weights = found.is_ok_and(|found| drift(&found, &wanted(traffic)) == Drift::None);
-        let mirrors = self.mirrors(&json, &reference);
+        let mirrors = self.mirrors(&object, &reference);
         let as_set = weights && mirrors.is_ok_and(|found| mirrors::are_as_set(&found, load));
         if as_set {
             self.note(&object, traffic);
@@ -311,7 +334,7 @@ impl Route {
         *self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, object: &DynamicObject, traffic: Traffic) {
+    fn note(&self, object: &Value, traffic: Traffic) {
         let written = Written { stamp: self.stamp(object), traffic: Some(traffic) };
         *self.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
     }
@@ -324,15 +347,9 @@ impl Route {
         format!("{} {}: {why}", self.named.kind, self.key)
     }
 
-    /// Rises with every change of the weights: the generation, or where that does not count them the
-    /// version of the whole object, which Kubernetes lets clients compare as a number.
-    fn stamp(&self, object: &DynamicObject) -> u64 {
-        if self.named.kind.is_in_metadata() {
-            let version = object.metadata.resource_version.as_deref();
-            version.and_then(|version| version.parse().ok()).unwrap_or_default()
-        } else {
-            generation(object)
-        }
+    /// The object's version, as its adapter tells it.
+    fn stamp(&self, object: &Value) -> u64 {
+        self.named.kind.router().version(object)
     }
 }
 

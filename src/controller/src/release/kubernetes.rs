@@ -1,7 +1,7 @@
 //! The Kubernetes objects that a release names.
 
 use serin_rollout::{Side, Version};
-use serin_routes::{Entries, Kind, Reference};
+use serin_routes::{Kind, Reference};
 
 /// The objects of a release that moves the weights of a router's object between two Deployments, all
 /// in the release's namespace but for the plugin.
@@ -24,11 +24,7 @@ impl Kubernetes {
     /// under a name that is known: what it counts is then the proof that a weight is live.
     #[must_use]
     pub fn draws(&self) -> bool {
-        let by_weight = match self.reference.entries {
-            Entries::One(_) | Entries::Whole => true,
-            Entries::ByMark { .. } => false,
-        };
-        by_weight && self.route.kind != Kind::Ingress
+        self.route.kind.router().draws(&self.reference.entries)
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) struct Subject {
     pub(super) reference: Reference,
     pub(super) object: Value,
     /// Where unknown fields may stand, as JSON pointers.
-    open: &'static [&'static str],
+    pub(super) open: &'static [&'static str],
     /// Where the integers stand, as JSON pointers.
     integers: &'static [&'static str],
     /// Changes after which the object cannot carry the weights, and what is told of it.
@@ -305,11 +305,31 @@ fn every_kind_has_its_own_place_in_the_api() {
     for subject in all() {
         let hosts = subject.kind.router().hosts(&subject.object);
         assert_eq!(hosts.is_empty(), !subject.kind.has_hosts(), "{}", subject.kind);
-        let in_metadata = subject.integers.iter().all(|at| at.starts_with("/metadata"));
-        assert_eq!(in_metadata, subject.kind.is_in_metadata(), "{}", subject.kind);
     }
     // None is left out of the suite.
     assert!(Kind::ALL.iter().all(|kind| all().iter().any(|subject| subject.kind == *kind)));
+}
+
+#[test]
+fn the_version_rises_with_the_weights() {
+    for Subject { kind, mut object, integers, .. } in all() {
+        let router = kind.router();
+        object["metadata"].as_object_mut().unwrap().remove("generation");
+        assert_eq!(router.version(&object), 0, "{kind}");
+        object["metadata"]["generation"] = json!(4);
+        object["metadata"]["resourceVersion"] = json!("71");
+        // The generation does not count what stands in the metadata.
+        let in_metadata = integers.iter().all(|at| at.starts_with("/metadata"));
+        assert_eq!(router.version(&object), if in_metadata { 71 } else { 4 }, "{kind}");
+    }
+}
+
+#[test]
+fn who_draws_each_request_by_two_weights_proves_them_by_what_it_counts() {
+    for Subject { kind, reference, integers, .. } in all() {
+        let draws = kind.router().draws(&reference.entries);
+        assert_eq!(draws, integers.len() == 2 && kind != Kind::Ingress, "{kind}");
+    }
 }
 
 #[test]

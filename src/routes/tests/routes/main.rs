@@ -8,6 +8,7 @@ mod faults;
 mod http_routes;
 mod mirrors;
 mod properties;
+mod texts;
 
 use serde_json::{Value, json};
 use serin_routes::{Destination, Entries, Kind, Marked, Reference, Router, Shares, Wanted};

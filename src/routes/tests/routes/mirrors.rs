@@ -11,7 +11,7 @@ use serin_routes::{
 use super::conformance::{self, Subject};
 
 /// The kinds that can mirror, each with objects as people write them.
-fn all() -> Vec<Subject> {
+pub(super) fn all() -> Vec<Subject> {
     let mirrors = |subject: &Subject| subject.kind.router().mirrors().is_some();
     conformance::all().into_iter().filter(mirrors).collect()
 }
@@ -90,7 +90,7 @@ fn somebodys(kind: Kind) -> Vec<Value> {
 }
 
 /// The object with these fields in each entry of a release, the one for marked canary too.
-fn with(subject: &Subject, fields: &Value) -> Value {
+pub(super) fn with(subject: &Subject, fields: &Value) -> Value {
     let mut object = subject.object.clone();
     let (ours, canary) = subject.entries();
     for name in ours.into_iter().chain(canary) {
