@@ -73,6 +73,8 @@ impl Keep for std::sync::Arc<StateFile> {
 }
 
 #[cfg(test)]
+pub(crate) mod carried;
+#[cfg(test)]
 pub(crate) mod scripted;
 #[cfg(test)]
 mod tests;

@@ -372,3 +372,6 @@ impl Carry for Route {
         *self.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
     }
 }
+
+#[cfg(test)]
+mod tests;

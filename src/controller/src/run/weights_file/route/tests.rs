@@ -2,6 +2,7 @@ use serin_assignment::Weight;
 use tempfile::TempDir;
 
 use super::*;
+use crate::engine::carried::{Stage, at, conforms, rolled_back};
 use crate::release::file::{Reload, Template};
 
 const TEMPLATE: &str = "canary {{ canary }} marked {{ marked_canary }}\n";
@@ -19,11 +20,12 @@ impl Proxy {
         let at = |name: &str| scratch.path().join(name);
         let script = format!(
             "mv {} {hanging} 2>/dev/null && while test -e {hanging}; do sleep 0.05; done
-             test ! -e {} && cp {} {}",
+             test ! -e {} && cp {} {} && echo >> {}",
             at("hangs").display(),
             at("broken").display(),
             at("weights").display(),
             at("taken").display(),
+            at("times").display(),
             hanging = at("hanging").display(),
         );
         let file = WeightsFile {
@@ -62,17 +64,47 @@ impl Proxy {
     }
 }
 
-fn at(weight: &str, revision: u64) -> Traffic {
-    Traffic::new(weight.parse().unwrap(), true, revision)
-}
+impl Stage for Proxy {
+    fn carried(&self) -> &dyn Carry {
+        &self.route
+    }
 
-fn rolled_back(revision: u64) -> Traffic {
-    Traffic::new(Weight::ZERO, false, revision)
+    fn share(&self) -> Option<Weight> {
+        let file = Arc::clone(&self.route.known.kept().file);
+        let found = file.template.read(&self.text("taken")?)?.integers();
+        found.weight().filter(|_| found.reaches_canary())
+    }
+
+    fn writes(&self) -> usize {
+        self.text("times").map_or(0, |times| times.lines().count())
+    }
+
+    /// Who writes into the file has the proxy take it too.
+    fn by_hand(&self, weight: Weight) {
+        let file = Arc::clone(&self.route.known.kept().file);
+        let text = file.template.render(Wanted::Share(weight)).unwrap();
+        self.put("weights", &text);
+        self.put("taken", &text);
+    }
+
+    fn takes(&self, takes: bool) {
+        if takes { self.remove("broken") } else { self.put("broken", "") }
+    }
+
+    fn anew(self) -> Self {
+        Proxy::anew(self)
+    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a file may be absent")]
 fn text(canary: u16, marked: &str) -> Option<String> {
     Some(format!("canary {canary} marked {marked}\n"))
+}
+
+/// There is no other writer to meet: a file has no versions, and is written as a whole.
+#[tokio::test]
+async fn a_file_carries_weights_as_objects_do() {
+    conforms(async || Proxy::new()).await;
 }
 
 #[tokio::test]
