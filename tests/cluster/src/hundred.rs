@@ -1,5 +1,4 @@
-//! A hundred weights in a row, written into an object while users ask, and taken over by a router that
-//! draws each request.
+//! A hundred weights in a row, written into an object while users ask, and taken over by a router.
 
 use std::time::{Duration, Instant};
 
@@ -8,28 +7,26 @@ use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
 use serin_assignment::{Variant, Weight};
 use serin_routes::{Kind, Reference, Wanted};
+use serin_tests::load::Load;
 
 use crate::namespace::Namespace;
 use crate::records::{by, none_failed};
-use crate::shop::HOST;
-use crate::traefik::Traefik;
 
 /// How many weights are written.
 const CHANGES: u16 = 100;
 
-/// Writes them into the object `web`, one after the other as they go `live`, and checks that no request
-/// failed, and that the last of them, a rollback, left nobody on the canary. It begins with nobody
-/// there.
+/// Writes them into the object `web`, one after the other as they go `live`, and checks that none of the
+/// loads' requests failed, and that the last weight, a rollback, left nobody on the canary. It begins
+/// with nobody there.
 ///
 /// # Errors
 /// Where one is not taken over, or a request failed.
 pub async fn weights(
     namespace: &Namespace,
-    traefik: &Traefik,
+    loads: Vec<Load>,
     (kind, reference): (Kind, &Reference),
     live: impl AsyncFn(Wanted) -> Result<()>,
 ) -> Result<()> {
-    let load = traefik.load(HOST, 100, 100);
     let start = Instant::now();
     for change in 1..=CHANGES {
         // Up and down, in parts of a percent, with rollbacks among them.
@@ -45,15 +42,18 @@ pub async fn weights(
         start.elapsed() / u32::from(CHANGES)
     );
     // The last one was a rollback: from now on nobody gets to the canary.
-    let before = load.records().len();
+    let before: Vec<usize> = loads.iter().map(|load| load.since(0, <[_]>::len)).collect();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let records = load.stop().await;
-    println!("{} requests", records.len());
-    none_failed(&records)?;
-    ensure!(by(&records, Variant::Canary) > 100 && by(&records, Variant::Stable) > 100);
-    // Those under way may have been sent before.
-    let late = records.get(before + 10..).context("no requests after the rollback")?;
-    ensure!(by(late, Variant::Canary) == 0 && by(late, Variant::Stable) > 50, "{late:?}");
+    for (load, before) in loads.into_iter().zip(before) {
+        let records = load.stop().await;
+        println!("{} requests", records.len());
+        none_failed(&records)?;
+        let sides = [Variant::Canary, Variant::Stable].map(|side| by(&records, side));
+        ensure!(sides.iter().all(|count| *count > 100), "{sides:?} by canary and stable");
+        // Those under way may have been sent before.
+        let late = records.get(before + 10..).context("no requests after the rollback")?;
+        ensure!(by(late, Variant::Canary) == 0 && by(late, Variant::Stable) > 50, "{late:?}");
+    }
     Ok(())
 }
 

@@ -96,10 +96,40 @@ pub fn virtual_service(service: &str, hosts: &[&str], shares: Shares) -> Value {
     })
 }
 
-/// The `HTTPRoute` `web` of the gateway `gateway`, which sends nobody to the canary yet; its backends are
-/// the mesh's hosts `web-stable` and `web-canary`.
+/// What an `HTTPRoute` is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parent {
+    /// Gateway API's Gateway `gateway`.
+    Gateway,
+    /// The mesh's requests to the Service `web`.
+    Service,
+}
+
+impl Parent {
+    fn reference(self) -> Value {
+        match self {
+            Self::Gateway => json!({"name": "gateway"}),
+            Self::Service => json!({"group": "", "kind": "Service", "name": "web"}),
+        }
+    }
+}
+
+/// The Service `web`, for the mesh's callers to ask for: no pod is behind it, since its route's backends
+/// are other ones.
 #[must_use]
-pub fn http_route(namespace: &str, hosts: &[&str]) -> Value {
+pub fn service() -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"ports": [{"name": "http", "port": 80}]},
+    })
+}
+
+/// The `HTTPRoute` `web` of these parents, which sends nobody to the canary yet; its backends are the
+/// mesh's hosts `web-stable` and `web-canary`. Of a Gateway's requests it takes those for `hosts`.
+#[must_use]
+pub fn http_route(namespace: &str, parents: &[Parent], hosts: &[&str]) -> Value {
     let backend = |side: &str, weight: u32| {
         json!({
             "group": "networking.istio.io",
@@ -117,20 +147,26 @@ pub fn http_route(namespace: &str, hosts: &[&str]) -> Value {
             "backendRefs": backends(),
         })
     };
-    json!({
+    let parents: Vec<Value> = parents.iter().map(|parent| parent.reference()).collect();
+    let mut route = json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
         "metadata": {"name": "web"},
         "spec": {
-            "parentRefs": [{"name": "gateway"}],
-            "hostnames": hosts,
+            "parentRefs": parents,
             "rules": [
                 marked("serin-canary", "canary"),
                 marked("serin-stable", "stable"),
                 {"name": "serin-rest", "backendRefs": backends()},
             ],
         },
-    })
+    });
+    if let (Some(spec), false) =
+        (route.get_mut("spec").and_then(Value::as_object_mut), hosts.is_empty())
+    {
+        spec.insert("hostnames".to_owned(), json!(hosts));
+    }
+    route
 }
 
 /// The name of a service in the mesh.

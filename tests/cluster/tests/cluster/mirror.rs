@@ -59,11 +59,12 @@ impl Stage {
     }
 }
 
-/// What the owner of the route had mirrored before: a part of what is not marked, to stable once more.
+/// What the owner of the route had mirrored before: a part of what is not marked, to stable once more. Who
+/// does not read doubles exactly takes this one for its neighbour.
 pub(crate) fn somebodys() -> Value {
     json!({
         "mirror": {"host": "web", "subset": "stable", "port": {"number": 80}},
-        "mirrorPercentage": {"value": 12.5},
+        "mirrorPercentage": {"value": 12.627_786_364_397_455},
     })
 }
 

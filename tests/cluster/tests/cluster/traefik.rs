@@ -34,7 +34,8 @@ async fn a_hundred_weights_of_a_traefik_service_are_taken_over_without_a_failed_
     }
     let traefik = Traefik::start(&namespace).await?;
     live(&traefik, &namespace, [100, 0]).await?;
-    hundred::weights(&namespace, &traefik, (Kind::TraefikService, &reference), async |wanted| {
+    let loads = vec![traefik.load(HOST, 100, 100)];
+    hundred::weights(&namespace, loads, (Kind::TraefikService, &reference), async |wanted| {
         let rest = wanted.integers().rest;
         live(&traefik, &namespace, [rest.stable, rest.canary]).await
     })

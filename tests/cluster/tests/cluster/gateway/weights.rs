@@ -44,7 +44,8 @@ async fn a_hundred_weights_of_an_http_route_are_taken_over_without_a_failed_requ
     };
     live(&traefik, &namespace, Wanted::Nobody).await?;
     traefik.serves(HOST).await?;
-    hundred::weights(&namespace, &traefik, (Kind::HttpRoute, &reference), async |wanted| {
+    let loads = vec![traefik.load(HOST, 100, 100)];
+    hundred::weights(&namespace, loads, (Kind::HttpRoute, &reference), async |wanted| {
         live(&traefik, &namespace, wanted).await
     })
     .await?;
