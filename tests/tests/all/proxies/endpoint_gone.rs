@@ -1,9 +1,11 @@
 //! Nobody answers any more: proxies go by their own weights, and no request fails.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use rustix::process::Signal;
 use serin_tests::documents::{Rollout, document, revision_now};
+use serin_tests::http;
 use serin_tests::ports;
 use serin_tests::proxies::{Around, HaProxy, Nginx, ServeAssign};
 use serin_tests::scratch::Scratch;
@@ -15,6 +17,8 @@ const HOST: &str = "shop.example.com";
 const USERS: u32 = 500;
 /// Long enough for thousands of requests.
 const STRETCH: Duration = Duration::from_secs(3);
+/// How long the examples wait for an answer.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 struct Site {
     stable: WebApp,
@@ -40,9 +44,9 @@ impl Site {
         ServeAssign::start(self.around.assign, self.source.port(), &self.scratch).await
     }
 
-    /// Kills the endpoint under load, and brings it back.
-    async fn kill_under_load(&self, port: u16) -> Result<Vec<Seen>> {
-        let mut assign = self.assign().await?;
+    /// An endpoint that answers, and a load that has had its answers for a while.
+    async fn under_load(&self, port: u16) -> Result<(ServeAssign, Steady)> {
+        let assign = self.assign().await?;
         // The proxy was there before it, and looks for it twice a second.
         tokio::time::sleep(STRETCH / 2).await;
         let load = Steady::start(&Profile {
@@ -53,6 +57,28 @@ impl Site {
             every: Duration::from_millis(20),
         });
         tokio::time::sleep(STRETCH).await;
+        Ok((assign, load))
+    }
+
+    /// Has the endpoint hang under load, which still takes connections and says nothing, and go on
+    /// again. Gives how long a request took meanwhile, too.
+    async fn hang_under_load(&self, port: u16) -> Result<(Vec<Seen>, Duration)> {
+        let (mut assign, load) = self.under_load(port).await?;
+        assign.process().signal(Signal::STOP)?;
+        tokio::time::sleep(STRETCH).await;
+        let request = http::request(hyper::Method::GET, "/", &[("host", HOST)], "")?;
+        let start = Instant::now();
+        let answer = http::send(port, request).await?;
+        let took = start.elapsed();
+        ensure!(answer.status == 200, "{answer:?}");
+        assign.process().signal(Signal::CONT)?;
+        tokio::time::sleep(STRETCH).await;
+        Ok((load.stop().await, took))
+    }
+
+    /// Kills the endpoint under load, and brings it back.
+    async fn kill_under_load(&self, port: u16) -> Result<Vec<Seen>> {
+        let (mut assign, load) = self.under_load(port).await?;
         assign.process().kill()?;
         tokio::time::sleep(STRETCH).await;
         drop(assign);
@@ -89,4 +115,25 @@ async fn haproxy_goes_by_its_weights_while_the_endpoint_is_dead_and_fails_no_req
     let site = Site::start().await?;
     let haproxy = HaProxy::start(site.around, &site.scratch).await?;
     judge(&site.kill_under_load(haproxy.port()).await?, &haproxy.log())
+}
+
+/// Of a dead endpoint the connection is refused at once; only one that hangs makes a proxy wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_waits_for_an_endpoint_that_hangs_no_longer_than_it_says_and_fails_no_request()
+-> Result<()> {
+    let site = Site::start().await?;
+    let nginx = Nginx::start(site.around, &site.scratch).await?;
+    let (seen, took) = site.hang_under_load(nginx.port()).await?;
+    judge(&seen, &nginx.log())?;
+    ensure!(took >= PATIENCE, "{took:?}: nobody waited");
+    ensure!(nginx.log().contains("upstream timed out"), "{}", nginx.log());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn haproxy_goes_by_its_weights_while_the_endpoint_hangs_and_fails_no_request() -> Result<()> {
+    let site = Site::start().await?;
+    let haproxy = HaProxy::start(site.around, &site.scratch).await?;
+    let (seen, _) = site.hang_under_load(haproxy.port()).await?;
+    judge(&seen, &haproxy.log())
 }
