@@ -119,11 +119,12 @@ impl RequestHeaders for FakeRequest {
     }
 }
 
-/// A response that notes what is added to it.
+/// A response that notes what is added to it and how often its status is asked for.
 #[derive(Default)]
 pub(crate) struct FakeResponse {
     added: RefCell<Vec<String>>,
     grpc_status: Option<u64>,
+    asked: Cell<usize>,
 }
 
 impl FakeResponse {
@@ -136,6 +137,11 @@ impl FakeResponse {
     pub(crate) fn added(&self) -> Vec<String> {
         self.added.borrow().clone()
     }
+
+    /// How many calls to the proxy it took.
+    pub(crate) fn calls(&self) -> usize {
+        self.added.borrow().len() + self.asked.get()
+    }
 }
 
 impl ResponseHeaders for FakeResponse {
@@ -144,6 +150,7 @@ impl ResponseHeaders for FakeResponse {
     }
 
     fn grpc_status(&self) -> Option<u64> {
+        self.asked.set(self.asked.get() + 1);
         self.grpc_status
     }
 }

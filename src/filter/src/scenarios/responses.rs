@@ -122,6 +122,42 @@ fn evidence_is_counted_by_variant_cohort_and_class_and_nothing_else_is() {
     assert_eq!(shop.counted("serin_responses"), expected);
 }
 
+/// Who is somewhere by a rule differs from the rest, so nobody is compared with them.
+#[test]
+fn what_a_rule_decides_is_counted_by_its_reason_and_is_no_evidence() {
+    /// `printf '%s' 'team:ann' | sha256sum | cut -c-32`.
+    const RULES: &str = r#", "exclude": [{"header": "x-rule", "is": "exclude"}],
+        "eligible": {"not": {"header": "x-rule", "is": "eligible"}},
+        "users": {"salt": "team", "canary": ["341e32d8f475874806c7951619c431e3"]},
+        "segments": [{"name": "few", "when": {"header": "x-rule", "is": "segment"}, "variant": "canary"}],
+        "buckets": ["50%", "100%"]"#;
+    let of_part = |it: bool| {
+        let bucket = |id: &str| assign(&Salt::new("shop").unwrap(), id.as_bytes()).bucket.get();
+        (0..100).map(|number| number.to_string()).find(|id| (bucket(id) >= 5_000) == it).unwrap()
+    };
+    let (inside, outside) = (of_part(true), of_part(false));
+    let mut shop = Shop::new("50%", &[RULES]);
+    let rule = |rule: &'static str| ("x-rule", rule.as_bytes());
+    let end = answered(500);
+    for (headers, reason) in [
+        ([user(&inside), rule("exclude")], "variant=stable reason=excluded"),
+        ([user(&inside), rule("eligible")], "variant=stable reason=ineligible"),
+        ([user("ann"), rule("none")], "variant=canary reason=listed"),
+        ([user(&inside), rule("segment")], "variant=canary reason=segment"),
+        ([user(&outside), rule("none")], "variant=stable reason=other-range"),
+    ] {
+        shop.send(&headers, &end);
+        let counted = shop.counted("serin_assignments");
+        assert!(counted.contains(&(reason.to_owned(), 1)), "{reason}: {counted:?}");
+        assert_eq!(shop.counted("serin_responses"), [], "{reason}");
+    }
+    assert_eq!(end.read(), [""; 0], "nor do they cost a call");
+    // So that it is these rules which keep the others out.
+    shop.send(&[user(&inside), rule("none")], &end);
+    let expected = line("canary", &cohort(&inside).to_string(), "error");
+    assert_eq!(shop.counted("serin_responses"), [(expected, 1)]);
+}
+
 #[test]
 fn where_this_tier_does_not_count_it_counts_no_responses() {
     let mut shop = Shop::new("100%", &[CLUSTERS, r#", "count": false"#]);

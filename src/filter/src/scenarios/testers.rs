@@ -11,16 +11,16 @@ use crate::fake::{FakeRequest, Proxy};
 
 /// 32 bytes 7.
 const SECRET: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
-const TESTERS: &str = r#", "testers": [
+pub(super) const TESTERS: &str = r#", "testers": [
     {"header": "x-try", "signed": {"audience": "shop"}},
     {"cookie": "try", "signed": {"audience": "shop"}},
     {"query": "try", "signed": {"audience": "shop"}, "remember": "kept"}]"#;
 
-fn keys() -> String {
+pub(super) fn keys() -> String {
     format!(r#"[{{"id": "k1", "key": "{SECRET}"}}]"#)
 }
 
-fn token() -> String {
+pub(super) fn token() -> String {
     let key = TesterKey::new(KeyId::new("k1").unwrap(), &[7; 32]).unwrap();
     assert_eq!(key.secret_base64(), SECRET);
     let claims = Claims {
