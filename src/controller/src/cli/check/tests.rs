@@ -1,3 +1,5 @@
+mod reference;
+
 use std::io::Write as _;
 
 use super::*;
