@@ -39,6 +39,19 @@ fn a_decision_takes_as_many_instructions_as_it_did() -> Result<()> {
     Ok(())
 }
 
+/// Not one instruction tells how much of a signature is right, and hardly any whether its key is known:
+/// far less than a clock shows.
+#[test]
+fn a_forged_token_takes_the_same_wherever_its_signature_is_wrong() -> Result<()> {
+    let spent = |case| anyhow::Ok(instructions(case, 2 * FEW)? - instructions(case, FEW)?);
+    let (first, last) = (spent("forged-first")?, spent("forged-final")?);
+    let unknown = spent("unknown-key")?;
+    println!("{} instructions per forged token, {} by an unknown key", first / FEW, unknown / FEW);
+    ensure!(first == last, "wrong in the first byte: {first}, in the last: {last}");
+    ensure!(first.abs_diff(unknown) * 100 <= first, "signed wrong: {first}, by no key: {unknown}");
+    Ok(())
+}
+
 /// All instructions of a run that decides so many times.
 fn instructions(case: &str, times: u64) -> Result<u64> {
     let valgrind = Setup::load()?.valgrind;

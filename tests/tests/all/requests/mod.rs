@@ -6,6 +6,7 @@ mod cohort;
 mod identity;
 mod mark;
 mod rollouts;
+mod rotation;
 mod rules;
 mod testers;
 pub(crate) mod tokens;

@@ -24,15 +24,25 @@ const OTHER: &str = "other.example.com";
 const NOWHERE: &str = "nowhere.example.com";
 
 /// A file of keys that `serin token key` has made.
-struct Keys {
+pub(crate) struct Keys {
     scratch: Scratch,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Keys {
-    fn make() -> Result<Self> {
+    pub(crate) fn make() -> Result<Self> {
         let scratch = Scratch::new()?;
         let text = serin(&["token", "key", "--id", "k1"])?;
+        scratch.write("keys.json", &text)?;
+        Ok(Self { scratch, text })
+    }
+
+    /// The same keys after a new one.
+    pub(crate) fn after_a_new_one(&self) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let file = self.scratch.path().join("keys.json");
+        let file = file.to_string_lossy();
+        let text = serin(&["token", "key", "--id", "k2", "--key-file", &file])?;
         scratch.write("keys.json", &text)?;
         Ok(Self { scratch, text })
     }
@@ -42,7 +52,13 @@ impl Keys {
         Ok(keys.pointer("/0/key").and_then(Value::as_str).context("no key")?.to_owned())
     }
 
-    fn token(&self, rollout: &str, variant: &str, audience: &str, life: &str) -> Result<String> {
+    pub(crate) fn token(
+        &self,
+        rollout: &str,
+        variant: &str,
+        audience: &str,
+        life: &str,
+    ) -> Result<String> {
         let file = self.scratch.path().join("keys.json");
         let file = file.to_string_lossy();
         let token = serin(&[
@@ -180,12 +196,13 @@ fn arrived(shown: &Shown, path: &str, cookies: &[&str]) -> Result<()> {
 async fn refused(site: &Site, keys: &Keys, token: &str) -> Result<()> {
     let ended = keys.token("shop/checkout", "canary", "shop", "1s")?;
     tokio::time::sleep(Duration::from_secs(2)).await;
+    remembered_for_longer(site, &ended).await.context("a remembered one that has ended")?;
     for (bad, reason, sofar) in [
         ("canary".to_owned(), "malformed", 1.0),
         ("\u{fffd}".to_owned(), "malformed", 2.0),
         (token.replace("~k1~", "~k2~"), "unknown-key", 1.0),
         (token.replace("~canary~", "~stable~"), "bad-signature", 1.0),
-        (ended, "expired", 1.0),
+        (ended, "expired", 2.0),
         (keys.token("shop/checkout", "canary", "site", "1h")?, "other-audience", 1.0),
         (keys.token("shop/closed", "canary", "shop", "1h")?, "other-rollout", 1.0),
     ] {
@@ -195,6 +212,15 @@ async fn refused(site: &Site, keys: &Keys, token: &str) -> Result<()> {
         counted(site, "shop/checkout", reason, sofar).await?;
     }
     Ok(())
+}
+
+/// Who carries it is like everybody from then on, and the browser is told to forget it.
+async fn remembered_for_longer(site: &Site, ended: &str) -> Result<()> {
+    let (shown, set) = browse(site, SHOP, "/", Some(&format!("kept={ended}; a=1"))).await?;
+    marked(&shown, "stable")?;
+    arrived(&shown, "/", &["a=1"])?;
+    ensure!(set == ["kept=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"], "{set:?}");
+    counted(site, "shop/checkout", "expired", 1.0).await
 }
 
 pub(crate) async fn counted(site: &Site, rollout: &str, reason: &str, count: f64) -> Result<()> {
