@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
 use serde_json::json;
+use serin_assignment::{Salt, assign};
 use serin_tests::documents::Rollout;
 
 use counted::{Counts, Sent, counted, reached};
@@ -19,6 +20,11 @@ use site::{SLOW, Site, read_part, rollout};
 
 const SHOP: &str = "shop.example.com";
 const NAME: &str = "shop/checkout";
+/// Half of the users share this one out among themselves; nobody of the others is sent anything.
+const PART: &str = "part.example.com";
+const PART_NAME: &str = "shop/part";
+/// `printf '%s' 'team:ann' | sha256sum | cut -c-32`.
+const ANN: &str = "341e32d8f475874806c7951619c431e3";
 /// Enough for every cohort on both sides.
 const USERS: usize = 240;
 /// Enough for both sides, where each request takes its time.
@@ -28,12 +34,23 @@ const FEW: usize = 6;
 async fn counts_are_what_was_sent() -> Result<()> {
     let site = Site::start().await?;
     let mut sent = Sent::new(NAME);
-    site.publish(&[rollout(NAME, SHOP, "50%").with("testers", json!([{"header": "x-try"}]))])
-        .await?;
+    let segment =
+        json!({"name": "few", "when": {"header": "x-rule", "is": "segment"}, "variant": "canary"});
+    let by_rules = rollout(NAME, SHOP, "50%")
+        .with("testers", json!([{"header": "x-try"}]))
+        .with("exclude", json!([{"header": "x-rule", "is": "exclude"}]))
+        .with("eligible", json!({"not": {"header": "x-rule", "is": "eligible"}}))
+        .with("users", json!({"salt": "team", "canary": [ANN]}))
+        .with("segments", json!([segment]));
+    let part = rollout(PART_NAME, PART, "50%").with("buckets", json!(["50%", "100%"]));
+    site.publish(&[by_rules, part]).await?;
 
     statuses(&site, &mut sent).await.context("statuses")?;
     nobody_else(&site).await.context("testers and the anonymous")?;
+    by_rule(&site).await.context("who is somewhere by a rule")?;
     sent.is_counted(site.admin()).await.context("at once")?;
+    let of_others = counted(site.admin(), "serin_responses", PART_NAME, &["variant"]).await?;
+    ensure!(of_others.is_empty(), "users of another part are evidence: {of_others:?}");
     badly(&site, &mut sent).await.context("slow, broken and left")?;
     sent.is_counted(site.admin()).await.context("slow, broken and left")?;
     a_change_in_between(&site, &mut sent).await.context("a change in between")?;
@@ -73,6 +90,32 @@ async fn nobody_else(site: &Site) -> Result<()> {
         site.user("elsewhere.example.com", "/status/500", "user-1").await?;
     }
     Ok(())
+}
+
+/// Nor are these, each by one rule.
+async fn by_rule(site: &Site) -> Result<()> {
+    for user in users(FEW) {
+        for rule in [b"exclude".as_slice(), b"eligible", b"segment"] {
+            let headers = [("x-user-id", user.as_bytes()), ("x-rule", rule)];
+            site.get(SHOP, "/status/500", &headers).await?;
+        }
+        site.user(SHOP, "/status/500", "ann").await?;
+    }
+    let salt: Salt = PART_NAME.parse()?;
+    let is_outside = |user: &String| assign(&salt, user.as_bytes()).bucket.get() < 5_000;
+    for user in users(USERS).filter(is_outside).take(FEW) {
+        site.user(PART, "/status/500", &user).await?;
+    }
+    let counts = |reasons: &[(&str, usize)]| -> Counts {
+        reasons.iter().map(|(reason, count)| (vec![(*reason).to_owned()], *count as u64)).collect()
+    };
+    let few = ["opt-in", "opt-out", "anonymous", "excluded", "ineligible", "listed", "segment"];
+    let mut reasons = few.map(|reason| (reason, FEW)).to_vec();
+    reasons.push(("hash", 4 * USERS));
+    let (admin, metric) = (site.admin(), "serin_assignments");
+    reached(admin, metric, NAME, &["reason"], &counts(&reasons)).await?;
+    let others = counts(&[("other-range", FEW)]);
+    reached(admin, metric, PART_NAME, &["reason"], &others).await
 }
 
 async fn badly(site: &Site, sent: &mut Sent) -> Result<()> {
@@ -152,8 +195,8 @@ async fn served(site: &Site, sent: &Sent) -> Result<()> {
             .sum()
     };
     let few = FEW as u64;
-    // Testers, and the anonymous on stable.
-    let (canary, stable) = (of("canary") + few, of("stable") + 2 * few);
+    // Testers on either side; who is listed or in the segment; the anonymous, and whom rules keep out.
+    let (canary, stable) = (of("canary") + 3 * few, of("stable") + 4 * few);
     let key = |side: &str| vec![side.to_owned(), side.to_owned()];
     let expected = Counts::from([(key("canary"), canary), (key("stable"), stable)]);
     reached(site.admin(), "serin_served", NAME, &["variant", "served"], &expected).await
