@@ -4,6 +4,7 @@
 mod address;
 mod baggage;
 mod generated;
+mod hops;
 mod jwt;
 
 use anyhow::{Context as _, Result, ensure};
