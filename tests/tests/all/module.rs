@@ -1,4 +1,4 @@
-//! The module as it is loaded: what a proxy finds in it, and what it needs of a proxy.
+//! The modules as they are loaded: what a proxy finds in them, and what they need of a proxy.
 
 use anyhow::{Result, ensure};
 use serin_tests::artifacts;
@@ -17,20 +17,23 @@ const CALLBACKS: [&str; 8] = [
 ];
 
 #[test]
-fn the_module_has_the_callbacks_that_it_uses_and_needs_a_proxy_only() -> Result<()> {
-    let module = Module::from_file(artifacts::module()?)?;
-    let mut callbacks: Vec<&str> = module.exports.iter().map(|it| it.name.as_str()).collect();
-    callbacks.retain(|name| name.starts_with("proxy_on_"));
-    callbacks.sort_unstable();
-    ensure!(callbacks == CALLBACKS, "{callbacks:?}");
-    for import in module.imports.iter() {
-        let of_a_proxy = import.module == "env" && import.name.starts_with("proxy_");
-        ensure!(
-            of_a_proxy || import.module == "wasi_snapshot_preview1",
-            "{} {}",
-            import.module,
-            import.name
-        );
+fn each_module_has_the_callbacks_that_it_uses_and_needs_a_proxy_only() -> Result<()> {
+    for file in [artifacts::module()?, artifacts::module_with_tripwires()?] {
+        let module = Module::from_file(&file)?;
+        let mut callbacks: Vec<&str> = module.exports.iter().map(|it| it.name.as_str()).collect();
+        callbacks.retain(|name| name.starts_with("proxy_on_"));
+        callbacks.sort_unstable();
+        ensure!(callbacks == CALLBACKS, "{}: {callbacks:?}", file.display());
+        for import in module.imports.iter() {
+            let of_a_proxy = import.module == "env" && import.name.starts_with("proxy_");
+            ensure!(
+                of_a_proxy || import.module == "wasi_snapshot_preview1",
+                "{}: {} {}",
+                file.display(),
+                import.module,
+                import.name
+            );
+        }
     }
     Ok(())
 }
