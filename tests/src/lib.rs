@@ -9,6 +9,7 @@ pub mod answering;
 pub mod artifacts;
 pub mod backfill;
 pub mod browser;
+pub mod caching;
 pub mod chance;
 pub mod clock;
 pub mod configuration;

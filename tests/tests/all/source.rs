@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
+use serin_tests::configuration::Configuration;
 use serin_tests::documents::{Rollout, document, revision_now};
 use serin_tests::patience::until;
 use serin_tests::site::Site;
@@ -18,6 +19,41 @@ const FORGED: [(&str, &[u8]); 2] = [("x-user-id", b"u"), ("x-serin-variant", b"c
 const LIMIT: Duration = Duration::from_secs(15);
 /// From a change at the source to every worker. Measured: a fraction of a second.
 const PROMPT: Duration = Duration::from_secs(3);
+
+#[tokio::test]
+async fn a_source_that_is_silent_for_too_long_means_what_is_configured() -> Result<()> {
+    let (mut unmarked, _keeping) =
+        tokio::try_join!(stale("unmarked", "stable"), stale("keep", "canary"))?;
+    let revision = revision_now();
+    unmarked.source.revive(Answer::document(&document(revision, &[shop("100%")]))).await?;
+    unmarked.envoy()?.admin().applied("shop/checkout", revision, LIMIT).await?;
+    served_by(&unmarked, SHOP, "canary").await.context("a source that is back")
+}
+
+/// A proxy whose source has died after a document with everybody on the canary, and who serves when
+/// that has become stale, a second later.
+async fn stale(when_stale: &str, server: &str) -> Result<Site> {
+    let source = format!(
+        r#""source": {{"cluster": "serin", "wait": "0s", "minInterval": "100ms", "staleAfter": "1s", "whenStale": "{when_stale}"}}"#
+    );
+    let change =
+        |example: Configuration| example.replace(r#""source": {"cluster": "serin"}"#, &source);
+    let mut site = Site::start_changed(1, Answer::document(&document(1, &[])), change).await?;
+    site.publish(revision_now(), &[shop("100%")]).await?;
+    served_by(&site, SHOP, "canary").await?;
+
+    site.source.die().await;
+    let admin = site.envoy()?.admin();
+    let is_stale = async || Ok(admin.sum("serin_source_state", &[]).await? == Some(2.0));
+    until(LIMIT, is_stale).await.context("it is not stale")?;
+    // One worker may say so before the other one.
+    let served = async || Ok(served_by(&site, SHOP, server).await.is_ok());
+    until(LIMIT, served).await.with_context(|| format!("{when_stale}: not {server}"))?;
+    let shown = site.see(SHOP, "/", &FORGED).await?;
+    let marks = shown.values("x-serin-variant");
+    ensure!(marks.is_empty() == (server == "stable"), "{when_stale}: {marks:?}");
+    Ok(site)
+}
 
 #[tokio::test]
 async fn the_proxy_outlives_its_source() -> Result<()> {
@@ -39,10 +75,14 @@ fn shop(weight: &str) -> Rollout {
     Rollout::new("shop/checkout", SHOP).weight(weight)
 }
 
-/// Nothing is marked, and forged marks are removed all the same.
+/// Nothing is marked, and forged marks are removed all the same. Where testers' tokens stand, nobody
+/// knows yet.
 async fn before_the_first_answer(site: &Site) -> Result<()> {
-    let shown = site.see(SHOP, "/", &FORGED).await?;
+    let token = "serin1~k1~shop/checkout~canary~1796050483~shop~SgPlBaGekyNeMiyh6DNNxBlOwRZ9pj";
+    let tester = [FORGED[0], FORGED[1], ("x-try", token.as_bytes())];
+    let shown = site.see(SHOP, "/", &tester).await?;
     ensure!(shown.name == "stable" && shown.values("x-serin-variant").is_empty(), "{shown:?}");
+    ensure!(shown.values("x-try") == [token], "{shown:?}");
     Ok(())
 }
 

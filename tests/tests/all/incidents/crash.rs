@@ -19,7 +19,7 @@ use serin_tests::webapp::Shown;
 use walrus::ir::BinaryOp;
 use walrus::{ExportItem, FunctionBuilder, Module, ValType};
 
-use super::site::{HOST, Site, deliver};
+use super::site::{HOST, Site, TRY, deliver};
 use super::until;
 
 /// Far more headers than any other request here has, and fewer than the 100 that Envoy allows.
@@ -122,19 +122,22 @@ impl Fragile {
         Ok(seen)
     }
 
-    /// What became of one, which claims a mark of its own.
+    /// What became of one, which claims a mark of its own and shows a token: that goes upstream where
+    /// the filter does not see the request, and else not.
     async fn see_one(&self, number: usize) -> Result<String> {
         let user = format!("user-{number}");
-        let headers = [("x-user-id", user.as_bytes()), ("x-serin-variant", b"canary")];
+        let headers =
+            [("x-user-id", user.as_bytes()), ("x-serin-variant", b"canary"), (TRY, b"serin1~k1")];
         let answer = raw::get(self.0.envoy.port(), HOST, "/", &headers).await?;
         if answer.status != 200 {
             return Ok(answer.status.to_string());
         }
         let shown: Shown = from_slice(&answer.body).context("no application")?;
-        match (shown.name.as_str(), shown.values("x-serin-variant").as_slice()) {
-            ("canary", ["canary"]) => Ok("canary".to_owned()),
-            (name, []) => Ok(format!("{name}, unmarked")),
-            (name, marks) => bail!("{name} with {marks:?}"),
+        let (marks, tokens) = (shown.values("x-serin-variant"), shown.values(TRY));
+        match (shown.name.as_str(), marks.as_slice(), tokens.as_slice()) {
+            ("canary", ["canary"], []) => Ok("canary".to_owned()),
+            (name, [], ["serin1~k1"]) => Ok(format!("{name}, unmarked")),
+            (name, marks, tokens) => bail!("{name} with {marks:?} and {tokens:?}"),
         }
     }
 

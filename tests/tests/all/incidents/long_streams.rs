@@ -18,11 +18,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::until;
+
 const HOST: &str = "shop.example.com";
 const NAME: &str = "shop/checkout";
 const USER: [(&str, &[u8]); 1] = [("x-user-id", b"u")];
 /// Longer than a weight takes to every worker, in milliseconds.
-const SLOW_MS: u64 = 4_000;
+const SLOW_MS: u64 = 6_000;
 /// Longer than anything on loopback takes.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -39,11 +41,20 @@ async fn a_request_under_way_is_answered_where_it_began() -> Result<()> {
     let under_way = tokio::spawn(async move { see(port, HOST, "/", &USER).await });
     tokio::time::sleep(Duration::from_millis(500)).await;
     site.publish(revision_now(), &[shop("0%")]).await?;
-    ensure!(!under_way.is_finished(), "it was to be under way");
     let next = see(port, HOST, "/", &USER).await?;
     ensure!(next.name == "stable", "{next:?}");
+    // The next one is counted, the one under way only once it has ended.
+    let admin = site.envoy()?.admin();
+    let counted = async |variant: &str| {
+        admin.sum("serin_responses", &[("rollout", NAME), ("variant", variant)]).await
+    };
+    until(async || Ok(counted("stable").await? == Some(1.0))).await?;
+    let of_canary = counted("canary").await?;
+    ensure!(!under_way.is_finished(), "it was to be under way");
+    ensure!(of_canary.is_none(), "counted before its end: {of_canary:?}");
     let shown = under_way.await??;
     ensure!(shown.name == "canary", "{shown:?}");
+    until(async || Ok(counted("canary").await? == Some(1.0))).await?;
     Ok(())
 }
 

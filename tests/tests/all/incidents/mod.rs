@@ -1,5 +1,6 @@
 //! What happens when: the answers of `envoy/what-happens-when.md`, each seen on the real Envoy.
 
+mod caches;
 pub(crate) mod crash;
 mod long_streams;
 mod missing_module;

@@ -11,7 +11,14 @@ use serin_tests::artifacts;
 fn every_test_that_the_page_on_incidents_names_is_there() -> Result<()> {
     let folders = ["tests/tests", "src/filter/src/scenarios", "src/rollout/tests"];
     let page = Page::read("envoy", &folders)?;
-    ensure!(page.names().len() >= 12, "{:?}", page.names());
+    let rows = page.rows();
+    ensure!(rows.len() >= 40, "{rows:#?}");
+    // The one has its tests in the row below it, the other was read in Istio's source.
+    let without = ["| it crashes | ", "| Istio cannot fetch it | "];
+    for row in rows {
+        let has_none = without.iter().any(|start| row.starts_with(start));
+        ensure!(names(row).is_empty() == has_none, "does a test show this? {row}");
+    }
     page.names_what_is_there()
 }
 
@@ -19,8 +26,7 @@ fn every_test_that_the_page_on_incidents_names_is_there() -> Result<()> {
 fn every_fault_on_kubernetes_has_a_test_that_is_there() -> Result<()> {
     let folders = ["tests/tests", "tests/cluster/tests", "src/rollout/tests", "src/controller/src"];
     let page = Page::read("istio", &folders)?;
-    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| when |");
-    let rows: Vec<&str> = page.text.lines().filter(is_row).collect();
+    let rows = page.rows();
     ensure!(rows.len() >= 20, "{rows:#?}");
     for row in rows {
         ensure!(!names(row).is_empty(), "nobody has seen this: {row}");
@@ -43,6 +49,12 @@ impl Page {
             sources_below(&root.join(folder), &mut page.sources)?;
         }
         Ok(page)
+    }
+
+    /// The rows of its tables.
+    fn rows(&self) -> Vec<&str> {
+        let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| when |");
+        self.text.lines().filter(is_row).collect()
     }
 
     fn names(&self) -> BTreeSet<&str> {

@@ -1,6 +1,7 @@
 //! A proxy whose filter is delivered, before two applications.
 
 use anyhow::Result;
+use serde_json::json;
 use serin_tests::configuration::Configuration;
 use serin_tests::delivery::Delivery;
 use serin_tests::documents::{Rollout, document};
@@ -12,6 +13,8 @@ use serin_tests::webapp::{Behaviour, WebApp};
 /// The rollout's host.
 pub(crate) const HOST: &str = "shop.example.com";
 const NAME: &str = "shop/checkout";
+/// Where testers show tokens.
+pub(crate) const TRY: &str = "x-try";
 
 /// What runs.
 pub(crate) struct Site {
@@ -76,7 +79,9 @@ impl Site {
     }
 }
 
-/// Delivers a weight.
+/// Delivers a weight, and where testers show tokens.
 pub(crate) fn deliver(delivery: &Delivery, revision: u64, weight: &str) -> Result<()> {
-    delivery.write(&document(revision, &[Rollout::new(NAME, HOST).weight(weight)]))
+    let testers = json!([{"header": TRY, "signed": {"audience": "shop"}}]);
+    let rollout = Rollout::new(NAME, HOST).weight(weight).with("testers", testers);
+    delivery.write(&document(revision, &[rollout]))
 }
