@@ -163,7 +163,8 @@ impl Namespace {
     /// Where it cannot be run.
     pub async fn ask_serin(&self, args: &[&str]) -> Result<Output> {
         let mut serin = Command::new(artifacts::serin()?);
-        serin.arg("kube").args(args).args(["--namespace", &self.name]);
+        // As kubectl calls its plugin.
+        serin.arg0("kubectl-serin").args(args).args(["--namespace", &self.name]);
         Ok(serin.env("KUBECONFIG", self.kubectl.kubeconfig()).output().await?)
     }
 

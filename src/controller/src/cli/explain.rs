@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 
 use anstyle::Style;
+use serin_assignment::Weight;
 use serin_judge::{SetAside, Share, Worse};
 use serin_rollout::Reason;
 
@@ -11,6 +12,7 @@ use super::tones::{BAD, BOLD, DIM};
 use super::{Exit, Failure, Output, block_on, print};
 use crate::folded::Folded;
 use crate::status::{Decision, GateTest, Status};
+use crate::store::Given;
 
 /// Say why each decision of a release was taken.
 #[derive(Debug, clap::Args)]
@@ -49,7 +51,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn json(status: &Status) -> serde_json::Value {
+/// All that is known of the decisions.
+pub(super) fn json(status: &Status) -> serde_json::Value {
     serde_json::json!({
         "namespace": status.namespace,
         "name": status.name,
@@ -58,21 +61,10 @@ fn json(status: &Status) -> serde_json::Value {
     })
 }
 
-/// A sentence a decision, the oldest first.
 fn text(status: &Status) -> Result<String, core::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "{BOLD}{}{BOLD:#}  version {}", status.key(), status.version)?;
-    for decision in &status.decisions {
-        let tone = tone(decision.reason);
-        writeln!(
-            text,
-            "{DIM}{:.0}{DIM:#}  {tone}{:?}{tone:#}  {}\n    {}",
-            decision.at,
-            decision.reason,
-            weights(decision),
-            decision.message
-        )?;
-    }
+    write_decisions(&mut text, status)?;
     for gate in &status.gates {
         if let Some(evidence) = &gate.evidence {
             writeln!(
@@ -86,6 +78,31 @@ fn text(status: &Status) -> Result<String, core::fmt::Error> {
         }
     }
     Ok(text)
+}
+
+/// A sentence a decision, the oldest first.
+pub(super) fn write_decisions(text: &mut String, status: &Status) -> core::fmt::Result {
+    let mut before = None;
+    for decision in &status.decisions {
+        let tone = tone(decision.reason);
+        writeln!(
+            text,
+            "{DIM}{:.0}{DIM:#}  {tone}{:?}{tone:#}  {}\n    {}{}",
+            decision.at,
+            decision.reason,
+            weights(decision, before),
+            decision.message,
+            asked(decision)
+        )?;
+        before = Some(decision.weight);
+    }
+    Ok(())
+}
+
+/// Who asked for what, where a person did.
+fn asked(decision: &Decision) -> String {
+    let asked = |given: &Given| format!(" ({} asked for by {})", given.command, given.by);
+    decision.given.as_ref().map(asked).unwrap_or_default()
 }
 
 /// What tells `serin judge` the gate's test.
@@ -106,14 +123,15 @@ fn options(test: &GateTest) -> String {
     )
 }
 
-/// `5% -> 25%`, or one of them where it stayed.
-fn weights(decision: &Decision) -> String {
+/// `5% -> 25%`, or one of them where it stayed. The weight before it is that of its inputs, or that
+/// of the decision before it, since each that changes the weight is logged.
+fn weights(decision: &Decision, earlier: Option<Weight>) -> String {
     let inputs = decision.inputs.as_ref().map(Folded::unfold).unwrap_or_default();
     let before = inputs.pointer("/state/traffic/weight").and_then(serde_json::Value::as_str);
-    let after = decision.weight.to_string();
+    let before = before.and_then(|weight| weight.parse().ok()).or(earlier);
     match before {
-        Some(before) if before != after => format!("{before} -> {after}"),
-        _ => after,
+        Some(before) if before != decision.weight => format!("{before} -> {}", decision.weight),
+        _ => decision.weight.to_string(),
     }
 }
 
@@ -146,6 +164,19 @@ mod tests {
         // A record that did not keep them still says what it knows.
         status.decisions[0].inputs = None;
         assert!(text(&status).unwrap().contains("  25%\n"));
+    }
+
+    #[test]
+    fn a_decision_whose_inputs_were_not_kept_goes_on_from_the_one_before() {
+        let mut status = example();
+        let mut next = status.decisions[0].clone();
+        next.weight = Weight::ZERO;
+        next.inputs = None;
+        next.given = Some(Given { command: "abort".to_owned(), by: "Ada".to_owned() });
+        status.decisions.push(next);
+        let shown = strip_str(&text(&status).unwrap()).to_string();
+        assert!(shown.contains("  25% -> 0%\n"), "{shown}");
+        assert!(shown.contains(" (abort asked for by Ada)\n"), "{shown}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) use carry::{lowered_by_hand, wanted};
 pub use clock::{Clock, Stop};
 pub use order::{Answer, Asked, Handle, Order, Reload};
 pub(crate) use readings::NOT_SPLIT;
-pub(crate) use report::recorded;
+pub(crate) use report::{decisions, recorded};
 pub use seen::{Observe, Part, Question};
 pub use task::{Engine, Inbox};
 pub use trail::{Curves, Point, Ratio, Trail};

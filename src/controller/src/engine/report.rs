@@ -113,7 +113,7 @@ pub(super) fn known<O, K>(running: &Running<O, K>, seen: &Seen) -> Status {
         gates: gates(state, running.findings.as_ref(), &running.rules),
         alerts: alerts(record),
         conditions: conditions(running, seen),
-        decisions: record.decisions.iter().map(decision).collect(),
+        decisions: decisions(record),
     }
 }
 
@@ -146,7 +146,7 @@ pub(crate) fn recorded(release: &Release, record: &Record, shown: Option<&Status
         reason: last.map(|logged| logged.decision.reason).or(base.reason),
         message: last.map_or(base.message, |logged| logged.decision.message.clone()),
         alerts: alerts(record),
-        decisions: record.decisions.iter().map(decision).collect(),
+        decisions: decisions(record),
         ..base
     }
 }
@@ -203,6 +203,11 @@ fn evidence(found: &Finding, rules: &Rules, gate: &GateRules) -> GateEvidence {
         canary: SideCounts { requests: counts.canary_requests(), events: counts.canary_events() },
         stable: SideCounts { requests: counts.stable_requests(), events: counts.stable_events() },
     }
+}
+
+/// The decision log as a record has it.
+pub(crate) fn decisions(record: &Record) -> Vec<Decision> {
+    record.decisions.iter().map(decision).collect()
 }
 
 fn decision(logged: &Logged) -> Decision {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use serin_assignment::Variant;
 use serin_cluster::cluster::Cluster;
@@ -108,6 +108,15 @@ async fn a_person_gives_commands_on_the_object_and_who_gave_them_stands_there() 
     ensure!(at(command, "/outcome") == "Done" && at(command, "/by") == "admin", "{end:#}");
     let tree = released.kubectl_serin(&["get"]).await?;
     ensure!(tree.contains("RolledBack"), "{tree}");
+    let why = released.kubectl_serin(&["explain", "shop"]).await?;
+    ensure!(why.contains("Aborted") && why.contains("(abort asked for by admin"), "{why}");
+    let all: Value = serde_json::from_str(
+        &released.kubectl_serin(&["explain", "shop", "--output", "json"]).await?,
+    )?;
+    let newest = at(&all, "/decisions").as_array().and_then(|all| all.last());
+    let newest = newest.with_context(|| format!("no decision: {all:#}"))?;
+    ensure!(at(newest, "/inputs/state/phase") == "RollingBack", "{newest:#}");
+    ensure!(at(&all, "/earlier") == 0, "{all:#}");
     load.stop().await;
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod ask;
 mod check;
 mod cluster;
+mod explain;
 mod shown;
 mod tree;
 mod watch;
@@ -23,8 +24,12 @@ use cluster::{Cluster, Reach};
 const PLUGIN: &str = "kubectl-serin";
 
 /// What is asked of objects. All else that a plugin is called with is a command as ever.
-const OF_OBJECTS: [&str; 9] =
-    ["get", "status", "approve", "pause", "resume", "abort", "retry", "promote", "check"];
+const OF_OBJECTS: [&str; 10] = [
+    "get", "status", "explain", "approve", "pause", "resume", "abort", "retry", "promote", "check",
+];
+
+/// What of `explain` only a controller knows, or names one to ask.
+const OF_CONTROLLER: [&str; 2] = ["--intervals", "--server"];
 
 /// Look at the releases of a Kubernetes cluster, and give them commands.
 #[derive(Debug, clap::Args)]
@@ -39,6 +44,8 @@ enum What {
     Get(Get),
     /// Show one release with its last decisions.
     Status(Target),
+    /// Say why each decision of a release was taken, as far back as the object has it.
+    Explain(explain::Args),
     /// Agree to the end of a step that waits for a person, or of a promotion.
     Approve(Target),
     /// Stop rises; harm still rolls back.
@@ -95,8 +102,13 @@ pub(super) fn arguments(given: impl IntoIterator<Item = OsString>) -> Vec<OsStri
         .is_some_and(|program| Path::new(program).file_name().is_some_and(|name| name == PLUGIN));
     let text = |argument: &OsString| argument.to_str().map(str::to_owned).unwrap_or_default();
     let what = arguments.get(1).map(text).unwrap_or_default();
-    let of_file = what == "check" && arguments.iter().skip(2).map(text).any(|it| names_file(&it));
-    if is_plugin && OF_OBJECTS.contains(&what.as_str()) && !of_file {
+    let further = |means: fn(&str) -> bool| arguments.iter().skip(2).any(|it| means(&text(it)));
+    let of_no_object = match what.as_str() {
+        "check" => further(names_file),
+        "explain" => further(is_of_controller),
+        what => !OF_OBJECTS.contains(&what),
+    };
+    if is_plugin && !of_no_object {
         arguments.insert(1, "kube".into());
     }
     arguments
@@ -111,11 +123,18 @@ fn names_file(argument: &str) -> bool {
         || ending.is_some_and(|ending| endings.contains(&ending))
 }
 
+/// Whether an argument of `kubectl serin explain` asks a controller, not an object.
+fn is_of_controller(argument: &str) -> bool {
+    let option = argument.split_once('=').map_or(argument, |(option, _)| option);
+    OF_CONTROLLER.contains(&option)
+}
+
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     block_on(async {
         match &args.what {
             What::Get(get) => show(get).await,
             What::Status(target) => status(target).await,
+            What::Explain(args) => explain::run(args).await,
             What::Approve(target) | What::Promote(Promote { target, skip_step: false }) => {
                 command(target, "approve").await
             }
@@ -198,10 +217,15 @@ mod tests {
         assert_eq!(read(&[plugin, "get", "-A"]), [plugin, "kube", "get", "-A"]);
         assert_eq!(read(&[plugin, "abort", "web"]), [plugin, "kube", "abort", "web"]);
         assert_eq!(read(&[plugin, "check"]), [plugin, "kube", "check"]);
+        assert_eq!(read(&[plugin, "explain", "web"]), [plugin, "kube", "explain", "web"]);
         assert_eq!(read(&[plugin, "check", "web", "-A"]), [plugin, "kube", "check", "web", "-A"]);
         // What asks no cluster is there as well.
         assert_eq!(read(&[plugin, "check", "web.yaml"]), [plugin, "check", "web.yaml"]);
+        for asked in ["--server", "--server=http://localhost:7316", "--intervals"] {
+            assert_eq!(read(&[plugin, "explain", asked]), [plugin, "explain", asked]);
+        }
         assert_eq!(read(&["serin", "status"]), ["serin", "status"]);
+        assert_eq!(read(&["serin", "explain"]), ["serin", "explain"]);
         assert_eq!(read(&[plugin]), [plugin]);
     }
 
