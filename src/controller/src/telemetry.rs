@@ -26,7 +26,7 @@ const PHASES: [(Phase, &str); 6] = [
     (Phase::RollingBack, "RollingBack"),
     (Phase::RolledBack, "RolledBack"),
 ];
-const ALERTS: [(Alert, &str); 10] = [
+const ALERTS: [(Alert, &str); 11] = [
     (Alert::NoData, "NoData"),
     (Alert::RollbackNotEffective, "RollbackNotEffective"),
     (Alert::NotLive, "NotLive"),
@@ -36,6 +36,7 @@ const ALERTS: [(Alert, &str); 10] = [
     (Alert::Tripped, "Tripped"),
     (Alert::ServingChanged, "ServingChanged"),
     (Alert::RouteUnusable, "RouteUnusable"),
+    (Alert::Held, "Held"),
     (Alert::PromotionStuck, "PromotionStuck"),
 ];
 const VERDICTS: [(Verdict, &str); 7] = [

@@ -40,6 +40,7 @@ fn standing(pass: Pass<'_>, state: &State) -> BTreeSet<Alert> {
             serving::changed(pass, state) || replaced_while_serving(pass, state),
         ),
         (Alert::RouteUnusable, route::alerts(pass, state)),
+        (Alert::Held, progressing && lasted(state.held_ms, policy.held_alert_after)),
         (Alert::PromotionStuck, promotion_stuck(pass, state)),
     ];
     causes.into_iter().filter_map(|(alert, stands)| stands.then_some(alert)).collect()

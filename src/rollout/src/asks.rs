@@ -67,6 +67,14 @@ pub(crate) fn ask(pass: Pass<'_>, state: &mut State) -> Option<(Reason, String)>
     (!open.is_empty()).then(|| (Reason::WaitingForAnswer, open.join("; ")))
 }
 
+/// Whether one of them has given no answer at all, neither yes nor no: a no is somebody's decision.
+pub(crate) fn unanswered(pass: Pass<'_>, state: &State) -> bool {
+    pass.plan.asked(state).any(|ask| {
+        let verdict = answer(pass, state, ask).map(|reading| reading.verdict);
+        !matches!(verdict, Some(Verdict::Pass | Verdict::Hold | Verdict::Fail))
+    })
+}
+
 /// Those of them that call for a rollback.
 pub(crate) fn refusals<'a>(pass: Pass<'a>, state: &State) -> impl Iterator<Item = &'a GateReading> {
     let answers = pass.plan.asked(state).filter_map(move |ask| answer(pass, state, ask));

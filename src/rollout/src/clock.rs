@@ -90,7 +90,7 @@ fn run_step_clock(pass: Pass<'_>, state: &mut State) {
 
 /// For how long the new version has not been ready, gates have had no data, traffic was not proved.
 fn measure(pass: Pass<'_>, state: &mut State) {
-    let gap = millis(pass.now.since_last_pass);
+    let gap = pass.gap_ms();
     let progressing = state.phase == Phase::Progressing;
     let gets_requests = state.traffic.canary_serves || state.mirrors();
 
@@ -122,7 +122,7 @@ fn measure(pass: Pass<'_>, state: &mut State) {
 
 /// Zero while it does not last. The pass that first sees it counts for 1 ms only, since nobody knows
 /// when it began.
-fn longer(before_ms: u64, lasts: bool, gap_ms: u64) -> u64 {
+pub(crate) fn longer(before_ms: u64, lasts: bool, gap_ms: u64) -> u64 {
     match (lasts, before_ms) {
         (false, _) => 0,
         (true, 0) => 1,

@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Decision, Now, Observation, Outcome, Phase, Plan, Reason, State, alerts, capacity,
-    clock, command, harm, mirror, outdated, progress, promote, rollback, route, version,
+    clock, command, harm, held, mirror, outdated, progress, promote, rollback, route, version,
 };
 
 /// What a pass decides on; nothing in it changes.
@@ -11,6 +11,13 @@ pub(crate) struct Pass<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) seen: &'a Observation,
     pub(crate) now: Now,
+}
+
+impl Pass<'_> {
+    /// The time since the pass before, in milliseconds.
+    pub(crate) fn gap_ms(self) -> u64 {
+        clock::millis(self.now.since_last_pass)
+    }
 }
 
 /// Decides one pass.
@@ -56,6 +63,7 @@ pub fn decide(plan: &Plan, state: &State, observation: &Observation, now: Now) -
         .or_else(|| command::check(pass, &mut next))
         .unwrap_or_else(|| course(pass, &mut next));
     capacity::let_go(pass, &mut next);
+    held::note(pass, &mut next, decision.reason);
 
     let mut actions = Vec::new();
     if next.traffic != state.traffic {

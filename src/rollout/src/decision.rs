@@ -48,6 +48,8 @@ pub enum Alert {
     ServingChanged,
     /// The route cannot be written as it is, so that it may send users anywhere.
     RouteUnusable,
+    /// The rollout waits for what should come by itself, such as replicas or an answer.
+    Held,
     /// The promotion, or the swap of the roles, does not come to its end.
     PromotionStuck,
 }

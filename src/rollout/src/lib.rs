@@ -13,6 +13,7 @@ mod decide;
 mod decision;
 mod evidence;
 mod harm;
+mod held;
 mod message;
 mod mirror;
 mod observation;

@@ -157,6 +157,10 @@ pub struct Policy {
     /// A rollback that has not emptied the canary for this long raises an alert.
     #[serde(rename = "rollbackAlertAfterMs", with = "millis")]
     pub rollback_alert_after: Duration,
+    /// A rollout under way that has waited for this long for what should come by itself, such as
+    /// replicas or an answer, raises an alert.
+    #[serde(rename = "heldAlertAfterMs", with = "millis")]
+    pub held_alert_after: Duration,
     /// A promotion, or a swap of the roles, that has not come to its end for this long raises an
     /// alert.
     #[serde(rename = "promotionAlertAfterMs", with = "millis")]
@@ -195,6 +199,8 @@ impl Default for Policy {
             not_live_alert_after: Duration::from_mins(2),
             // Standing still takes three scrapes after the write, up to 60 s at the usual 15 s.
             rollback_alert_after: Duration::from_secs(90),
+            // Replicas take the longest of what is waited for; as long as the next one.
+            held_alert_after: Duration::from_mins(10),
             // As long as Kubernetes gives a Deployment by itself (`progressDeadlineSeconds`).
             promotion_alert_after: Duration::from_mins(10),
             // Istiod pushes within seconds, and within a minute where a mesh of thousands of proxies

@@ -224,6 +224,10 @@ pub struct State {
     /// live, on the way back the canary not empty, while promoting stable not at the version that is
     /// to serve.
     pub unproved_ms: u64,
+    /// For how long the rollout has been held by what should come by itself, without a break, in
+    /// milliseconds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub held_ms: u64,
     /// The last readings of the gates.
     pub gates: Vec<GateReading>,
     /// The alerts that were raised and whose causes have not gone.
@@ -263,6 +267,7 @@ impl State {
             no_data_ms: 0,
             not_ready_ms: 0,
             unproved_ms: 0,
+            held_ms: 0,
             gates: Vec::new(),
             alerts: BTreeSet::new(),
         }

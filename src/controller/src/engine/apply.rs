@@ -265,6 +265,7 @@ fn matters(before: &Record, after: &Record) -> bool {
             no_data_ms: 0,
             not_ready_ms: 0,
             unproved_ms: 0,
+            held_ms: 0,
             gates: Vec::new(),
             ..state.clone()
         }

@@ -109,6 +109,7 @@ impl<O: Observe, K: Keep> Running<O, K> {
         record.state.no_data_ms = seen.no_data_ms;
         record.state.not_ready_ms = seen.not_ready_ms;
         record.state.unproved_ms = seen.unproved_ms;
+        record.state.held_ms = seen.held_ms;
     }
 
     /// Has others told of the decisions that they do not know yet.

@@ -472,6 +472,9 @@ pub(super) struct Policy {
     pub(super) not_live_alert_after: Option<String>,
     /// A rollback that has not emptied the canary for this long raises an alert.
     pub(super) rollback_alert_after: Option<String>,
+    /// A rollout under way that has waited for this long for what should come by itself, such as
+    /// replicas or an answer, raises an alert.
+    pub(super) held_alert_after: Option<String>,
     /// A promotion, or a swap of the roles, that has not come to its end for this long raises an
     /// alert.
     pub(super) promotion_alert_after: Option<String>,

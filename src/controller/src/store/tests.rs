@@ -40,6 +40,7 @@ fn state() -> State {
         no_data_ms: 1,
         not_ready_ms: 2,
         unproved_ms: 3,
+        held_ms: 5,
         alerts: [Alert::NoData].into(),
         gates: vec![GateReading {
             gate: "errors".to_owned(),

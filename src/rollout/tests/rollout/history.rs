@@ -246,17 +246,18 @@ fn plans() -> impl Strategy<Value = Plan> {
         ],
         seconds(0..20),
         seconds(0..60),
-        [seconds(0..60), seconds(0..60), seconds(0..20)],
+        [seconds(0..60), seconds(0..60), seconds(0..20), seconds(0..60)],
         seconds(1..20),
     )
         .prop_map(|(no_data, on_no_data, not_ready, not_live, others, longest_gap)| {
-            let [rollback, promotion, route_live] = others;
+            let [rollback, promotion, route_live, held] = others;
             Policy {
                 no_data_alert_after: no_data,
                 on_no_data,
                 not_ready_after: not_ready,
                 not_live_alert_after: not_live,
                 rollback_alert_after: rollback,
+                held_alert_after: held,
                 promotion_alert_after: promotion,
                 route_live_after: route_live,
                 longest_gap,

@@ -233,6 +233,7 @@ pub(super) fn policy(spec: &spec::Policy, at: &FieldPath, faults: &mut Faults) -
         wait(&spec.not_live_alert_after, "notLiveAlertAfter", default.not_live_alert_after);
     let rollback_alert_after =
         wait(&spec.rollback_alert_after, "rollbackAlertAfter", default.rollback_alert_after);
+    let held_alert_after = wait(&spec.held_alert_after, "heldAlertAfter", default.held_alert_after);
     let promotion_alert_after =
         wait(&spec.promotion_alert_after, "promotionAlertAfter", default.promotion_alert_after);
     let route_live_after = wait(&spec.route_live_after, "routeLiveAfter", default.route_live_after);
@@ -244,6 +245,7 @@ pub(super) fn policy(spec: &spec::Policy, at: &FieldPath, faults: &mut Faults) -
         not_ready_after: not_ready_after?,
         not_live_alert_after: not_live_alert_after?,
         rollback_alert_after: rollback_alert_after?,
+        held_alert_after: held_alert_after?,
         promotion_alert_after: promotion_alert_after?,
         route_live_after: route_live_after?,
         longest_gap: longest_gap?,

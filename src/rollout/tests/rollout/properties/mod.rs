@@ -55,6 +55,7 @@ in_every_history! {
     a_pause_lets_no_rise_through: rises::pause_holds;
     a_lost_or_ended_approval_lets_no_manual_step_end: rises::approval_is_needed;
     alerts_are_raised_once_and_cleared: reactions::alerts_alternate;
+    what_is_planned_or_has_an_alert_of_its_own_counts_as_no_hold: reactions::only_the_unplanned_is_held;
     a_freeze_stands_with_its_alert_and_moves_nothing_up: reactions::freeze_is_told;
     a_refused_command_changes_no_traffic: bookkeeping::refusal_moves_nothing;
     the_canary_serves_exactly_where_it_has_weight: bookkeeping::weight_and_serving_agree;
@@ -99,6 +100,6 @@ fn histories_reach_every_phase_and_decision() {
     assert_eq!(phases.len(), 6, "{phases:?}");
     assert!(later_rises > 100, "{later_rises} rises above the first step");
     assert_eq!(reasons.len(), 44, "{reasons:?}");
-    assert_eq!(alerts.len(), 10, "{alerts:?}");
+    assert_eq!(alerts.len(), 11, "{alerts:?}");
     assert!(turns.values().all(|times| *times > 3), "{turns:?}");
 }

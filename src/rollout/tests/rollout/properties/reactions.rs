@@ -68,6 +68,30 @@ pub(crate) fn alerts_alternate(passes: &[Pass]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+pub(crate) fn only_the_unplanned_is_held(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let (reason, after) = (pass.outcome.decision.reason, &pass.after);
+        let may_be_held = matches!(
+            reason,
+            Reason::Capacity
+                | Reason::RouteUnknown
+                | Reason::SplitMismatch
+                | Reason::WaitingForCanary
+                | Reason::WaitingForStable
+                | Reason::WaitingForAnswer
+        );
+        let answers = matches!(reason, Reason::Refused | Reason::Approved | Reason::StepSkipped);
+        let progressing = after.phase == Phase::Progressing;
+        if progressing && answers {
+            prop_assert_eq!(after.held_ms, pass.before.held_ms);
+        } else if !(progressing && may_be_held) {
+            prop_assert_eq!(after.held_ms, 0, "{:?}", pass.outcome.decision);
+        }
+        prop_assert!(progressing || !after.alerts.contains(&Alert::Held));
+    }
+    Ok(())
+}
+
 pub(crate) fn freeze_is_told(passes: &[Pass]) -> Result<(), TestCaseError> {
     for pass in passes {
         prop_assert_eq!(pass.after.frozen, pass.after.alerts.contains(&Alert::Frozen));
