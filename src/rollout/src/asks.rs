@@ -8,8 +8,23 @@ use crate::{Ask, Before, GateReading, Phase, Plan, Reason, State, Verdict};
 impl Plan {
     /// Who is to be asked as things stand; nobody, before all else speaks for the rise.
     pub fn asked<'a>(&'a self, state: &State) -> impl Iterator<Item = &'a Ask> {
-        let moment = state.asking_since_ms.and_then(|_| moment(self, state));
-        self.asks.iter().filter(move |ask| moment.is_some_and(|moment| moment.is(ask.before)))
+        let moment = moment(self, state);
+        self.asks.iter().filter(move |ask| {
+            let asks = state.asked_since(ask.before).is_some();
+            asks && moment.is_some_and(|moment| moment.is(ask.before))
+        })
+    }
+}
+
+impl State {
+    /// Since when others are asked before this, in milliseconds since 1970; an earlier answer is one
+    /// to another question.
+    #[must_use]
+    pub const fn asked_since(&self, before: Before) -> Option<u64> {
+        match before {
+            Before::Exposure => self.ready_since_ms,
+            Before::Start | Before::Rise | Before::Weight(_) | Before::End => self.asking_since_ms,
+        }
     }
 }
 
@@ -24,7 +39,7 @@ enum Moment {
 impl Moment {
     fn is(self, before: Before) -> bool {
         match (before, self) {
-            (Before::Start, Self::Start(_))
+            (Before::Start | Before::Exposure, Self::Start(_))
             | (Before::Rise, Self::Rise(_))
             | (Before::End, Self::End) => true,
             (Before::Weight(weight), Self::Start(next) | Self::Rise(next)) => weight == next,
@@ -55,9 +70,31 @@ pub(crate) fn ask(pass: Pass<'_>, state: &mut State) -> Option<(Reason, String)>
         return None;
     }
     state.asking_since_ms.get_or_insert(pass.now.wall_ms);
+    open(pass, state, false)
+}
+
+/// What those still have to say who have a say once the canary's replicas are ready. To be called
+/// with what keeps these from being so.
+pub(crate) fn ask_once_ready(
+    pass: Pass<'_>,
+    state: &mut State,
+    short: Option<(Reason, String)>,
+) -> Option<(Reason, String)> {
+    if short.is_some() || !pass.plan.asks.iter().any(|ask| ask.before == Before::Exposure) {
+        // What was said of replicas that have gone says nothing of others.
+        state.ready_since_ms = None;
+        return short;
+    }
+    state.ready_since_ms.get_or_insert(pass.now.wall_ms);
+    open(pass, state, true)
+}
+
+/// Who has not said yes, of those that are asked once replicas are ready or of the others.
+fn open(pass: Pass<'_>, state: &State, once_ready: bool) -> Option<(Reason, String)> {
     let open: Vec<String> = pass
         .plan
         .asked(state)
+        .filter(|ask| (ask.before == Before::Exposure) == once_ready)
         .filter_map(|ask| match answer(pass, state, ask) {
             Some(reading) if reading.verdict == Verdict::Pass => None,
             Some(reading) => Some(format!("{}: {}", ask.name, reading.detail)),
@@ -83,7 +120,7 @@ pub(crate) fn refusals<'a>(pass: Pass<'a>, state: &State) -> impl Iterator<Item 
 
 /// The newest answer to what was asked.
 fn answer<'a>(pass: Pass<'a>, state: &State, ask: &Ask) -> Option<&'a GateReading> {
-    let since_ms = state.asking_since_ms?;
+    let since_ms = state.asked_since(ask.before)?;
     let about = |reading: &&GateReading| reading.gate == ask.name && reading.at_ms >= since_ms;
     pass.seen.gates.iter().filter(about).max_by_key(|reading| reading.at_ms)
 }

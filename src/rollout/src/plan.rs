@@ -61,8 +61,10 @@ pub struct Ask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Before {
-    /// Anybody is on the canary.
+    /// The rollout goes any way at all: before the canary gets replicas.
     Start,
+    /// Anybody is on the canary, once its replicas are ready.
+    Exposure,
     /// Each rise after the first weight.
     Rise,
     /// The canary gets this weight.

@@ -29,7 +29,10 @@ pub(crate) fn start(pass: Pass<'_>, state: &mut State) -> Decision {
         .or_else(|| unproved(pass, state))
         .or_else(|| tripwire::tripped(pass, state))
         .or_else(|| asks::ask(pass, state))
-        .or_else(|| capacity::ask(pass, state, next));
+        .or_else(|| {
+            let short = capacity::ask(pass, state, next);
+            asks::ask_once_ready(pass, state, short)
+        });
     if let Some((reason, why)) = blocker {
         return reason.because(format!("{} has not started: {why}", state.version));
     }

@@ -185,6 +185,10 @@ pub struct State {
     /// 1970; `None` before all else speaks for it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub asking_since_ms: Option<u64>,
+    /// Since when the canary's replicas suffice for its start, in milliseconds since 1970, where
+    /// somebody has a say in that; `None` while they do not.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ready_since_ms: Option<u64>,
     /// Whether harm was seen where going back would help nobody: in a phase that has no side left to
     /// go back to no further act until a person decides, else until stable can serve.
     pub frozen: bool,
@@ -256,6 +260,7 @@ impl State {
             approved: false,
             skipped: false,
             asking_since_ms: None,
+            ready_since_ms: None,
             frozen: false,
             restoring: false,
             capacity_for: None,
@@ -327,6 +332,7 @@ impl State {
         self.approved = false;
         self.skipped = false;
         self.asking_since_ms = None;
+        self.ready_since_ms = None;
         self.settled_ms = 0;
         self.unproved_ms = 0;
     }

@@ -120,6 +120,7 @@ const fn is_unclear(status: StatusCode) -> bool {
 pub(crate) fn before(before: Before) -> String {
     match before {
         Before::Start => "start".to_owned(),
+        Before::Exposure => "exposure".to_owned(),
         Before::Rise => "rise".to_owned(),
         Before::Weight(weight) => weight.to_string(),
         Before::End => "end".to_owned(),

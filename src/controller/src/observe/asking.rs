@@ -53,19 +53,18 @@ impl Asking {
 
     /// What is known by now of those that are to be asked; asks those that have to say more.
     pub(super) fn readings(&self, state: &State, at_ms: u64) -> Vec<GateReading> {
-        let Some(since_ms) = state.asking_since_ms else { return Vec::new() };
-        let question = Question {
+        let question = |since_ms| Question {
             namespace: self.namespace.clone(),
             name: self.name.clone(),
             version: state.version.clone(),
             weight: state.traffic.weight,
             since_ms,
         };
-        let asked = self
-            .plan
-            .asked(state)
-            .filter_map(|ask| self.systems.iter().find(|system| system.webhook.name == ask.name));
-        asked.filter_map(|system| system.reading(&question, at_ms)).collect()
+        let asked = self.plan.asked(state).filter_map(|ask| {
+            let system = self.systems.iter().find(|system| system.webhook.name == ask.name)?;
+            system.reading(&question(state.asked_since(ask.before)?), at_ms)
+        });
+        asked.collect()
     }
 }
 

@@ -375,8 +375,9 @@ pub(super) struct Gate {
     pub(super) signing_key_file: Option<String>,
     /// PEM file of the authorities to trust in place of the system's; a webhook's.
     pub(super) ca_file: Option<String>,
-    /// When a webhook is asked: before the `start`, each `rise` after it, the rise to a weight such
-    /// as `50%`, or the `end` of the last step.
+    /// When a webhook is asked: before the `start`, the first `exposure` once the canary's replicas
+    /// are ready, each `rise` after it, the rise to a weight such as `50%`, or the `end` of the last
+    /// step.
     pub(super) before: Option<String>,
     /// What follows its no: `hold` (the default) or `rollback`.
     pub(super) on_no: Option<String>,

@@ -29,6 +29,7 @@ fn state() -> State {
         approved: false,
         skipped: true,
         asking_since_ms: None,
+        ready_since_ms: Some(6),
         frozen: false,
         restoring: false,
         capacity_for: Weight::from_basis_points(50),

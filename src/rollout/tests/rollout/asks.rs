@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use serin_rollout::{
-    Ask, Before, Command, GateReading, Now, Observation, Phase, Plan, Reason, Verdict, decide,
+    Ask, Before, Capacity, Command, GateReading, Now, Observation, Phase, Plan, Reason, Verdict,
+    decide,
 };
 
 use crate::world::{World, plan, step, three_steps, weight};
@@ -30,6 +31,7 @@ fn waiting(before: Before) -> World {
 fn each_is_asked_before_what_it_has_a_say_in() {
     for (before, phase, at) in [
         (Before::Start, Phase::Pending, "0%"),
+        (Before::Exposure, Phase::Pending, "0%"),
         (Before::Rise, Phase::Progressing, "5%"),
         (Before::Weight(weight("5%")), Phase::Pending, "0%"),
         (Before::Weight(weight("100%")), Phase::Progressing, "50%"),
@@ -124,6 +126,51 @@ fn a_step_that_a_person_skips_waits_for_the_answer_all_the_same() {
     world.gate("board", Verdict::Pass);
     world.pass();
     world.is(Phase::Progressing, "50%");
+}
+
+/// A test of the canary's pods finds some; who is asked before the start is asked before there are any.
+#[test]
+fn before_anybody_is_exposed_replicas_come_first_and_before_the_start_the_answer() {
+    let short = Capacity::Short { why: "0 of 2 are ready".to_owned() };
+    let mut world = World::new(asking(Before::Start));
+    world.seen.capacity = short.clone();
+    assert_eq!(world.seconds(3).reason, Reason::WaitingForAnswer);
+    assert_eq!(world.state.capacity_for, None);
+
+    let mut world = World::new(asking(Before::Exposure));
+    world.seen.capacity = short.clone();
+    assert_eq!(world.seconds(3).reason, Reason::Capacity);
+    assert!(asked(&world).is_empty());
+    world.seen.capacity = Capacity::Enough;
+    assert_eq!(world.pass().reason, Reason::WaitingForAnswer);
+    assert_eq!(asked(&world), ["board"]);
+    world.is(Phase::Pending, "0%");
+    world.gate("board", Verdict::Pass);
+    world.pass();
+    world.is(Phase::Progressing, "5%");
+    assert_eq!(world.state.ready_since_ms, None);
+}
+
+#[test]
+fn what_was_said_of_replicas_that_have_gone_is_no_answer_about_others() {
+    let mut world = World::new(asking(Before::Exposure));
+    world.seen.capacity = Capacity::Enough;
+    assert_eq!(world.pass().reason, Reason::WaitingForAnswer);
+    let earlier = world.now_ms;
+    world.seen.capacity = Capacity::Short { why: "1 of 2 is ready".to_owned() };
+    world.pass();
+    assert_eq!(world.state.ready_since_ms, None);
+    let yes = GateReading {
+        gate: "board".to_owned(),
+        at_ms: earlier,
+        verdict: Verdict::Pass,
+        detail: String::new(),
+    };
+    let gates = [world.seen.gates.clone(), vec![yes]].concat();
+    let seen = Observation { gates, capacity: Capacity::Enough, ..world.seen.clone() };
+    let now = Now { wall_ms: world.now_ms + 1, since_last_pass: Duration::ZERO };
+    let outcome = decide(&world.plan, &world.state, &seen, now);
+    assert_eq!(outcome.decision.reason, Reason::WaitingForAnswer);
 }
 
 #[test]

@@ -280,7 +280,7 @@ fn plans() -> impl Strategy<Value = Plan> {
     // Some ask another system, which goes by the name of a gate that the plan has not.
     let before = prop_oneof![
         3 => Just(None),
-        1 => prop::sample::select(vec![Before::Start, Before::Rise, Before::End]).prop_map(Some),
+        1 => prop::sample::select(vec![Before::Start, Before::Exposure, Before::Rise, Before::End]).prop_map(Some),
     ];
     let share = (1..=10_000_u16).prop_map(|parts| Weight::from_basis_points(parts).unwrap());
     let mirror = prop::option::weighted(0.3, (share, 0..20_u64, 0..GATES.len()));

@@ -25,6 +25,9 @@ pub(super) fn told(release: &Release) -> Vec<String> {
 fn moment(before: Before) -> String {
     match before {
         Before::Start => "before the start".to_owned(),
+        Before::Exposure => {
+            "before the first user, once the canary's replicas are ready".to_owned()
+        }
         Before::Rise => "before each rise after the start".to_owned(),
         Before::Weight(weight) => format!("before the rise to {weight}"),
         Before::End => "before the last step ends".to_owned(),

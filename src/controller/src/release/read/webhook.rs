@@ -29,8 +29,8 @@ pub(super) fn read(
     let address = address(fields, origin);
     let signing_key_file = file("signingKeyFile", fields, origin);
     let ca_file = file("caFile", fields, origin);
-    let meaning = "when it is asked: before the `start`, each `rise`, the rise to a weight such as \
-                   50%, or the `end` of the last step";
+    let meaning = "when it is asked: before the `start`, the first `exposure`, each `rise`, the rise \
+                   to a weight such as 50%, or the `end` of the last step";
     let before = fields.required("before", meaning, |text| moment(text, steps));
     let on_no = fields.optional("onNo", |text| match text {
         "hold" => Ok(OnNo::Hold),
@@ -91,10 +91,11 @@ fn file(
 fn moment(text: &str, steps: &[spec::Step]) -> Result<Before, String> {
     match text {
         "start" => Ok(Before::Start),
+        "exposure" => Ok(Before::Exposure),
         "rise" => Ok(Before::Rise),
         "end" => Ok(Before::End),
         weight => {
-            let rule = "`start`, `rise`, `end`, or the weight of a step such as 50%";
+            let rule = "`start`, `exposure`, `rise`, `end`, or the weight of a step such as 50%";
             let weight: Weight = weight.parse().map_err(|_| rule.to_owned())?;
             let is_step =
                 |step: &spec::Step| step.weight.parse().is_ok_and(|it: Weight| it == weight);

@@ -223,7 +223,10 @@ fn faults_of_webhooks_are_told() {
         ("url: 'https://a', urlFile: b, before: end", "gates[0].url: missing: exactly one of"),
         ("url: 'ftp://a', before: end", "gates[0].url: \"ftp://a\": an `https://` or `http://`"),
         ("url: 'https://a'", "spec.gates[0].before: missing: when it is asked"),
-        ("url: 'https://a', before: 7%", "gates[0].before: \"7%\": `start`, `rise`, `end`, or the"),
+        (
+            "url: 'https://a', before: 7%",
+            "gates[0].before: \"7%\": `start`, `exposure`, `rise`, `end`",
+        ),
         ("url: 'https://a', before: end, onNo: pass", "gates[0].onNo: \"pass\": `hold` or `roll"),
         ("url: 'https://a', before: end, onError: no", "gates[0].onError: \"no\": `hold`, `roll"),
         ("url: 'https://a', before: end, timeout: 1h", "gates[0].timeout: \"1h\": from 1s to 5m"),

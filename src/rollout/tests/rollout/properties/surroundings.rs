@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serin_assignment::Weight;
 use serin_rollout::{
-    CanaryTraffic, Capacity, Command, Endpoints, Observation, Pause, Phase, Reason, RouteSeen,
-    StableRuns, StableWanted, Version, decide,
+    Before, CanaryTraffic, Capacity, Command, Endpoints, Observation, Pause, Phase, Reason,
+    RouteSeen, StableRuns, StableWanted, Version, decide,
 };
 
 use crate::history::Pass;
@@ -128,7 +128,10 @@ pub(crate) fn replicas_are_the_last_question(passes: &[Pass]) -> Result<(), Test
             // From zero there are no endpoints before there are replicas.
             let from_zero = other.decision.reason == Reason::WaitingForCanary
                 && pass.before.traffic.weight.is_zero();
-            prop_assert!(rises || from_zero, "{other:?}");
+            // Who has a say once they are ready is asked then.
+            let asks = other.decision.reason == Reason::WaitingForAnswer
+                && pass.plan.asks.iter().any(|ask| ask.before == Before::Exposure);
+            prop_assert!(rises || from_zero || asks, "{other:?}");
         }
         if pass.rises() && pass.seen.capacity == Capacity::Enough {
             prop_assert!(pass.after.capacity_for >= Some(pass.after.traffic.weight));
