@@ -5,6 +5,7 @@
 
 mod analysis;
 mod hints;
+mod web;
 
 use serde_json::{Value, json};
 use serin_routes::Kind;
@@ -14,6 +15,7 @@ use super::remains::{Remains, field};
 use super::router::Router;
 use super::steps::{BAKE, CAREFUL, Step, millis};
 use super::{Assumed, Converted, Fault, Parts, Server, find, matches};
+use web::Pending;
 
 /// Its tests of headers that are ours too.
 const WORDS: &[(&str, &str)] = &[("exact", "is"), ("prefix", "prefix")];
@@ -29,6 +31,8 @@ pub(super) fn convert(
         gates: Gates::default(),
         server: Server::default(),
         pinned: Vec::new(),
+        weights_before: None,
+        asked: Vec::new(),
         documents,
     };
     rollout.target();
@@ -54,6 +58,10 @@ struct Rollout<'a> {
     server: Server,
     /// The segments that header routes become.
     pinned: Vec<Value>,
+    /// While a step's analysis is read: how many weights come before it.
+    weights_before: Option<usize>,
+    /// The questions that it asks.
+    asked: Vec<Pending>,
     documents: &'a [Value],
 }
 
@@ -195,7 +203,9 @@ impl Rollout<'_> {
                     ),
                 }
             } else if self.remains.peek(&of("analysis")).is_some() {
+                self.weights_before = Some(steps.len());
                 let lasts = self.analysis(&of("analysis"));
+                self.weights_before = None;
                 match steps.last_mut() {
                     Some(step) => step.bake_ms = step.bake_ms.saturating_add(lasts),
                     None => before_ms += lasts,
@@ -214,6 +224,10 @@ impl Rollout<'_> {
             self.parts
                 .note("spec.strategy.canary.steps", "there are no weights: these are careful ones");
             steps = careful(false);
+        }
+        let weights: Vec<String> = steps.iter().map(Step::weight).collect();
+        for pending in core::mem::take(&mut self.asked) {
+            pending.before(&weights).put(&mut self.gates, &mut self.parts);
         }
         self.parts.set_steps(&steps);
     }

@@ -7,11 +7,13 @@
 mod hints;
 mod metrics;
 mod mirror;
+mod webhooks;
 
 use serde_json::{Map, Value, json};
 use serin_routes::Kind;
 
-use super::remains::{Remains, field};
+use super::asks::Ask;
+use super::remains::Remains;
 use super::router::Router;
 use super::steps::{BAKE, CAREFUL, Step, millis};
 use super::{Assumed, Converted, Fault, Parts, matches};
@@ -33,6 +35,7 @@ pub(super) fn convert(
     let mut canary = Canary {
         remains: Remains::of(document),
         parts: Parts::of("Canary", document),
+        asked: Vec::new(),
         documents,
         assumed,
     };
@@ -59,6 +62,8 @@ pub(super) fn convert(
 struct Canary<'a> {
     remains: Remains,
     parts: Parts,
+    /// The webhooks that become gates.
+    asked: Vec<Ask>,
     documents: &'a [Value],
     assumed: &'a Assumed,
 }
@@ -211,7 +216,7 @@ impl Canary<'_> {
                 (CAREFUL.to_vec(), millis(BAKE).unwrap_or(bake_ms))
             }
         };
-        let manual = self.confirmations();
+        let manual = self.webhooks();
         let steps = weights.iter().enumerate().map(|(index, weight)| {
             let last = index + 1 == weights.len();
             let manual = if last { manual.last } else { manual.rises };
@@ -248,30 +253,4 @@ impl Canary<'_> {
         weights.push(most.min(100.0));
         Some(weights)
     }
-
-    /// The webhooks that hold a rollout until somebody agrees.
-    fn confirmations(&mut self) -> Manual {
-        let mut manual = Manual { rises: false, last: false };
-        for index in 0..self.remains.count("analysis.webhooks") {
-            let place = format!("analysis.webhooks.{index}");
-            let kind = self.remains.peek(&format!("{place}.type")).and_then(Value::as_str);
-            match kind {
-                Some("confirm-traffic-increase") => manual.rises = true,
-                Some("confirm-promotion") => manual.last = true,
-                _ => continue,
-            }
-            self.remains.take(&place);
-            self.parts.left_out(
-                field(&place),
-                "nobody is asked: a person agrees (`approval: manual`, `kubectl serin approve NAME`)",
-            );
-        }
-        manual
-    }
-}
-
-/// Which steps wait for a person.
-struct Manual {
-    rises: bool,
-    last: bool,
 }

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 pub(super) struct Gates(Vec<Map<String, Value>>);
 
 impl Gates {
-    /// Adds a gate of a kind under a name that somebody else has given.
-    pub(super) fn add(&mut self, name: &str, kind: &str, mut fields: Map<String, Value>) {
+    /// Adds a gate of a kind under a name that somebody else has given, and gives the name that it
+    /// has.
+    pub(super) fn add(&mut self, name: &str, kind: &str, mut fields: Map<String, Value>) -> String {
         let base = label(name);
         let mut name = base.clone();
         let mut number = 2;
@@ -16,9 +17,10 @@ impl Gates {
             name = format!("{base}-{number}");
             number += 1;
         }
-        fields.insert("name".to_owned(), name.into());
+        fields.insert("name".to_owned(), name.clone().into());
         fields.insert("kind".to_owned(), kind.into());
         self.0.push(fields);
+        name
     }
 
     fn has(&self, name: &str) -> bool {

@@ -5,6 +5,7 @@
 //! instead. The result is checked by the release's own reader before anybody sees it.
 
 mod argo;
+mod asks;
 mod condition;
 mod flagger;
 mod gates;

@@ -21,10 +21,15 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// As a release writes it.
+    pub(super) fn weight(&self) -> String {
+        format!("{}%", self.weight)
+    }
+
     pub(super) fn json(&self) -> Value {
         let bake = core::time::Duration::from_millis(self.bake_ms);
         let mut step = json!({
-            "weight": format!("{}%", self.weight),
+            "weight": self.weight(),
             "bake": serin_document::duration::format(bake),
         });
         if let (true, Some(fields)) = (self.manual, step.as_object_mut()) {

@@ -98,6 +98,10 @@ impl Rollout<'_> {
         let between = template.peek(&of("interval")).and_then(Value::as_str).and_then(millis);
         let count = template.peek(&of("count")).and_then(Value::as_u64).unwrap_or(0);
         let lasts = between.unwrap_or(0).saturating_mul(count);
+        if template.peek(&of("provider.web")).is_some() && !dry.contains(&name) {
+            self.web(place, &at, &name, template, known);
+            return 0;
+        }
         let (success, failure) =
             (template.text(&of("successCondition")), template.text(&of("failureCondition")));
         let provider = of("provider.prometheus");

@@ -63,11 +63,7 @@ pub(super) const OF_CANARY: &Hints = &[
     ("analysis.mirrorWeight", MIRROR),
     (
         "analysis.alerts.*",
-        "Events on the release and the alerts of `serin status` say the same; raise them with Prometheus",
-    ),
-    (
-        "analysis.webhooks.*",
-        "nobody is called: have a test write what it finds into a metric and a `threshold` gate read it, or a manual step wait for it",
+        "name it in the file of --receivers (slack, teams or webhook; README, Telling people): `about: trouble` where its severity is error or warn, else `milestones`",
     ),
     ("analysis.match.*", "only headers by exact value, prefix or suffix can be asked for"),
     ("analysis.sessionAffinity.*", "it has no counterpart for the cookie of the user's id"),

@@ -28,6 +28,7 @@ impl Canary<'_> {
             }
             server.headers = server.headers.or(named.headers);
         }
+        self.ask(&mut gates);
         self.parts.set_gates(gates, server, self.assumed);
     }
 
