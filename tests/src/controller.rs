@@ -82,12 +82,10 @@ impl Controller {
     ) -> Result<Self> {
         let mut args = vec!["run".to_owned()];
         args.extend(options.releases.iter().map(|file| file.to_string_lossy().into_owned()));
-        args.extend([
-            "--listen".to_owned(),
-            format!("127.0.0.1:{}", options.port),
-            "--state-dir".to_owned(),
-            options.state.to_string_lossy().into_owned(),
-        ]);
+        if !more.contains(&"--listen") {
+            args.extend(["--listen".to_owned(), format!("127.0.0.1:{}", options.port)]);
+        }
+        args.extend(["--state-dir".to_owned(), options.state.to_string_lossy().into_owned()]);
         if let Some(file) = &options.receivers {
             args.extend(["--receivers".to_owned(), file.to_string_lossy().into_owned()]);
         }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::artifacts;
 use crate::process::Process;
 use crate::scratch::Scratch;
-pub use page::{Page, Screen};
+pub use page::{Barrier, Barriers, Page, Screen};
 use protocol::Protocol;
 
 /// A cold start on a busy machine.

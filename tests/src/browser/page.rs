@@ -31,6 +31,26 @@ impl Screen {
     pub const PHONE: Self = Self { width: 390, height: 800, dark: true };
 }
 
+/// What was found by who looks for what keeps people out.
+#[derive(Debug, Deserialize)]
+pub struct Barriers {
+    /// What keeps them out.
+    pub found: Vec<Barrier>,
+    /// What a person has to look at.
+    pub undecided: Vec<Barrier>,
+}
+
+/// A rule, and an element that it is about.
+#[derive(Debug, Deserialize)]
+pub struct Barrier {
+    /// The rule's name.
+    pub rule: String,
+    /// The element, as HTML.
+    pub place: String,
+    /// What is said of it.
+    pub why: String,
+}
+
 /// A page.
 #[derive(Debug)]
 pub struct Page {
@@ -150,7 +170,7 @@ impl Page {
     pub async fn click(&mut self, selector: &str) -> Result<()> {
         let named = json!(selector);
         let script = format!(
-            "(() => {{ const one = document.querySelector({named}); one.scrollIntoView({{block: 'center'}}); \
+            "(() => {{ const one = document.querySelector({named}); one.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
              const box = one.getBoundingClientRect(); \
              const [x, y] = [box.x + box.width / 2, box.y + box.height / 2]; \
              return {{ x, y, hit: one.contains(document.elementFromPoint(x, y)) }}; }})()"
@@ -205,18 +225,20 @@ impl Page {
         Base64::decode_vec(&data).map_err(|error| anyhow::anyhow!("the picture: {error}"))
     }
 
-    /// What axe-core finds that keeps people out: the rule, and where.
+    /// What axe-core finds that keeps people out, and what it cannot tell by itself.
     ///
     /// # Errors
     /// Where it does not run.
-    pub async fn barriers(&mut self) -> Result<Vec<String>> {
+    pub async fn barriers(&mut self) -> Result<Barriers> {
         if !self.ask::<bool>("'axe' in window").await? {
             let script = json!({ "expression": self.axe });
             self.tell("Runtime.evaluate", script).await?;
         }
         self.ask(
-            "axe.run().then(({ violations }) => violations.map(({ id, help, nodes }) => \
-             `${id}: ${help}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`))",
+            "axe.run().then(({ violations, incomplete }) => { \
+                 const told = (rules) => rules.flatMap(({ id, nodes }) => nodes.map((node) => \
+                     ({ rule: id, place: node.html, why: node.failureSummary ?? '' }))); \
+                 return { found: told(violations), undecided: told(incomplete) }; })",
         )
         .await
     }
@@ -226,6 +248,21 @@ impl Page {
     #[must_use]
     pub fn faults(&self) -> &[String] {
         &self.protocol.faults
+    }
+
+    /// What servers refused the page since it was made, each with its address.
+    #[must_use]
+    pub fn refused(&self) -> &[String] {
+        &self.protocol.refused
+    }
+
+    /// Sends these headers with every request from now on, as a proxy in between does.
+    ///
+    /// # Errors
+    /// Where the browser refuses.
+    pub async fn pass_through(&mut self, headers: Value) -> Result<()> {
+        self.tell("Network.enable", json!({})).await?;
+        self.tell("Network.setExtraHTTPHeaders", json!({ "headers": headers })).await
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Protocol {
     session: Option<String>,
     /// What the page complained about.
     pub(super) faults: Vec<String>,
+    /// What servers refused it, and where they are.
+    pub(super) refused: Vec<String>,
 }
 
 impl Protocol {
@@ -33,7 +35,7 @@ impl Protocol {
         let (socket, _) = connect_async_with_config(address, Some(any), true)
             .await
             .context("connecting to the browser")?;
-        Ok(Self { socket, last: 0, session: None, faults: Vec::new() })
+        Ok(Self { socket, last: 0, session: None, faults: Vec::new(), refused: Vec::new() })
     }
 
     /// Sends what follows to this part of the browser.
@@ -62,11 +64,26 @@ impl Protocol {
                     Incoming { id: Some(answered), result, .. } if answered == id => {
                         return serde_json::from_value(result).with_context(|| method.to_owned());
                     }
-                    event => self.faults.extend(event.fault()),
+                    event => self.note(event),
                 }
             }
         };
         timeout(LIMIT, answer).await.with_context(|| format!("{method}: no answer"))?
+    }
+
+    /// Keeps what an event complains about. That a server cannot be reached, or refuses something, is
+    /// not the page's fault.
+    fn note(&mut self, event: Incoming) {
+        let Parameters { exception_details, entry } = event.params;
+        match event.method.as_str() {
+            "Runtime.exceptionThrown" => self.faults.push(exception_details.to_string()),
+            "Log.entryAdded" if entry.level != "error" => {}
+            "Log.entryAdded" if entry.source == "network" => {
+                self.refused.push(format!("{} {}", entry.url, entry.text));
+            }
+            "Log.entryAdded" => self.faults.push(entry.text),
+            _ => {}
+        }
     }
 }
 
@@ -104,18 +121,5 @@ struct Entry {
     level: String,
     source: String,
     text: String,
-}
-
-impl Incoming {
-    /// What an event complains about. That a server cannot be reached is not the page's fault.
-    fn fault(self) -> Option<String> {
-        let Parameters { exception_details, entry } = self.params;
-        match self.method.as_str() {
-            "Runtime.exceptionThrown" => Some(exception_details.to_string()),
-            "Log.entryAdded" if entry.level == "error" && entry.source != "network" => {
-                Some(entry.text)
-            }
-            _ => None,
-        }
-    }
+    url: String,
 }

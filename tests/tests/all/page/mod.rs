@@ -6,6 +6,7 @@ mod many;
 mod people;
 mod restart;
 mod rollout;
+mod strangers;
 
 use std::time::Duration;
 

@@ -8,12 +8,14 @@ use serin_tests::shop::{RELEASE, Shop};
 use super::{LIMIT, look_at, no_faults};
 
 #[tokio::test]
-async fn an_abort_is_asked_twice_then_done_and_says_by_whom() -> Result<()> {
-    let shop = Shop::start("[{weight: 20%, bake: 1h}]").await?;
+async fn what_cannot_be_undone_is_asked_twice_then_done_and_says_by_whom() -> Result<()> {
+    let steps = "[{weight: 20%, bake: 1s, approval: manual}, {weight: 60%, bake: 1h}]";
+    let shop = Shop::start(steps).await?;
     let controller = shop.control().await?;
     let api = controller.api();
     let browser = Browser::start(&shop.scratch).await?;
     let mut page = look_at(&shop, &browser).await?;
+    page.shows(".big-phase", "waits for approval", LIMIT).await?;
     page.shows(".big-weight", "20 %", LIMIT).await?;
 
     page.click("#key").await?;
@@ -21,6 +23,12 @@ async fn an_abort_is_asked_twice_then_done_and_says_by_whom() -> Result<()> {
     page.write("Ada").await?;
     page.click("#access button[value=use]").await?;
     page.shows("#key", "Commands on: Ada", LIMIT).await?;
+
+    page.click("button[data-command=approve]").await?;
+    page.shows("#sure", "Nobody can take an approval back", LIMIT).await?;
+    page.click("#sure-yes").await?;
+    page.shows(".big-weight", "60 %", LIMIT).await?;
+    page.shows("#release table tr", "approve by Ada (127.0.0.1)", LIMIT).await?;
 
     page.click("button[data-command=pause]").await?;
     page.shows(".big-phase", "paused", LIMIT).await?;
@@ -33,7 +41,7 @@ async fn an_abort_is_asked_twice_then_done_and_says_by_whom() -> Result<()> {
     page.shows("#sure", "Everyone goes back to stable", LIMIT).await?;
     page.click("#sure button[value=no]").await?;
     let status = api.status(RELEASE).await?;
-    ensure!(status.weight == "20%" && status.is("Progressing"), "{status:?}");
+    ensure!(status.weight == "60%" && status.is("Progressing"), "{status:?}");
 
     page.click("button[data-command=abort]").await?;
     page.click("#sure-yes").await?;
