@@ -1,62 +1,62 @@
 //! The alert rules and the dashboard: everything that they ask for is exported, Prometheus takes every
 //! question, and each alert fires when it should and not before.
 
+mod asked;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use serin_tests::artifacts::{self, Setup};
-use serin_tests::manifests;
+use serin_rollout::{Alert, Phase, Verdict};
+use serin_tests::artifacts::Setup;
+use serin_tests::controller::Status;
 use serin_tests::prometheus::{Prometheus, RULES as RULE_FILE, Target};
 use serin_tests::scratch::Scratch;
 use serin_tests::shop::{RELEASE, Shop};
 
+use asked::{expressions, filled, metrics, names, pictures, rules, variables};
+
 /// A scrape, a pass and a tick take seconds; a busy machine makes it longer, never this long.
 const LIMIT: Duration = Duration::from_mins(1);
 
-const RULES: &str = "components/alerts/rules.yaml";
+/// The rules whose alerts are brought about on the real Prometheus without their waiting times, which
+/// are tried on its clock below.
+const AT_ONCE: [&str; 2] = ["SerinMetricsMissing", "SerinControllerDown"];
 
-fn rules() -> Result<Vec<Value>> {
-    let object = manifests::object(RULES, "PrometheusRule", "serin")?;
-    let rules = object.pointer("/spec/groups/0/rules").and_then(Value::as_array).cloned();
-    rules.context("no rules")
-}
+/// A rollout that waits for a person, and tells at once of what nobody plans to wait for.
+const STEPS: &str = "[{weight: 50%, bake: 1s, approval: manual}, {weight: 100%, bake: 1h}]\n  \
+                     policy: {heldAlertAfter: 1s}";
 
-fn expressions() -> Result<Vec<String>> {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let mut all: Vec<String> = rules()?.iter().filter_map(|rule| text(&rule["expr"])).collect();
-    let file = artifacts::root()?.join("istio/dashboard.json");
-    let board: Value = serde_json::from_slice(&std::fs::read(file)?)?;
-    let panels = board.get("panels").and_then(Value::as_array);
-    for panel in panels.context("no panels")? {
-        let targets = panel["targets"].as_array().context("a panel without a question")?;
-        all.extend(targets.iter().filter_map(|target| text(&target["expr"])));
+/// A system that nobody reaches.
+const NOBODY: &str =
+    "{name: board, kind: webhook, before: rise, url: 'http://127.0.0.1:1/', timeout: 1s}";
+
+/// A query that gives more than one number.
+const SEVERAL: &str = "{name: several, kind: threshold, min: 0, window: 4s, query: 'up'}";
+
+/// The rules as they are on the real Prometheus.
+fn rules_at_once() -> Result<Vec<Value>> {
+    let mut rules = rules()?;
+    for rule in &mut rules {
+        let at_once = rule["alert"].as_str().is_some_and(|name| AT_ONCE.contains(&name));
+        if let Some(rule) = rule.as_object_mut().filter(|_| at_once) {
+            rule.remove("for").context("it fires at once anyway")?;
+        }
     }
-    Ok(all)
-}
-
-/// What Grafana puts in for its variables.
-fn filled(expression: &str) -> String {
-    expression.replace("$namespace", ".*").replace("$name", ".*").replace("$__rate_interval", "1m")
-}
-
-/// The names of our metrics in an expression.
-fn metrics(expression: &str) -> BTreeSet<String> {
-    let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
-    let names = expression.split(word).filter(|name| name.starts_with("serin_"));
-    names.map(str::to_owned).collect()
+    Ok(rules)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_that_alerts_and_dashboard_ask_for_is_exported() -> Result<()> {
-    let shop = Shop::start("[{weight: 50%, bake: 1h}]").await?;
+    let mut shop = Shop::start(STEPS).await?;
     let targets = [Target::envoy(shop.envoy.admin().port()), Target::metrics("serin", shop.port())];
     let scratch = Scratch::named(&shop.scratch.folder("board")?)?;
-    scratch.write(RULE_FILE, rule_file(&rules()?))?;
+    scratch.write(RULE_FILE, rule_file(&rules_at_once()?))?;
     let prometheus = Prometheus::start(&targets, &scratch).await?;
-    let controller = shop.control().await?;
+    let mut controller = shop.control().await?;
+    let api = controller.api();
 
     let asked: BTreeSet<String> = expressions()?.iter().flat_map(|it| metrics(it)).collect();
     ensure!(asked.len() >= 10, "{asked:?}");
@@ -66,14 +66,43 @@ async fn everything_that_alerts_and_dashboard_ask_for_is_exported() -> Result<()
     for expression in expressions()? {
         prometheus.query(&filled(&expression)).await.context(expression)?;
     }
+    // Each word that the controller has is a series, so that a rule that names it may fire.
+    let words = [
+        ("serin_release_alert", "alert", names::<Alert>()),
+        ("serin_release_phase", "phase", names::<Phase>()),
+        ("serin_release_gate", "verdict", names::<Verdict>()),
+    ];
+    for (metric, label, word) in
+        words.iter().flat_map(|(metric, label, all)| all.iter().map(move |it| (metric, label, it)))
+    {
+        prometheus.answers(&format!("{metric}{{{label}=\"{word}\"}}"), LIMIT).await?;
+    }
 
-    // Nothing fires while all is well, and a rollback does.
+    // Nothing fires while all is well.
+    let waits = |s: &Status| s.reason.as_deref() == Some("WaitingForApproval");
+    api.until(RELEASE, LIMIT, waits).await?;
     let firing = "ALERTS{alertstate=\"firing\"}";
     ensure!(prometheus.query(firing).await?.is_empty(), "{:?}", prometheus.query(firing).await?);
-    controller.api().until(RELEASE, LIMIT, |s| s.step_clock.is_some()).await?;
+    for variable in variables()? {
+        prometheus.answers(&filled(&variable), LIMIT).await?;
+    }
+
+    let fires = |alert: &str| format!("ALERTS{{alertstate=\"firing\",alertname=\"{alert}\"}}");
+    shop.gate(NOBODY)?;
+    controller.reload()?;
+    api.command(RELEASE, "approve").await?;
+    prometheus.answers(&fires("SerinHeld"), LIMIT).await?;
+    shop.gate(SEVERAL)?;
+    controller.reload()?;
+    prometheus.answers(&fires("SerinMetricsMissing"), LIMIT).await?;
     shop.fail_canary(0.5);
-    let rolled_back = "ALERTS{alertstate=\"firing\",alertname=\"SerinRolledBack\",name=\"shop\"}";
-    prometheus.answers(rolled_back, LIMIT).await
+    prometheus.answers(&fires("SerinRolledBack"), LIMIT).await?;
+    // By now there are errors to be seen.
+    for picture in pictures()? {
+        prometheus.answers(&picture, LIMIT).await?;
+    }
+    controller.process().kill()?;
+    prometheus.answers(&fires("SerinControllerDown"), LIMIT).await
 }
 
 fn rule_file(rules: &[Value]) -> String {
@@ -132,6 +161,17 @@ fn cases() -> Vec<Case> {
             quiet: "5m",
             loud: "7m",
             labels: of(json!({"alert": "Frozen"})),
+        },
+        Case {
+            alert: "SerinHeld",
+            series: &[
+                UP,
+                (series!("alert", "alert=\"Held\""), "0x4 1x95"),
+                (series!("phase", "phase=\"Progressing\""), "1x100"),
+            ],
+            quiet: "4m",
+            loud: "6m",
+            labels: of(json!({"alert": "Held"})),
         },
         Case {
             alert: "SerinStuck",
