@@ -19,6 +19,9 @@ pub const ACCOUNT: &str = "system:serviceaccount:serin-system:serin";
 /// It has to list what there is first.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// Where the file of those who are told of decisions is, in a test's folder, if it has one.
+pub(crate) const RECEIVERS: &str = "receivers.yaml";
+
 /// A replica that looks after one namespace.
 #[derive(Debug)]
 pub struct Operator {
@@ -74,6 +77,9 @@ impl Operator {
             format!("--listen=127.0.0.1:{port}"),
             format!("--work-dir={}", folder.join(format!("{name}-work")).display()),
         ];
+        let receivers = folder.join(RECEIVERS);
+        let told = receivers.exists().then(|| format!("--receivers={}", receivers.display()));
+        let args = args.into_iter().chain(told);
         let kubeconfig = kubeconfig.to_string_lossy();
         let settings = settings()?;
         let mut variables = vec![("KUBECONFIG", kubeconfig.as_ref())];

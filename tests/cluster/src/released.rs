@@ -10,7 +10,7 @@ use serin_tests::scratch::Scratch;
 
 use crate::cluster::Cluster;
 use crate::namespace::Namespace;
-use crate::operator::Operator;
+use crate::operator::{Operator, RECEIVERS};
 use crate::relay::Relay;
 use crate::shop::Shop;
 
@@ -53,6 +53,20 @@ impl Released {
         let scene = Scene::of(Shop::before_a_rollout(cluster, name).await?).await?;
         let operator = Operator::start(cluster, &scene.shop.namespace, "serin-0").await?;
         scene.begin(operator, fields).await
+    }
+
+    /// The same in the shared cluster, with those in this file told of decisions, by every replica.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn telling(name: &str, receivers: &Value) -> Result<Self> {
+        let cluster = Cluster::shared().await?;
+        let scene = Scene::of(Shop::before_a_rollout(cluster, name).await?).await?;
+        let file = scene.shop.namespace.folder()?.join(RECEIVERS);
+        // JSON is YAML as well.
+        std::fs::write(file, receivers.to_string())?;
+        let operator = Operator::start(cluster, &scene.shop.namespace, "serin-0").await?;
+        scene.begin(operator, &short_steps()).await
     }
 
     /// The same in the shared cluster, with a relay between the controller and the API server.

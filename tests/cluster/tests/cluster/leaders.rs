@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use serin_cluster::cluster::Cluster;
 use serin_cluster::namespace::Namespace;
 use serin_cluster::operator::Operator;
 use serin_cluster::records::{none_failed, sides};
 use serin_cluster::relay::{Fate, Relay, Write};
 use serin_cluster::released::{ROLLOUT, Released, at, stays_at_half};
+use serin_tests::receiver::{Message, Mood, Receiver};
 use tokio::time::sleep;
 
 use crate::moves::{Moves, NOTHING, serving};
@@ -38,7 +39,9 @@ async fn takes_over(namespace: &Namespace) -> Result<()> {
 
 #[tokio::test]
 async fn another_replica_goes_on_where_one_was_killed() -> Result<()> {
-    let mut released = Released::start("replicas").await?;
+    let desk = Receiver::start(Mood::Failing).await?;
+    let told = json!({"name": "desk", "format": "webhook", "about": "all", "url": desk.address()});
+    let mut released = Released::telling("replicas", &json!({ "receivers": [told] })).await?;
     let other = another(released.namespace()).await?;
     let moves = Moves::follow(released.namespace()).await?;
     let load = released.shop.gateway().load();
@@ -48,7 +51,10 @@ async fn another_replica_goes_on_where_one_was_killed() -> Result<()> {
     let shown = other.releases().await?;
     let stands = |release: &Value| (at(release, "/phase").clone(), at(release, "/weight").clone());
     ensure!(shown.iter().map(stands).eq([("Progressing".into(), "10%".into())]), "{shown:?}");
+    // It has decided, and has not been able to tell.
+    desk.until(ROLLOUT, |messages| !messages.is_empty()).await?;
     released.operator.process().kill()?;
+    desk.turn(Mood::Well);
     let start = Instant::now();
     takes_over(released.namespace()).await?;
     ensure!(start.elapsed() < LEASE + SLACK, "{:?}", start.elapsed());
@@ -58,7 +64,40 @@ async fn another_replica_goes_on_where_one_was_killed() -> Result<()> {
     none_failed(&records)?;
     moves.are(&WHOLE).await?;
     ensure!(sides(&records).values().all(|sides| sides.len() <= 3), "users went back and forth");
+    every_decision_was_told(&desk).await
+}
+
+/// By the replica that went on: what the one before had decided and told in vain, and all that came
+/// then.
+async fn every_decision_was_told(desk: &Receiver) -> Result<()> {
+    let messages = desk.until(ROLLOUT, is_over).await?;
+    let (vain, heard): (Vec<&Message>, Vec<&Message>) =
+        messages.iter().partition(|message| message.mood == Mood::Failing);
+    let first = vain.first().context("nothing was told in vain")?;
+    let again = heard.first().context("nothing was heard")?;
+    ensure!(again.header("webhook-id")? == first.header("webhook-id")?, "another id");
+    let mut numbers = heard.iter().map(|it| number(it)).collect::<Result<Vec<u64>>>()?;
+    numbers.dedup();
+    let in_order: Vec<u64> = (number(first)?..).take(numbers.len()).collect();
+    ensure!(numbers == in_order, "{numbers:?} after {first:?} in vain");
     Ok(())
+}
+
+/// Whether they have heard of a rise, and then of the rollout's end.
+fn is_over(messages: &[Message]) -> bool {
+    let last = |reason: &str| {
+        messages.iter().rposition(|message| {
+            message.mood == Mood::Well
+                && message.json().is_ok_and(|body| at(&body, "/data/reason") == reason)
+        })
+    };
+    let rise = last("Advanced");
+    rise.is_some() && last("Succeeded") > rise
+}
+
+/// Which of the release's decisions a message tells of.
+fn number(message: &Message) -> Result<u64> {
+    at(&message.json()?, "/data/number").as_u64().context("a message without a number")
 }
 
 /// Between the write that stores a decision and its Event.
