@@ -54,6 +54,44 @@ async fn another_system_holds_a_rollout_and_sends_it_back() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn silence_before_a_rise_and_a_no_before_the_end_go_by_their_policies() -> Result<()> {
+    let mut shop = Shop::start("[{weight: 20%, bake: 1s}, {weight: 100%, bake: 1s}]").await?;
+    let strict = Receiver::start(Mood::Lying).await?;
+    let lenient = Receiver::start(Mood::Lying).await?;
+    let last = Receiver::start(Mood::Failing).await?;
+    for (name, asked, before, on_error) in [
+        ("strict", &strict, "rise", "rollback"),
+        ("lenient", &lenient, "rise", "pass"),
+        ("last", &last, "end", "rollback"),
+    ] {
+        let gate = json!({"name": name, "kind": "webhook", "url": asked.address(),
+            "before": before, "onError": on_error, "timeout": "1s"});
+        shop.gate(&gate.to_string())?;
+    }
+    let controller = shop.control().await?;
+    let api = controller.api();
+
+    // Where silence sends everyone back.
+    let status = api.until(RELEASE, LIMIT, |s| s.is("RolledBack")).await?;
+    let harm = status.decisions.iter().find(|decision| decision.reason == "Harm");
+    let harm = &harm.context("no harm")?.message;
+    ensure!(harm.contains("strict fails: answered HTTP 503"), "{harm}");
+    is_question(strict.messages().first().context("nobody asked")?, "strict", "20%")?;
+    ensure!(last.messages().is_empty(), "asked before the end: {:?}", last.messages());
+
+    // Where it counts as a yes, and a no at the end holds there.
+    strict.turn(Mood::Well);
+    let answer = api.command(RELEASE, "retry").await?;
+    ensure!(answer.status == 200, "{} {}", answer.status, answer.text());
+    let status = waits_for(api, "last: no: answered HTTP 500").await?;
+    ensure!(status.weight == "100%" && status.is("Progressing"), "{status:?}");
+    is_question(lenient.messages().last().context("nobody asked")?, "lenient", "20%")?;
+    is_question(last.messages().first().context("nobody asked")?, "last", "100%")?;
+    last.turn(Mood::Well);
+    api.until(RELEASE, LIMIT, |s| s.is("Succeeded")).await.map(drop)
+}
+
 async fn waits_for(api: Api, said: &str) -> Result<Status> {
     let waits = |status: &Status| {
         status.reason.as_deref() == Some("WaitingForAnswer") && status.message.contains(said)
