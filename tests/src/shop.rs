@@ -63,6 +63,7 @@ pub struct Shop {
     steps: String,
     metrics: String,
     gates: String,
+    tripwire: bool,
 }
 
 impl Shop {
@@ -79,6 +80,18 @@ impl Shop {
     /// # Errors
     /// Where something does not start.
     pub async fn start_with(steps: &str, crowd: Crowd) -> Result<Self> {
+        Self::open(steps, crowd, false).await
+    }
+
+    /// As [`start`](Self::start), with a tripwire that half of the requests failing does not trip yet.
+    ///
+    /// # Errors
+    /// Where something does not start.
+    pub async fn start_with_tripwire(steps: &str) -> Result<Self> {
+        Self::open(steps, CROWD, true).await
+    }
+
+    async fn open(steps: &str, crowd: Crowd, tripwire: bool) -> Result<Self> {
         let scratch = Scratch::new()?;
         let stable = WebApp::start("stable", 0, Behaviour::healthy("v1")).await?;
         let canary = WebApp::start("canary", 0, Behaviour::healthy(FIRST)).await?;
@@ -87,6 +100,7 @@ impl Shop {
             .port(SOURCE, port)?
             .port(STABLE, stable.port())?
             .port(CANARY, canary.port())?;
+        let configuration = if tripwire { configuration.with_tripwires()? } else { configuration };
         let envoy = Envoy::start("envoy", &configuration, &scratch).await?;
         let prometheus =
             Prometheus::start(&[Target::envoy(envoy.admin().port())], &scratch).await?;
@@ -120,6 +134,7 @@ impl Shop {
             steps,
             metrics,
             gates: String::new(),
+            tripwire,
         };
         shop.release(FIRST)?;
         Ok(shop)
@@ -133,7 +148,10 @@ impl Shop {
         let template = artifacts::root()?.join("tests/shop/release.yaml");
         let values = [("version", version), ("prometheus", &self.metrics), ("steps", &self.steps)];
         // The gates come last in the file.
-        let text = fill_template(&template, &values)? + &self.gates;
+        let mut text = fill_template(&template, &values)? + &self.gates;
+        if self.tripwire {
+            text = text.replace("\nspec:\n", "\nspec:\n  tripwire: {floor: 50%}\n");
+        }
         std::fs::write(&self.release, text)?;
         Ok(())
     }

@@ -83,6 +83,10 @@ pub struct Proxies {
     pub seen: usize,
     /// How many of them show an earlier revision.
     pub behind: usize,
+    /// How many have sent everyone to stable by their tripwires; absent where none has a tripwire for
+    /// this release, or nobody can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tripped: Option<usize>,
 }
 
 /// A step's time under observation.
@@ -310,7 +314,7 @@ pub(crate) fn example() -> Status {
         "namespace": "demo", "name": "shop", "version": "v2", "phase": "Progressing",
         "step": 2, "steps": 5, "weight": "25%", "canaryServes": true, "revision": 12,
         "publishedAt": "2026-11-23T19:00:00.123Z", "salt": "demo/shop/1", "observedShare": 0.2483,
-        "proxies": {"seen": 2, "behind": 0},
+        "proxies": {"seen": 2, "behind": 0, "tripped": 0},
         "stepClock": {"startedAt": "2026-11-23T19:00:01Z", "baked": "42s", "bake": "10m"},
         "canaryRequests": 312, "paused": null, "frozen": false, "reason": "Baking",
         "message": "holding 25%", "alerts": [], "conditions": [],

@@ -50,7 +50,7 @@ fn rules_at_once() -> Result<Vec<Value>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_that_alerts_and_dashboard_ask_for_is_exported() -> Result<()> {
-    let mut shop = Shop::start(STEPS).await?;
+    let mut shop = Shop::start_with_tripwire(STEPS).await?;
     let targets = [Target::envoy(shop.envoy.admin().port()), Target::metrics("serin", shop.port())];
     let scratch = Scratch::named(&shop.scratch.folder("board")?)?;
     scratch.write(RULE_FILE, rule_file(&rules_at_once()?))?;

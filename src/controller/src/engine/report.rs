@@ -93,7 +93,7 @@ pub(super) fn known<O, K>(running: &Running<O, K>, seen: &Seen) -> Status {
         published_at: live.map(|live| timestamp(live.since_ms)),
         salt: Some(record.salt.clone()),
         observed_share: seen.observed_share(),
-        proxies: proxies(seen.proof()),
+        proxies: Proxies { tripped: tripped(seen.trips()), ..proxies(seen.proof()) },
         step_clock: state.clock.map(|clock| Clock {
             started_at: timestamp(clock.started_ms),
             baked: Duration::from_secs(clock.baked_ms / 1_000),
@@ -141,6 +141,10 @@ pub(crate) fn recorded(release: &Release, record: &Record, shown: Option<&Status
         revision: state.traffic.revision,
         salt: Some(record.salt.clone()),
         observed_share: base.observed_share.filter(|_| !rests && !is_news),
+        proxies: Proxies {
+            tripped: base.proxies.tripped.filter(|_| !rests && !is_news),
+            ..base.proxies
+        },
         paused: state.paused,
         frozen: state.frozen,
         reason: last.map(|logged| logged.decision.reason).or(base.reason),
@@ -225,14 +229,24 @@ fn decision(logged: &Logged) -> Decision {
 fn proxies(proof: Option<&Proof>) -> Proxies {
     match proof {
         Some(Proof::Live { proxies } | Proof::Ahead { proxies, .. }) => {
-            Proxies { seen: *proxies, behind: 0 }
+            Proxies { seen: *proxies, ..Proxies::default() }
         }
-        Some(Proof::Behind { proxies, behind, .. }) => Proxies { seen: *proxies, behind: *behind },
+        Some(Proof::Behind { proxies, behind, .. }) => {
+            Proxies { seen: *proxies, behind: *behind, ..Proxies::default() }
+        }
         // Who counts requests is not asked how many it is.
         Some(
             Proof::Share { .. } | Proof::OtherShare { .. } | Proof::Unseen | Proof::Unknown { .. },
         )
         | None => Proxies::default(),
+    }
+}
+
+const fn tripped(trips: Trips) -> Option<usize> {
+    match trips {
+        Trips::None { watching: 0 } | Trips::Unknown => None,
+        Trips::None { .. } => Some(0),
+        Trips::Tripped { tripped, .. } => Some(tripped),
     }
 }
 

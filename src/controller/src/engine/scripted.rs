@@ -11,7 +11,7 @@ use serin_judge::Interval;
 use serin_judge::panel::Counted;
 use serin_rollout::{
     CanaryTraffic, Capacity, Endpoints, GateReading, MirrorFields, MirrorsSeen, Phase, Proof,
-    RouteSeen, Side, State, Templates, Verdict, Version,
+    RouteSeen, Side, State, Templates, Trips, Verdict, Version,
 };
 
 use tempfile::TempDir;
@@ -54,6 +54,10 @@ pub(crate) struct Metrics {
     pub(crate) in_force: Result<Option<Weight>, ()>,
     /// What a person left to the canary in the router.
     pub(crate) by_hand: Option<Weight>,
+    /// What proxies' tripwires say.
+    pub(crate) trips: Trips,
+    /// Whether there are pods enough, where they are the controller's matter.
+    pub(crate) capacity: fn() -> Capacity,
 }
 
 pub(crate) const HEALTHY: Metrics = Metrics {
@@ -66,6 +70,8 @@ pub(crate) const HEALTHY: Metrics = Metrics {
     canary: Endpoints::Ready,
     in_force: Ok(None),
     by_hand: None,
+    trips: Trips::None { watching: 0 },
+    capacity: || Capacity::NotApplicable,
 };
 
 /// Proxies that take over each document at once, and metrics.
@@ -114,7 +120,7 @@ impl Observe for World {
 }
 
 impl World {
-    fn rest(&self, state: &State, metrics: &Metrics) -> [Part; 9] {
+    fn rest(&self, state: &State, metrics: &Metrics) -> [Part; 10] {
         let shown = self.document.borrow().clone();
         let shown = shown.map(|shown| entry(&shown.json)).unwrap_or_default();
         let proof = if shown.revision >= state.traffic.revision {
@@ -139,8 +145,9 @@ impl World {
             // Heeded where there is a router.
             Part::Route(route),
             Part::Mirrors(MirrorsSeen::Others { fields: somebodys_mirror() }),
-            Part::Capacity(Capacity::NotApplicable),
+            Part::Capacity((metrics.capacity)()),
             Part::Templates(templates(state)),
+            Part::Trips(metrics.trips),
         ]
     }
 }

@@ -49,6 +49,10 @@ pub struct ObjectStatus {
     /// such as `24.8%`. Where users stick it wanders; it is shown, not acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_share: Option<String>,
+    /// How many proxies have sent everyone to stable by their tripwires; absent where none has a
+    /// tripwire for this release, or nobody can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tripped_proxies: Option<u32>,
     /// Whether anybody may be sent to the canary, testers included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary_serves: Option<bool>,
@@ -213,6 +217,7 @@ impl ObjectStatus {
             steps: Some(narrow(status.steps)),
             weight: Some(status.weight.to_string()),
             observed_share: status.observed_share.map(|share| format!("{:.1}%", share * 100.0)),
+            tripped_proxies: status.proxies.tripped.map(narrow),
             canary_serves: Some(status.canary_serves),
             mirror: status.mirror.as_ref().map(ToString::to_string),
             revision: Some(status.revision),

@@ -190,7 +190,7 @@ async fn people_see_and_wait_for_the_status() -> Result<()> {
     let status = json!({
         "observedGeneration": 1, "phase": "Succeeded", "step": 3, "steps": 3, "weight": "100%",
         "version": "5d4f8c", "reason": "Succeeded", "message": "v2 serves", "revision": 12,
-        "observedShare": "24.8%", "canaryServes": true, "servingDeployment": "web", "salt": "s",
+        "observedShare": "24.8%", "trippedProxies": 1, "canaryServes": true, "servingDeployment": "web", "salt": "s",
         "paused": "person", "record": "{\"a\":1}", "warnings": ["w"],
         "conditions": [{
             "type": "Succeeded", "status": "True", "observedGeneration": 1, "reason": "Succeeded",

@@ -13,6 +13,7 @@ pub(super) struct Shown {
     pub(super) weight: Option<String>,
     pub(super) mirror: Option<String>,
     pub(super) observed_share: Option<String>,
+    pub(super) tripped_proxies: Option<u32>,
     pub(super) paused: Option<String>,
     pub(super) message: Option<String>,
     pub(super) gates: Vec<Gate>,

@@ -32,6 +32,11 @@ pub(super) fn of(object: &DynamicObject) -> String {
     let mut branches = sides(object, &status);
     branches.extend(steps(object, &status).map(Branch::leaf));
     branches.extend(status.gates.iter().map(gate));
+    if let Some(tripped) = status.tripped_proxies.filter(|tripped| *tripped > 0) {
+        let proxies = if tripped == 1 { "proxy" } else { "proxies" };
+        let told = format!("tripped {BAD}{tripped} {proxies}{BAD:#}, where everyone is on stable");
+        branches.push(Branch::leaf(told));
+    }
     for alert in &status.alerts {
         branches.push(Branch::leaf(format!("{BAD}{}{BAD:#} since {}", alert.name, alert.since)));
     }
@@ -181,7 +186,8 @@ mod tests {
     fn a_release_shows_its_sides_steps_and_gates() {
         let object = object(&json!({
             "phase": "Progressing", "version": "5d4f8c", "step": 2, "weight": "25%",
-            "observedShare": "24.8%", "paused": "person", "message": "waits for 10m",
+            "observedShare": "24.8%", "trippedProxies": 1, "paused": "person",
+            "message": "waits for 10m",
             "gates": [{"name": "errors", "verdict": "pass", "detail": "canary 0.1 % of 4,000"}],
             "decisions": [{"at": "2026-11-26T02:00:00Z", "weight": "25%", "message": "rises"}],
             "commands": [{"id": "1", "command": "pause", "by": "alice",
@@ -194,6 +200,7 @@ shop/web  Progressing (paused)  version 5d4f8c
 ├─ steps   5%  ▸25%  100%
 ├─ gate errors  pass
 │  └─ canary 0.1 % of 4,000
+├─ tripped 1 proxy, where everyone is on stable
 ├─ command pause by alice at 2026-11-26T02:00:01Z: Done
 └─ waits for 10m
 ";

@@ -40,6 +40,10 @@ fn write_whole(text: &mut String, status: &Status) -> core::fmt::Result {
         }
         writeln!(text, "proof     {}", proof(status))?;
     }
+    if let Some(tripped) = status.proxies.tripped.filter(|tripped| *tripped > 0) {
+        let proxies = if tripped == 1 { "proxy" } else { "proxies" };
+        writeln!(text, "tripped   {BAD}{tripped} {proxies}{BAD:#}, where everyone is on stable")?;
+    }
     if let Some(clock) = status.step_clock {
         let format = serin_document::duration::format;
         write!(text, "baked     {} of {}", format(clock.baked), format(clock.bake))?;

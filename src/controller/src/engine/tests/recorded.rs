@@ -37,12 +37,12 @@ fn news_are_told_before_anybody_has_shown_them() {
             (status.reason, status.message.as_str()),
             (Some(Reason::Advanced), "rising to 5%")
         );
-        assert_eq!(status.observed_share, None);
+        assert_eq!((status.observed_share, status.proxies.tripped), (None, None));
         assert!(status.conditions.is_empty());
     }
     let status = recorded(&release, &record, Some(&shown(&record, true)));
     assert_eq!((status.reason, status.message.as_str()), (Some(Reason::Baking), "holding 25%"));
-    assert_eq!(status.observed_share, Some(0.2483));
+    assert_eq!((status.observed_share, status.proxies.tripped), (Some(0.2483), Some(0)));
 }
 
 #[test]
@@ -53,6 +53,7 @@ fn at_rest_nothing_changes_by_itself() {
         let first = recorded(&release, &record, Some(&shown(&record, true)));
         let mut later = shown(&record, true);
         later.observed_share = Some(0.3);
+        later.proxies.tripped = None;
         later.message = "for 12 s".to_owned();
         assert_eq!(recorded(&release, &record, Some(&later)), first, "{phase:?}");
     }

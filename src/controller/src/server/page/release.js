@@ -49,6 +49,7 @@ function facts(release) {
     clock && `baked ${clock.baked} of ${clock.bake}`,
     release.canaryRequests !== null && `${count(release.canaryRequests)} requests to the canary`,
     proof(release.proxies),
+    tripped(release.proxies),
     release.paused && pause(release.paused),
   ].filter(Boolean);
 }
@@ -57,6 +58,11 @@ function proof({ seen, behind }) {
   if (seen === 0) return "no proxy seen";
   if (behind) return `${behind} of ${seen} proxies behind`;
   return seen === 1 ? "live at the one proxy" : `live at all ${seen} proxies`;
+}
+
+function tripped({ tripped }) {
+  if (!tripped) return null;
+  return `${tripped === 1 ? "1 proxy has" : `${tripped} proxies have`} tripped: everyone is on stable there`;
 }
 
 function troubles(release, at) {

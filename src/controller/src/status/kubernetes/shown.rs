@@ -28,7 +28,7 @@ impl ObjectStatus {
             published_at: None,
             salt: self.salt.as_deref().and_then(of_word),
             observed_share: self.observed_share.as_deref().and_then(share),
-            proxies: Proxies::default(),
+            proxies: Proxies { tripped: self.tripped_proxies.map(wide), ..Proxies::default() },
             step_clock: None,
             canary_requests: None,
             paused: self.paused.as_deref().and_then(of_word),
@@ -124,6 +124,7 @@ mod tests {
             (before.step, before.steps, before.weight)
         );
         assert_eq!((shown.observed_share, &shown.salt), (Some(0.248), &before.salt));
+        assert_eq!(shown.proxies.tripped, before.proxies.tripped);
         assert_eq!(shown.gates[0].detail, before.gates[0].detail);
         assert_eq!(shown.decisions[0].given, before.decisions[0].given);
         assert_eq!(shown.decisions[0].message, before.decisions[0].message);

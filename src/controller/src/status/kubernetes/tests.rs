@@ -34,7 +34,7 @@ fn it_says_what_the_release_says() {
     let expected = serde_json::json!({
         "observedGeneration": 3, "phase": "Progressing", "version": "v2", "step": 2, "steps": 5,
         "weight": "25%", "observedShare": "24.8%", "canaryServes": true, "revision": 12,
-        "servingDeployment": "web", "salt": "demo/shop/1", "reason": "Baking",
+        "trippedProxies": 0, "servingDeployment": "web", "salt": "demo/shop/1", "reason": "Baking",
         "message": "holding 25%", "alerts": [], "warnings": [], "record": "{}",
         "gates": [{
             "name": "errors", "verdict": "pass", "detail": "canary 0.1 % of 1,234 requests",

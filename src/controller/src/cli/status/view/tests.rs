@@ -25,6 +25,21 @@ now       holding 25%
 }
 
 #[test]
+fn proxies_that_have_tripped_are_told() {
+    let mut tripped = status();
+    for (proxies, told) in [
+        (None, None),
+        (Some(0), None),
+        (Some(1), Some("tripped   1 proxy, where everyone is on stable")),
+        (Some(2), Some("tripped   2 proxies, where everyone is on stable")),
+    ] {
+        tripped.proxies.tripped = proxies;
+        let shown = plain(&whole(&tripped).unwrap());
+        assert_eq!(shown.lines().find(|line| line.starts_with("tripped")), told);
+    }
+}
+
+#[test]
 fn a_release_of_unknown_state_is_not_shown_as_if_it_were_known() {
     let mut unknown = status();
     unknown.phase = None;
