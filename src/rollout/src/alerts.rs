@@ -51,6 +51,7 @@ fn standing(pass: Pass<'_>, state: &State) -> BTreeSet<Alert> {
 fn promotion_stuck(pass: Pass<'_>, state: &State) -> bool {
     let policy = &pass.plan.policy;
     let waits = state.frozen || state.paused.is_some() || state.restoring;
+    let waits = waits || tripwire::alerts(pass, state);
     if state.phase != Phase::Promoting || !state.traffic.canary_serves || waits {
         return false;
     }

@@ -7,7 +7,7 @@
 use serin_assignment::Weight;
 
 use crate::decide::Pass;
-use crate::{Capacity, Phase, Reason, RouteSeen, State, rollback};
+use crate::{Capacity, Phase, Reason, RouteSeen, State, rollback, tripwire};
 
 /// Asks for the canary's replicas at `next`, and says why they do not suffice yet. To be called
 /// where nothing else speaks against the rise: replicas cost money.
@@ -40,7 +40,9 @@ pub(crate) fn let_go(pass: Pass<'_>, state: &mut State) {
     };
     let ours = pass.seen.capacity != Capacity::NotApplicable;
     let route = matches!(pass.seen.route, RouteSeen::NotApplicable | RouteSeen::AsSet);
-    if over && ours && route && rollback::emptied(pass.seen) {
+    // After a swap of the roles the replicas are those of what was stable.
+    let kept = state.idle.is_some() && tripwire::keeps_stable(pass, state).is_some();
+    if over && ours && route && !kept && rollback::emptied(pass.seen) {
         state.capacity_for = Some(Weight::ZERO);
     }
 }

@@ -5,7 +5,7 @@ use serin_assignment::Weight;
 use crate::decide::Pass;
 use crate::{
     Decision, Endpoints, Observation, Phase, Reason, StableRuns, State, Version, message, progress,
-    rollback, swap,
+    rollback, swap, tripwire,
 };
 
 /// Waits until stable runs the new version, hands the traffic over, and waits until the canary is
@@ -21,7 +21,8 @@ pub(crate) fn promote(pass: Pass<'_>, state: &mut State) -> Decision {
         return go_back(pass, state);
     }
     let (next, weight) = (next(pass.seen, &state.version), state.traffic.weight);
-    if let Some((reason, why)) = progress::paused(state) {
+    let held = progress::paused(state).or_else(|| tripwire::tripped(pass, state));
+    if let Some((reason, why)) = held {
         return reason.because(format!("canary serves {weight}: {why}; {next}"));
     }
     let new = pass.seen.stable_runs == StableRuns::New;
@@ -102,6 +103,13 @@ pub(crate) fn hand_over(pass: Pass<'_>, state: &mut State, why: &str) -> Decisio
 fn take_leave(pass: Pass<'_>, state: &mut State) -> Decision {
     let emptying = message::emptying(pass.seen, "the canary");
     let swapped = state.gives_way();
+    // Its replicas go with the success.
+    let kept = if swapped { tripwire::keeps_stable(pass, state) } else { None };
+    if let Some((reason, why)) = kept {
+        return reason.because(format!(
+            "the side that served before, the canary's now, keeps its replicas: {why}"
+        ));
+    }
     if rollback::emptied(pass.seen) {
         state.phase = Phase::Succeeded;
         let how = if swapped { "serves, with the roles swapped" } else { "serves from stable" };

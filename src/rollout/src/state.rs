@@ -339,13 +339,17 @@ impl State {
 }
 
 impl State {
-    /// What the stable side is to run. While frozen or paused it is left as it is.
+    /// What the stable side is to run. While frozen or paused it is left as it is, and while a proxy
+    /// shows that it has sent everyone there.
     #[must_use]
-    pub const fn stable_wanted(&self) -> StableWanted {
+    pub fn stable_wanted(&self) -> StableWanted {
+        let tripped = self.alerts.contains(&Alert::Tripped);
         match self.phase {
             Phase::Promoting if self.restoring => StableWanted::Earlier,
             Phase::Promoting if self.swaps() => StableWanted::AsItIs,
-            Phase::Promoting if self.traffic.canary_serves && !self.waits() => StableWanted::New,
+            Phase::Promoting if self.traffic.canary_serves && !self.waits() && !tripped => {
+                StableWanted::New
+            }
             _ => StableWanted::AsItIs,
         }
     }

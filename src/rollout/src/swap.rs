@@ -9,8 +9,9 @@
 //! 2. Once proxies have had the time to take that over, and nothing has reached the side before for
 //!    a while, the roles change in one revision of the document: the canary's side is stable's from
 //!    now on, and the canary has no weight. The route stays as it is, so that nobody is moved.
-//! 3. Once nothing reaches the side before, the rollout has succeeded, and its replicas may go.
-//!    Until then a person, or a new stable without endpoints, takes the swap back.
+//! 3. Once nothing reaches the side before and no proxy shows a tripwire that has tripped, the rollout
+//!    has succeeded, and its replicas may go. Until then a person, or a new stable without endpoints,
+//!    takes the swap back.
 
 use serin_assignment::Weight;
 
@@ -38,7 +39,7 @@ pub(crate) fn go_on(pass: Pass<'_>, state: &mut State) -> Decision {
         .or_else(|| progress::canary_away(pass))
         .or_else(|| route::away(pass))
         .or_else(|| progress::unproved(pass, state))
-        .or_else(|| tripwire::tripped(pass, state));
+        .or_else(|| tripwire::keeps_stable(pass, state));
     if let Some((reason, why)) = blocker {
         return reason.because(format!("everyone is on the canary's Deployment: {why}"));
     }

@@ -14,6 +14,7 @@ mod judge;
 mod recorded;
 mod reload;
 mod route;
+mod tripped;
 
 /// From the start to the end: two steps of 3 s, each proved within a pass.
 const WHOLE_ROLLOUT: Duration = Duration::from_secs(30);

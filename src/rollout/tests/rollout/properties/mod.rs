@@ -67,6 +67,7 @@ in_every_history! {
     a_weight_lowered_by_hand_rises_only_after_resume: surroundings::lowered_stays_lowered;
     an_abort_of_a_promotion_moves_nobody_to_a_stable_that_runs_not_the_earlier_version: surroundings::promotion_moves_to_whole_versions;
     stable_is_changed_while_promoting_only: surroundings::stable_is_changed_while_promoting_only;
+    stable_stays_as_it_is_while_a_proxy_has_tripped: surroundings::stable_stays_while_a_proxy_has_tripped;
     requests_are_mirrored_only_while_nobody_is_on_the_canary: mirrors::before_anybody;
     what_a_mirror_replaces_is_stored_with_it: mirrors::what_was_there_is_kept;
     nobody_is_exposed_before_the_mirror_has_held_and_is_off: mirrors::off_before_exposure;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serin_assignment::Weight;
 use serin_rollout::{
     Before, CanaryTraffic, Capacity, Command, Endpoints, Observation, Pause, Phase, Reason,
-    RouteSeen, StableRuns, StableWanted, Version, decide,
+    RouteSeen, StableRuns, StableWanted, Trips, Version, decide,
 };
 
 use crate::history::Pass;
@@ -219,6 +219,25 @@ pub(crate) fn stable_is_changed_while_promoting_only(passes: &[Pass]) -> Result<
             prop_assert!(after.paused.is_none() || after.restoring);
         }
         prop_assert_eq!(after.restoring, wanted == StableWanted::Earlier);
+    }
+    Ok(())
+}
+
+/// While a proxy shows that it has sent everyone to stable, stable is left as it is.
+pub(crate) fn stable_stays_while_a_proxy_has_tripped(passes: &[Pass]) -> Result<(), TestCaseError> {
+    for pass in passes {
+        let (before, after) = (&pass.before, &pass.after);
+        let tripped = matches!(pass.seen.trips, Trips::Tripped { .. });
+        let unknown = pass.seen.trips == Trips::Unknown;
+        if tripped {
+            prop_assert!(after.stable_wanted() != StableWanted::New, "{:?}", pass.outcome);
+        }
+        if tripped || unknown {
+            prop_assert!(pass.outcome.decision.reason != Reason::Swapped || before.idle.is_some());
+            let none = Some(Weight::ZERO);
+            let gave_up = after.capacity_for == none && before.capacity_for != none;
+            prop_assert!(!gave_up || after.idle.is_none(), "{:?}", pass.outcome);
+        }
     }
     Ok(())
 }
