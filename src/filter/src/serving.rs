@@ -22,7 +22,7 @@ pub struct Serving {
     slots: Vec<Slot>,
     /// Where each is counted for its tripwire; empty where none has one.
     tallies: Vec<Option<Rc<Tally>>>,
-    /// Whether the tripwire of each has tripped at this proxy; empty where none has one.
+    /// Whether the tripwire of each has tripped at this proxy; empty in a module without tripwires.
     tripped: Vec<Cell<bool>>,
     listed: Listed,
     asked: Cell<bool>,
@@ -79,10 +79,9 @@ impl Serving {
         self.tripped.get(index).is_some_and(Cell::get)
     }
 
-    /// The rollouts with tripwires, each with the switch that sends everyone to stable.
+    /// The rollouts, each with the switch that sends everyone to stable.
     pub fn tripwires(&self) -> impl Iterator<Item = (&CompiledRollout, &Cell<bool>)> {
-        let all = self.document.rollouts().iter().zip(&self.tripped);
-        all.filter(|(rollout, _)| rollout.tripwire().is_some())
+        self.document.rollouts().iter().zip(&self.tripped)
     }
 
     /// What the document's lists have said of users.

@@ -201,7 +201,7 @@ fn it_ends_at_a_lower_weight_a_new_release_full_weight_or_after_its_time() {
     assert!(all_on_stable(&lab));
     assert_eq!(lab.metric(TRIPPED), Some(1));
     let released = wired(7, "50%").replace("\"salt\": \"shop\"", "\"salt\": \"shop/2\"");
-    for next in [wired(7, "49%"), wired(7, "100%"), released, inline(7, "50%", "")] {
+    for next in [wired(7, "49%"), wired(7, "100%"), released] {
         let mut lab = tripped(2);
         for worker in &mut lab.workers {
             worker.reconfigure(&wired(6, "50%"));
@@ -226,6 +226,82 @@ fn it_ends_at_a_lower_weight_a_new_release_full_weight_or_after_its_time() {
     assert!(lab.proxy.log().last().unwrap().contains("no more: its time is over"));
     load(&mut lab, Duration::from_secs(3), half);
     assert!(all_on_stable(&lab), "it trips again");
+}
+
+/// Takes a configuration in every VM.
+fn configure(lab: &mut Lab, next: &str) {
+    for worker in &mut lab.workers {
+        worker.reconfigure(next);
+    }
+}
+
+#[test]
+fn neither_taking_the_tripwire_off_nor_counting_no_more_ends_a_trip() {
+    let uncounted = format!("{WIRE}, \"count\": false");
+    for more in ["", &uncounted] {
+        let next = inline(6, "25%", more);
+        let mut lab = tripped(2);
+        configure(&mut lab, &next);
+        // Before any tick.
+        assert!(all_on_stable(&lab), "{more}");
+        // A VM that starts with it knows within a beat.
+        lab.workers.push(Worker::start(&lab.proxy, &next));
+        lab.run(Duration::from_secs(2));
+        assert!(all_on_stable(&lab), "{more}");
+        assert_eq!(lab.metric(TRIPPED), Some(1), "{more}");
+        lab.run(Duration::from_secs(58));
+        assert!(!all_on_stable(&lab), "{more}: its time is over");
+        assert_eq!(lab.metric(TRIPPED), Some(0), "{more}");
+
+        // What ends others ends it too, and what it was tripped by is forgotten then.
+        let mut lab = tripped(2);
+        configure(&mut lab, &next);
+        lab.run(2 * TICK);
+        configure(&mut lab, &inline(7, "24%", more));
+        lab.run(2 * TICK);
+        assert!(!all_on_stable(&lab), "{more}");
+        assert_eq!(lab.metric(TRIPPED), Some(0), "{more}");
+        configure(&mut lab, &wired(8, "24%"));
+        load(&mut lab, Duration::from_secs(2), |_| 200);
+        assert_eq!(lab.metric(TRIPPED), Some(0), "{more}");
+        load(&mut lab, Duration::from_secs(3), half);
+        assert_eq!(lab.metric(TRIPPED), Some(1), "{more}: it watches as before");
+    }
+}
+
+#[test]
+fn a_rollout_that_leaves_the_document_and_comes_back_is_tripped_still() {
+    let nothing = document_of(6, &[]);
+    let mut lab = tripped(2);
+    configure(&mut lab, &nothing);
+    lab.run(Duration::from_secs(2));
+    assert_eq!(lab.metric(TRIPPED), Some(0), "there is nobody whom it could send anywhere");
+    configure(&mut lab, &wired(7, "25%"));
+    // Before any tick.
+    assert!(all_on_stable(&lab));
+    lab.run(Duration::from_secs(2));
+    assert!(all_on_stable(&lab));
+    assert_eq!(lab.metric(TRIPPED), Some(1));
+    // As another release it is none of the trip's matter, nor with a lower weight.
+    let released = wired(8, "25%").replace("\"salt\": \"shop\"", "\"salt\": \"shop/2\"");
+    for back in [released, wired(8, "24%")] {
+        let mut lab = tripped(2);
+        configure(&mut lab, &nothing);
+        lab.run(2 * TICK);
+        configure(&mut lab, &back);
+        lab.run(2 * TICK);
+        assert!(!all_on_stable(&lab), "{back}");
+        assert_eq!(lab.metric(TRIPPED), Some(0), "{back}");
+    }
+    // Its time goes on while it is away.
+    let mut lab = tripped(2);
+    configure(&mut lab, &nothing);
+    lab.run(Duration::from_mins(1));
+    configure(&mut lab, &wired(7, "25%"));
+    assert!(!all_on_stable(&lab));
+    lab.run(Duration::from_secs(2));
+    assert!(!all_on_stable(&lab));
+    assert_eq!(lab.metric(TRIPPED), Some(0));
 }
 
 #[test]
@@ -346,7 +422,7 @@ fn what_is_spoilt_is_begun_anew() {
 }
 
 #[test]
-fn a_rollout_without_a_tripwire_costs_no_call() {
+fn a_rollout_without_a_tripwire_shares_nothing() {
     let mut lab = Lab::new(1, &inline(5, "25%", ""));
     load(&mut lab, Duration::from_secs(3), half);
     assert!(lab.proxy.keys().iter().all(|key| !key.contains("trip") && !key.contains("watch")));

@@ -1,4 +1,8 @@
 //! Which rollouts have tripped at this proxy, and what ends that.
+//!
+//! A trip follows its rollout from revision to revision, so that "a lower weight" means lower than
+//! the one before, whatever it was when the wire tripped: a rise may have been on its way then, and
+//! whoever lowers the weight after it means to. What is still too much trips again within seconds.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -238,6 +242,10 @@ mod tests {
         ] {
             assert_eq!(trip().fate(&own, false, early), fate, "{own:?}");
         }
+        // Lower than what it has become, not than what it was at the trip.
+        let risen = Trip { subject: subject(7, 21, 50), ..trip() };
+        let lower = subject(7, 22, 40);
+        assert_eq!(risen.fate(&lower, false, early), Fate::Ends(End::LowerWeight));
         let late = Moment::from_millis(9_000);
         assert_eq!(trip().fate(&subject(7, 20, 25), false, late), Fate::Ends(End::Time));
         assert_eq!(trip().fate(&subject(7, 19, 25), false, late), Fate::Ends(End::Time));

@@ -1,4 +1,8 @@
 //! What a VM does about its rollouts' tripwires at each tick.
+//!
+//! What ends a trip is for [`trips`](super::trips) alone to say. So a trip goes on where the rollout's
+//! tripwire is taken off, where the proxy is told to count no more, and where the rollout leaves the
+//! document and comes back: none of these says that the canary has become any better.
 
 use alloc::borrow::ToOwned as _;
 use alloc::format;
@@ -20,7 +24,7 @@ use crate::shared::ATTEMPTS;
 use crate::shared::bytes::{Reader, Writer};
 use crate::spread::Map;
 
-/// The tripwires of a VM's rollouts, by the rollout's name.
+/// A VM's rollouts, by their names.
 #[derive(Debug, Default)]
 pub struct Wire(Map<String, Wired>);
 
@@ -28,19 +32,27 @@ pub struct Wire(Map<String, Wired>);
 #[derive(Debug)]
 struct Wired {
     subject: Subject,
-    tripwire: Tripwire,
-    terms: Terms,
-    tally: Rc<Tally>,
+    /// How its answers are watched; none where it has no tripwire or this proxy does not count.
+    watched: Option<Watched>,
     /// Whether the subject took another's place since the last tick.
     just: bool,
+    /// Whether it is in force no more, and only its trip is kept.
+    away: bool,
     trip: Option<Trip>,
     /// The shared watch's key, and the gauge's name.
     key: String,
     gauge: String,
 }
 
+#[derive(Debug)]
+struct Watched {
+    tripwire: Tripwire,
+    terms: Terms,
+    tally: Rc<Tally>,
+}
+
 impl Wire {
-    /// Takes in what the VM has in force. What is in force no more has no trip either.
+    /// Takes in what the VM has in force.
     pub fn fit<'a>(
         &mut self,
         host: &dyn Host,
@@ -48,37 +60,40 @@ impl Wire {
         tallies: &Tallies,
         servings: impl Iterator<Item = &'a Rc<Serving>>,
     ) {
+        // Where several plugins have a rollout, one that watches it.
+        let rank = |it: &CompiledRollout| (it.tripwire().is_some() && it.count(), it.revision());
         let mut newest: Map<&str, &CompiledRollout> = Map::default();
         for rollout in servings.flat_map(|serving| serving.document().rollouts()) {
-            if rollout.tripwire().is_some() && rollout.count() {
-                let known = newest.entry(rollout.name().as_str()).or_insert(rollout);
-                if rollout.revision() > known.revision() {
-                    *known = rollout;
-                }
+            let known = newest.entry(rollout.name().as_str()).or_insert(rollout);
+            if rank(rollout) > rank(known) {
+                *known = rollout;
             }
         }
         self.0.retain(|name, wired| {
-            let stays = newest.contains_key(name.as_str());
-            if !stays {
-                metrics.record(host, &wired.gauge, 0);
+            let left = !wired.away && !newest.contains_key(name.as_str());
+            if left {
+                if wired.shows() {
+                    metrics.record(host, &wired.gauge, 0);
+                }
+                wired.watched = None;
             }
-            stays
+            wired.away |= left;
+            !wired.away || wired.trip.is_some()
         });
         for (name, rollout) in newest {
-            let (Some(tripwire), Some(tally)) = (rollout.tripwire(), tallies.of(rollout)) else {
-                continue;
-            };
-            let Some(terms) = Terms::new(tripwire) else { continue };
+            let watched = Watched::of(rollout, tallies);
             let subject = Subject::of(rollout);
             let before = self.0.remove(name);
-            let changed = |it: &Wired| it.subject != subject || it.tripwire != *tripwire;
+            let changed = |it: &Wired| {
+                let terms = |watched: &Option<Watched>| watched.as_ref().map(|it| it.tripwire);
+                it.subject != subject || terms(&it.watched) != terms(&watched)
+            };
             let just = before.as_ref().is_some_and(|it| it.just || changed(it));
             let wired = Wired {
                 subject,
-                tripwire: *tripwire,
-                terms,
-                tally,
+                watched,
                 just,
+                away: false,
                 trip: before.and_then(|before| before.trip),
                 key: format!("serin.1.watch.{}", rollout.metric_id()),
                 gauge: gauge(rollout),
@@ -98,7 +113,8 @@ impl Wire {
         beat: bool,
         servings: impl Iterator<Item = &'a Rc<Serving>>,
     ) {
-        if self.0.is_empty() {
+        // Where nothing is watched, only what another VM has seen before it knew of that can be new.
+        if self.0.is_empty() || !(beat || self.0.values().any(Wired::shows)) {
             return;
         }
         let trips = Trips::read(host);
@@ -107,27 +123,28 @@ impl Wire {
             let before = wired.trip;
             wired.trip = trips.of(wired.subject.name).copied();
             wired.settle(host, name, now);
-            match (wired.tally.take(), wired.trip) {
-                // Answers to requests from before the trip are no evidence for what comes after.
-                (Some(_), Some(_)) | (None, _) => {}
-                (Some(sums), None) => wired.add(host, name, &sums, now),
+            let counted = wired.watched.as_ref().and_then(|watched| watched.tally.take());
+            // Answers to requests from before the trip are no evidence for what comes after.
+            if let Some(sums) = counted.filter(|_| wired.trip.is_none()) {
+                wired.add(host, name, &sums, now);
             }
             wired.just = false;
             let turned = before.is_some() != wired.trip.is_some();
-            if turned || beat {
-                metrics.record(host, &wired.gauge, wired.trip.is_some().into());
+            if turned || (beat && wired.shows()) {
+                metrics.record(host, &wired.gauge, (!wired.away && wired.trip.is_some()).into());
             }
             changed |= turned;
         }
         if changed {
             self.turn(servings);
+            self.0.retain(|_, wired| !wired.away || wired.trip.is_some());
         }
     }
 
     /// Says that none of its rollouts has tripped, since this VM will see no further request. Others
     /// know better, where there are any, and say so within a beat.
     pub fn leave(&mut self, host: &dyn Host, metrics: &mut Metrics) {
-        for (_, wired) in self.0.drain() {
+        for (_, wired) in self.0.drain().filter(|(_, wired)| wired.shows()) {
             metrics.record(host, &wired.gauge, 0);
         }
     }
@@ -141,7 +158,30 @@ impl Wire {
     }
 }
 
+impl Watched {
+    fn of(rollout: &CompiledRollout, tallies: &Tallies) -> Option<Self> {
+        let tripwire = *rollout.tripwire()?;
+        Some(Self { tripwire, terms: Terms::new(&tripwire)?, tally: tallies.of(rollout)? })
+    }
+
+    fn encode(&self, subject: &Subject, watch: &Watch) -> Vec<u8> {
+        watch.write(subject.write(Writer::default()).u64(self.set())).finish()
+    }
+
+    /// What the evidence hangs on besides the release: evidence under other terms is another's.
+    fn set(&self) -> u64 {
+        let slow = self.tripwire.slow.map_or(0, |slow| slow.as_millis());
+        let slow = u64::try_from(slow).unwrap_or(u64::MAX);
+        slow << 16 | u64::from(self.tripwire.floor.basis_points())
+    }
+}
+
 impl Wired {
+    /// Whether it has a gauge: rollouts that nobody watches have none unless one has tripped.
+    const fn shows(&self) -> bool {
+        self.watched.is_some() || self.trip.is_some()
+    }
+
     /// Lets a trip go on or end, by what this VM has in force.
     fn settle(&mut self, host: &dyn Host, name: &str, now: Moment) {
         let Some(trip) = self.trip else { return };
@@ -164,37 +204,47 @@ impl Wired {
 
     /// Empties the shared watch; whether that worked.
     fn begin_anew(&self, host: &dyn Host) -> bool {
+        let empty = |watched: &Watched| watched.encode(&self.subject, &Watch::new(&watched.terms));
+        let empty = self.watched.as_ref().map(empty).unwrap_or_default();
         (0..ATTEMPTS).any(|_| {
             let version = host.shared(&self.key).version;
-            let empty = self.encode(&self.subject, &Watch::new(&self.terms));
             host.share(&self.key, &empty, Some(version)).is_ok()
         })
     }
 
     /// Adds what was counted to what is shared, looks where it is time, and trips on proof.
     fn add(&mut self, host: &dyn Host, name: &str, sums: &Sums, now: Moment) {
+        let Some(watched) = &self.watched else { return };
         for _ in 0..ATTEMPTS {
             let shared = host.shared(&self.key);
-            let Some((subject, mut watch)) = self.follow(&shared.value) else { return };
+            let Some((subject, mut watch)) = self.follow(watched, &shared.value) else { return };
             watch.add(sums);
-            watch.look(&self.terms, now);
-            let bytes = self.encode(&subject, &watch);
+            watch.look(&watched.terms, now);
+            let bytes = watched.encode(&subject, &watch);
             if host.share(&self.key, &bytes, Some(shared.version)).is_ok() {
-                if watch.is_proof(&self.terms) {
-                    self.trip(host, name, &watch, now);
+                if watch.is_proof(&watched.terms) {
+                    let tripwire = watched.tripwire;
+                    self.trip(host, name, &tripwire, &watch, now);
                 }
                 return;
             }
         }
-        self.tally.give_back(sums);
+        watched.tally.give_back(sums);
     }
 
-    fn trip(&mut self, host: &dyn Host, name: &str, watch: &Watch, now: Moment) {
-        let trip = Trip::new(self.subject, &self.tripwire, now);
+    fn trip(
+        &mut self,
+        host: &dyn Host,
+        name: &str,
+        tripwire: &Tripwire,
+        watch: &Watch,
+        now: Moment,
+    ) {
+        let trip = Trip::new(self.subject, tripwire, now);
         let Some(trips) = Trips::change(host, |trips| trips.add(trip)) else { return };
         self.trip = trips.of(self.subject.name).copied();
         if self.trip == Some(trip) {
-            let lasts = duration::format(self.tripwire.lasts);
+            let lasts = duration::format(tripwire.lasts);
             let told = watch.told();
             let line = format!(
                 "rollout \"{name}\" tripped: {told}; everyone goes to stable at this proxy, for \
@@ -206,17 +256,17 @@ impl Wired {
 
     /// The shared watch, as far as it is about the release that this VM has; a new one where it is
     /// about an earlier one, and none where it is about a later one.
-    fn follow(&self, bytes: &[u8]) -> Option<(Subject, Watch)> {
-        let fresh = || Some((self.subject, Watch::new(&self.terms)));
+    fn follow(&self, watched: &Watched, bytes: &[u8]) -> Option<(Subject, Watch)> {
+        let fresh = || Some((self.subject, Watch::new(&watched.terms)));
         let mut reader = Reader::new(bytes);
         let Some(noted) = Subject::read(&mut reader) else { return fresh() };
         let newer = self.subject.is_newer(&noted, self.just);
-        let same = noted.salt == self.subject.salt && Some(self.set()) == reader.u64();
+        let same = noted.salt == self.subject.salt && Some(watched.set()) == reader.u64();
         if !same {
             let ahead = newer || (self.just && self.subject.revision == noted.revision);
             return if ahead { fresh() } else { None };
         }
-        let Some(mut watch) = Watch::read(&mut reader, &self.terms) else { return fresh() };
+        let Some(mut watch) = Watch::read(&mut reader, &watched.terms) else { return fresh() };
         if !newer {
             return Some((noted, watch));
         }
@@ -225,17 +275,6 @@ impl Wired {
         }
         Some((self.subject, watch))
     }
-
-    fn encode(&self, subject: &Subject, watch: &Watch) -> Vec<u8> {
-        watch.write(subject.write(Writer::default()).u64(self.set())).finish()
-    }
-
-    /// What the evidence hangs on besides the release: evidence under other terms is another's.
-    fn set(&self) -> u64 {
-        let slow = self.tripwire.slow.map_or(0, |slow| slow.as_millis());
-        let slow = u64::try_from(slow).unwrap_or(u64::MAX);
-        slow << 16 | u64::from(self.tripwire.floor.basis_points())
-    }
 }
 
 fn gauge(rollout: &CompiledRollout) -> String {
@@ -243,14 +282,9 @@ fn gauge(rollout: &CompiledRollout) -> String {
     names::tagged(names::TRIPPED, &[(names::ID, rollout.metric_id()), (names::ROLLOUT, name)])
 }
 
-/// The switches of a document's rollouts, each of which sends everyone to stable; empty where none
-/// has a tripwire.
+/// The switches of a document's rollouts, each of which sends everyone to stable. One without a
+/// tripwire may have had one when it tripped.
 #[must_use]
 pub fn switches(document: &Compiled) -> Vec<Cell<bool>> {
-    let rollouts = document.rollouts();
-    if rollouts.iter().any(|rollout| rollout.tripwire().is_some()) {
-        vec![Cell::new(false); rollouts.len()]
-    } else {
-        Vec::new()
-    }
+    vec![Cell::new(false); document.rollouts().len()]
 }
