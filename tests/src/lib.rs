@@ -12,6 +12,7 @@ pub mod browser;
 pub mod caching;
 pub mod chance;
 pub mod clock;
+pub mod collector;
 pub mod configuration;
 pub mod controller;
 pub mod delivery;

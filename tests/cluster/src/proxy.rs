@@ -180,6 +180,12 @@ impl Proxy {
         Admin::at(self.admin)
     }
 
+    /// What it has written to its log so far, access logs among it.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
     /// Its process, for what a test does to it.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

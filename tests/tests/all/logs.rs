@@ -1,21 +1,17 @@
 //! Access logs and traces say what was decided and why, by the examples that users copy.
 
 use std::fs;
-use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use serin_tests::artifacts;
+use serin_tests::collector::Collector;
 use serin_tests::configuration::Configuration;
 use serin_tests::envoy::Envoy;
 use serin_tests::scratch::Scratch;
 use serin_tests::site::{CANARY, STABLE, see};
 use serin_tests::webapp::{Behaviour, WebApp};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 const HOST: &str = "shop.example.com";
@@ -41,15 +37,15 @@ pub(crate) async fn decisions_are_told(
     let collector = Collector::start().await?;
     let example = Configuration::example("logs.yaml")?
         .replace("random_sampling: {value: 1}", "random_sampling: {value: 100}")?
-        .port(COLLECTOR, collector.port)?;
+        .port(COLLECTOR, collector.port())?;
     let Logged { lines: log, .. } = &logged(change(example)).await?;
     for (told, side) in TOLD.into_iter().zip(["canary", "stable"]) {
         let line = log.iter().find(|line| line["serin"] == told);
         let line = line.with_context(|| format!("no {told} in {log:?}"))?;
         ensure!(line["variant"] == side && line["cluster"] == format!("shop-{side}"), "{line}");
         ensure!(line["status"] == 200, "{line}");
-        collector.has(&format!(r#""serin.assignment":"{told}""#)).await?;
-        collector.has(&format!(r#""serin.variant":"{side}""#)).await?;
+        collector.has(&format!(r#""serin.assignment":"{told}""#), LIMIT).await?;
+        collector.has(&format!(r#""serin.variant":"{side}""#), LIMIT).await?;
     }
     Ok(())
 }
@@ -68,8 +64,10 @@ async fn istios_format_says_the_same() -> Result<()> {
             named(name).with_context(|| format!("{what} names {name}"))?;
         }
     }
-    let header = &telemetry["spec"]["tracing"][0]["customTags"]["serin.variant"]["header"];
-    ensure!(header["name"] == "x-serin-variant", "{header}");
+    let tags = &telemetry["spec"]["tracing"][0]["customTags"];
+    ensure!(tags["serin.variant"]["header"]["name"] == "x-serin-variant", "{tags}");
+    let why = &tags["serin.assignment"]["formatter"]["value"];
+    ensure!(why == "%FILTER_STATE(wasm.serin:PLAIN)%", "{tags}");
     let log = named(&Value::from("serin-access-log")).context("no serin-access-log")?;
     let labels = &log["envoyFileAccessLog"]["logFormat"]["labels"];
 
@@ -134,58 +132,4 @@ async fn logged(example: Configuration) -> Result<Logged> {
     let lines = timeout(LIMIT, wait).await;
     let lines = lines.with_context(|| format!("lines are missing:\n{}", envoy.process().tail()))?;
     Ok(Logged { lines, _envoy: envoy, _applications: [stable, canary], _scratch: scratch })
-}
-
-/// Takes whatever is sent to it.
-struct Collector {
-    port: u16,
-    got: Arc<Mutex<Vec<u8>>>,
-    task: JoinHandle<()>,
-}
-
-impl Collector {
-    async fn start() -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let port = listener.local_addr()?.port();
-        let got = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&got);
-        let task = tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let kept = Arc::clone(&kept);
-                tokio::spawn(async move {
-                    let mut bytes = Vec::with_capacity(65_536);
-                    while let Ok(1..) = stream.read_buf(&mut bytes).await {
-                        kept.lock().unwrap_or_else(PoisonError::into_inner).append(&mut bytes);
-                        let answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
-                        // One who goes away needs no answer.
-                        let _ = stream.write_all(answer).await;
-                    }
-                });
-            }
-        });
-        Ok(Self { port, got, task })
-    }
-
-    /// Waits for a text in what was sent.
-    async fn has(&self, text: &str) -> Result<()> {
-        let wait = async {
-            loop {
-                let got = self.got.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if String::from_utf8_lossy(&got).contains(text) {
-                    return;
-                }
-                sleep(Duration::from_millis(100)).await;
-            }
-        };
-        timeout(LIMIT, wait).await.with_context(|| {
-            let got = self.got.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            format!("no {text} in {}", String::from_utf8_lossy(&got))
-        })
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }

@@ -25,6 +25,7 @@ mod release;
 mod rollout;
 mod route;
 mod swap;
+mod telemetry;
 mod traefik;
 mod traefik_file;
 mod traefik_rollout;
