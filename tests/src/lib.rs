@@ -45,6 +45,7 @@ pub mod source;
 pub mod stats;
 pub mod steady;
 pub mod stored;
+pub mod trips;
 pub mod watch;
 pub mod webapp;
 

@@ -56,6 +56,30 @@ impl Terms {
             slow: tripwire.slow.is_some(),
         })
     }
+
+    /// The rule of the ratio test.
+    #[must_use]
+    pub const fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// The rate that the canary's own has to be above.
+    #[must_use]
+    pub const fn floor(&self) -> Share {
+        self.floor
+    }
+
+    /// What both have to be proved to.
+    #[must_use]
+    pub const fn alpha(&self) -> Alpha {
+        self.alpha
+    }
+
+    /// Whether slow answers trip it too.
+    #[must_use]
+    pub const fn slow(&self) -> bool {
+        self.slow
+    }
 }
 
 /// The tests of one kind of event.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serin_tests::chance;
+
 /// When each run was rolled back, in minutes; `None` where it never was.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcomes(Vec<Option<u32>>);
@@ -76,14 +78,10 @@ impl Outcomes {
         }
     }
 
-    /// The 95 % interval of the share by Wilson's formula, which holds for shares near none too.
+    /// The 95 % interval of the share.
     pub(crate) fn interval(&self) -> (f64, f64) {
-        const Z: f64 = 1.959_963_985;
-        let (runs, share) = (count(self.0.len()), self.share());
-        let middle = share + Z * Z / (2.0 * runs);
-        let half = Z * (share * (1.0 - share) / runs + Z * Z / (4.0 * runs * runs)).sqrt();
-        let scale = 1.0 + Z * Z / runs;
-        (((middle - half) / scale).max(0.0), ((middle + half) / scale).min(1.0))
+        let number = |all: usize| u32::try_from(all).unwrap_or(u32::MAX);
+        chance::interval(number(self.0.iter().flatten().count()), number(self.0.len()))
     }
 
     fn share(&self) -> f64 {
