@@ -47,8 +47,8 @@ async fn stale(when_stale: &str, server: &str) -> Result<Site> {
     let is_stale = async || Ok(admin.sum("serin_source_state", &[]).await? == Some(2.0));
     until(LIMIT, is_stale).await.context("it is not stale")?;
     // One worker may say so before the other one.
-    let served = async || Ok(served_by(&site, SHOP, server).await.is_ok());
-    until(LIMIT, served).await.with_context(|| format!("{when_stale}: not {server}"))?;
+    let follows = async || Ok(served_by(&site, SHOP, server).await.is_ok());
+    until(LIMIT, follows).await.with_context(|| format!("{when_stale}: not {server}"))?;
     let shown = site.see(SHOP, "/", &FORGED).await?;
     let marks = shown.values("x-serin-variant");
     ensure!(marks.is_empty() == (server == "stable"), "{when_stale}: {marks:?}");
