@@ -128,7 +128,7 @@ fn one_such_hold_after_another_is_one_and_a_break_ends_it() {
 
 #[test]
 fn a_hold_that_somebody_planned_is_no_news_however_long() {
-    let days = Duration::from_secs(30 * 24 * 3600);
+    let days = Duration::from_hours(30 * 24);
     let long = |length| plan(vec![Step { length, ..step("5%") }, step("100%")]);
     let holds: [(Plan, Happens); 7] = [
         (long(Length::Bake(days)), |_| {}),
@@ -146,7 +146,7 @@ fn a_hold_that_somebody_planned_is_no_news_however_long() {
         let mut world = World::at(plan, "5%");
         hold(&mut world);
         for _ in 0..24 * 60 {
-            world.pass_after(Duration::from_secs(60));
+            world.pass_after(Duration::from_mins(1));
             assert_eq!(world.alerts(), [], "hold {number}");
         }
         assert_eq!(world.state.traffic.weight, crate::world::weight("5%"), "hold {number}");

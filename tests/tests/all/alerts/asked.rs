@@ -31,7 +31,8 @@ fn board() -> Result<Value> {
 fn panels() -> Result<Vec<(String, String)>> {
     let board = board()?;
     let mut all = Vec::new();
-    for panel in board["panels"].as_array().context("no panels")? {
+    let panels = board.get("panels").and_then(Value::as_array);
+    for panel in panels.context("no panels")? {
         let title = panel["title"].as_str().context("a panel without a title")?;
         let targets = panel["targets"].as_array().context("a panel without a question")?;
         for target in targets {
@@ -53,8 +54,9 @@ pub(super) fn expressions() -> Result<Vec<String>> {
 /// What Grafana asks for the values of its variables, each as Prometheus is asked for it.
 pub(super) fn variables() -> Result<Vec<String>> {
     let board = board()?;
-    let list = board["templating"]["list"].as_array().context("no variables")?;
-    let queries = list.iter().filter(|variable| variable["type"] == "query");
+    let list = board.pointer("/templating/list").and_then(Value::as_array);
+    let queries =
+        list.context("no variables")?.iter().filter(|variable| variable["type"] == "query");
     queries
         .map(|variable| {
             let query = variable["query"].as_str().context("no query")?;
