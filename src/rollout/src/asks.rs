@@ -3,7 +3,7 @@
 use serin_assignment::Weight;
 
 use crate::decide::Pass;
-use crate::{Ask, Before, GateReading, Phase, Plan, Reason, State, Verdict};
+use crate::{Ask, Before, Capacity, Endpoints, GateReading, Phase, Plan, Reason, State, Verdict};
 
 impl Plan {
     /// Who is to be asked as things stand; nobody, before all else speaks for the rise.
@@ -73,6 +73,15 @@ pub(crate) fn ask(pass: Pass<'_>, state: &mut State) -> Option<(Reason, String)>
     open(pass, state, false)
 }
 
+/// Forgets what was said of the canary's replicas where some have gone, whatever else is waited for:
+/// it says nothing of others.
+pub(crate) fn forget_gone(pass: Pass<'_>, state: &mut State) {
+    let gone = matches!(pass.seen.capacity, Capacity::Short { .. });
+    if gone || pass.seen.canary == Endpoints::NotReady {
+        state.ready_since_ms = None;
+    }
+}
+
 /// What those still have to say who have a say once the canary's replicas are ready. To be called
 /// with what keeps these from being so.
 pub(crate) fn ask_once_ready(
@@ -81,8 +90,6 @@ pub(crate) fn ask_once_ready(
     short: Option<(Reason, String)>,
 ) -> Option<(Reason, String)> {
     if short.is_some() || !pass.plan.asks.iter().any(|ask| ask.before == Before::Exposure) {
-        // What was said of replicas that have gone says nothing of others.
-        state.ready_since_ms = None;
         return short;
     }
     state.ready_since_ms.get_or_insert(pass.now.wall_ms);

@@ -7,9 +7,14 @@ use crate::{
     rollback, swap,
 };
 
-/// Acts on harm in every phase in which somebody may be on the canary.
+/// Acts on harm in every phase in which somebody may be on the canary, and on another system's no that
+/// calls for a rollback also before.
 pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
     match state.phase {
+        Phase::Pending => {
+            let (reason, why) = cause(pass, state)?;
+            Some(rollback::never_start(state, reason, &why))
+        }
         // What froze it still holds: it goes as soon as it may.
         _ if state.can_go_back() && state.frozen => {
             (pass.seen.stable == Endpoints::Ready).then(|| {
@@ -46,16 +51,19 @@ pub(crate) fn check(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
 
 /// What speaks for a rollback, with its numbers.
 pub(crate) fn cause(pass: Pass<'_>, state: &State) -> Option<(Reason, String)> {
-    if !state.traffic.canary_serves && !state.mirrors() {
-        return None;
-    }
+    // Before anybody has met the canary, gates have seen nothing of it.
+    let unseen = !state.traffic.canary_serves && !state.mirrors();
     let policy = &pass.plan.policy;
     let failed: Vec<_> = evidence::failed(pass, state)
+        .filter(|_| !unseen)
         .chain(asks::refusals(pass, state))
         .map(|reading| format!("{} fails: {}", reading.gate, reading.detail))
         .collect();
     if !failed.is_empty() {
         return Some((Reason::Harm, failed.join("; ")));
+    }
+    if unseen {
+        return None;
     }
     if lasted(state.not_ready_ms, policy.not_ready_after) {
         let (been, limit) = (message::seconds(state.not_ready_ms), policy.not_ready_after);

@@ -14,6 +14,7 @@ use crate::{
 /// the plan does, and goes to the first step. Gates say nothing yet, as nobody is on the canary.
 pub(crate) fn start(pass: Pass<'_>, state: &mut State) -> Decision {
     let (index, first) = pass.plan.steps.reached_by(Weight::ZERO);
+    asks::forget_gone(pass, state);
     // A canary that is still to get its replicas has no endpoints.
     let away = if capacity::awaited(pass) { None } else { canary_away(pass) };
     let mirror = mirror::due(pass.plan, state);

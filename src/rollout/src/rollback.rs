@@ -54,20 +54,24 @@ pub(crate) fn abort(pass: Pass<'_>, state: &mut State) -> Option<Decision> {
     let why = "a person asked for it";
     state.again = false;
     Some(match state.phase {
-        Phase::Pending => {
-            end(state);
-            Reason::Aborted.because(format!(
-                "{} will not start: {why}; nobody was on the canary; `serin retry` or a new \
-                 version starts again",
-                state.version
-            ))
-        }
+        Phase::Pending => never_start(state, Reason::Aborted, why),
         _ if state.can_go_back() && !state.frozen => {
             start_if_stable_serves(pass, state, Reason::Aborted, why)
         }
         Phase::Promoting if by_itself(pass.seen, state) => promote::restore(state, why),
         _ => start(pass, state, Reason::Aborted, why),
     })
+}
+
+/// Ends a rollout that has not started.
+pub(crate) fn never_start(state: &mut State, reason: Reason, why: &str) -> Decision {
+    state.again = false;
+    end(state);
+    reason.because(format!(
+        "{} will not start: {why}; nobody was on the canary; `serin retry` or a new version starts \
+         again",
+        state.version
+    ))
 }
 
 /// Why an abort does not fit, if it does not.

@@ -82,6 +82,27 @@ fn a_no_that_calls_for_a_rollback_rolls_back() {
 }
 
 #[test]
+fn a_no_that_calls_for_a_rollback_ends_a_rollout_that_has_not_started() {
+    for before in [Before::Start, Before::Exposure] {
+        let mut world = waiting(before);
+        world.gate("board", Verdict::Fail);
+        let decision = world.pass();
+        assert_eq!(decision.reason, Reason::Harm, "{before:?}");
+        let why = "v1 will not start: board fails: 1 of 200; nobody was on the canary";
+        assert!(decision.message.starts_with(why), "{}", decision.message);
+        world.is(Phase::RolledBack, "0%");
+        // One that says yes later was not asked again.
+        world.gate("board", Verdict::Pass);
+        assert_eq!(world.seconds(30).reason, Reason::RolledBack);
+        world.is(Phase::RolledBack, "0%");
+        world.verdicts.retain(|(gate, _)| *gate != "board");
+        world.command(Command::Retry);
+        world.until(|world| !asked(world).is_empty());
+        world.is(Phase::Pending, "0%");
+    }
+}
+
+#[test]
 fn an_answer_to_another_question_is_none() {
     // It said yes, and no, before it was asked.
     for verdict in [Verdict::Pass, Verdict::Fail] {
@@ -149,6 +170,33 @@ fn before_anybody_is_exposed_replicas_come_first_and_before_the_start_the_answer
     world.pass();
     world.is(Phase::Progressing, "5%");
     assert_eq!(world.state.ready_since_ms, None);
+}
+
+#[test]
+fn replicas_that_go_while_it_is_paused_take_what_was_said_of_them_along() {
+    for gone in [true, false] {
+        let mut world = waiting(Before::Exposure);
+        world.seen.capacity = Capacity::Enough;
+        world.command(Command::Pause);
+        world.gate("board", Verdict::Pass);
+        world.pass();
+        if gone {
+            world.seen.capacity = Capacity::Short { why: "1 of 2 is ready".to_owned() };
+            world.pass();
+        }
+        world.verdicts.retain(|(gate, _)| *gate != "board");
+        world.seen.capacity = Capacity::Enough;
+        assert_eq!(world.state.ready_since_ms.is_none(), gone);
+    }
+}
+
+#[test]
+fn who_cannot_say_whether_replicas_suffice_takes_no_answer_away() {
+    let mut world = waiting(Before::Exposure);
+    world.seen.capacity = Capacity::Unknown { why: "503".to_owned() };
+    let since = world.state.ready_since_ms;
+    assert_eq!(world.pass().reason, Reason::Capacity);
+    assert_eq!(world.state.ready_since_ms, since);
 }
 
 #[test]
