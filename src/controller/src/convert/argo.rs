@@ -32,6 +32,7 @@ pub(super) fn convert(
         server: Server::default(),
         pinned: Vec::new(),
         weights_before: None,
+        scaled: false,
         asked: Vec::new(),
         documents,
     };
@@ -60,6 +61,8 @@ struct Rollout<'a> {
     pinned: Vec<Value>,
     /// While a step's analysis is read: how many weights come before it.
     weights_before: Option<usize>,
+    /// Whether an earlier step has given the canary pods, whatever its weight.
+    scaled: bool,
     /// The questions that it asks.
     asked: Vec<Pending>,
     documents: &'a [Value],
@@ -213,6 +216,7 @@ impl Rollout<'_> {
             } else if self.remains.peek(&of("setHeaderRoute")).is_some() {
                 self.header_route(&of("setHeaderRoute"));
             } else {
+                self.scaled |= self.remains.peek(&of("setCanaryScale")).is_some();
                 self.other(&place);
             }
         }

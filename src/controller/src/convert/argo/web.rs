@@ -40,6 +40,8 @@ const LIMITS: [&str; 4] =
 /// A question that waits for its gate: the weights before it decide when it is asked.
 pub(super) struct Pending {
     weights_before: usize,
+    /// Whether the canary has pods by then, whatever its weight.
+    scaled: bool,
     ask: Ask,
 }
 
@@ -47,6 +49,7 @@ impl Pending {
     /// The question, once the weights of all steps are known.
     pub(super) fn before(self, weights: &[String]) -> Ask {
         let before = match (self.weights_before, weights.get(self.weights_before)) {
+            (0, _) if self.scaled => "exposure".to_owned(),
             (0, _) => "start".to_owned(),
             (_, Some(weight)) => weight.clone(),
             (_, None) => "end".to_owned(),
@@ -68,7 +71,7 @@ impl Rollout<'_> {
         let Some(metric) = template.take(place) else { return };
         let asked = self.weights_before.and_then(|weights_before| {
             let ask = question(&metric, at, name, known)?;
-            Some(Pending { weights_before, ask })
+            Some(Pending { weights_before, scaled: self.scaled, ask })
         });
         let Some(pending) = asked else {
             self.parts.left_out(at, format!("{name}: {ADVICE}"));
@@ -113,6 +116,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn pods_that_an_earlier_step_has_made_are_there_when_it_is_asked() {
+        let metric = json!({"provider": {"web": {"method": "POST", "url": "http://board/"}}});
+        let before = |weights_before, scaled| {
+            let ask = question(&metric, "at", "board", &BTreeMap::new()).unwrap();
+            Pending { weights_before, scaled, ask }
+                .before(&["5%".to_owned(), "50%".to_owned()])
+                .before
+        };
+        assert_eq!([before(0, false), before(0, true)], ["start", "exposure"]);
+        assert_eq!([before(1, true), before(2, true)], ["50%", "end"]);
+    }
 
     #[test]
     fn only_what_is_posted_once_and_judged_by_its_status_is_a_question() {
