@@ -110,6 +110,9 @@ impl Trip {
     /// What becomes of it by what a VM has in force. A VM that is behind ends nothing, but by time.
     #[must_use]
     pub fn fate(&self, own: &Subject, just: bool, now: Moment) -> Fate {
+        if self.until.since(now) == Duration::ZERO {
+            return Fate::Ends(End::Time);
+        }
         if own.is_newer(&self.subject, just) {
             if own.salt != self.subject.salt {
                 return Fate::Ends(End::NewRelease);
@@ -123,8 +126,6 @@ impl Trip {
         }
         if own.weight == Weight::FULL && own.revision >= self.subject.revision {
             Fate::Ends(End::Full)
-        } else if self.until.since(now) == Duration::ZERO {
-            Fate::Ends(End::Time)
         } else {
             Fate::Stays
         }
