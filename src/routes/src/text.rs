@@ -70,10 +70,10 @@ fn items(text: &RawValue, was: &[Value], is: &[Value]) -> Option<String> {
     let item = |(place, is): (usize, &Value)| {
         let here = was.get(place);
         // Where something was put in or taken out, the others stand elsewhere.
-        let from = match was.iter().position(|one| one == is) {
-            Some(_) if here == Some(is) => Some(place),
-            None if here.is_some() => Some(place),
-            elsewhere => elsewhere,
+        let from = if here == Some(is) {
+            Some(place)
+        } else {
+            was.iter().position(|one| one == is).or(here.map(|_| place))
         };
         match from.and_then(|from| Some((texts.get(from)?, was.get(from)?))) {
             Some((text, was)) => spelt(text, was, is),
