@@ -105,6 +105,7 @@ impl Shop {
 async fn it_trips_holds_everyone_on_stable_and_ends_as_stated() -> Result<()> {
     let shop = Shop::start(Configuration::with_tripwires).await?;
     shop.publish(wired("25%", "first", "15m")).await?;
+    shop.until_tripped(0.0).await?;
     tokio::time::sleep(ALL_KNOW).await;
     ensure!(shop.tripped().await? == Some(0.0), "watched and fine");
     ensure!(shop.to_canary().await > 20 && shop.tester().await? == "canary");
@@ -163,9 +164,7 @@ async fn every_field_is_taken() -> Result<()> {
     let shop = Shop::start(Configuration::with_tripwires).await?;
     let rollout = wired("25%", "first", "15m").with("tripwire", all);
     shop.publish(rollout).await?;
-    tokio::time::sleep(ALL_KNOW).await;
-    ensure!(shop.tripped().await? == Some(0.0));
-    Ok(())
+    shop.until_tripped(0.0).await
 }
 
 /// As it stands in the repository, without a controller.
