@@ -1,7 +1,7 @@
 # The ways into Serin. What takes thought is in src/xtask; run `make` for the list.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cluster browser releases proxies build wasm images decisions test test-cluster test-gitops test-releases fuzz soak demo demo-keep demo-istio lint advisories bench bench-filter bench-judge bench-detect bench-tripwire bench-assign bench-controller bench-page page-picture clean
+.PHONY: help setup cluster browser releases proxies build programs wasm images decisions test test-cluster test-gitops test-releases fuzz soak demo demo-keep demo-istio lint advisories bench bench-filter bench-judge bench-detect bench-tripwire bench-assign bench-controller bench-page page-picture clean
 
 # The tests and the demo look in target/ for what the steps before them made.
 unexport CARGO_TARGET_DIR
@@ -46,8 +46,15 @@ decisions:
 # More than there are cores: most tests wait for a proxy, a browser or a rollout.
 TEST_THREADS ?= 4
 
-test: setup releases browser proxies build wasm images decisions ## Run all tests, those on the real Envoy, NGINX, HAProxy and Prometheus among them
-	$(call first-time,target/debug/deps/serin_tests-*,the tests)
+# The controller's last minutes are one core's, and the tests take the other: cargo would let the two
+# wait for each other.
+programs: setup
+	$(call first-time,target/release/serin,the controller and the tests)
+	@target/debug/xtask controller & controller=$$!; \
+		cargo test --quiet --workspace --exclude serin-cluster --no-run; tests=$$?; \
+		wait $$controller && exit $$tests
+
+test: releases browser proxies programs wasm images decisions ## Run all tests, those on the real Envoy, NGINX, HAProxy and Prometheus among them
 	@cargo test --quiet --workspace --exclude serin-cluster -- --test-threads $(TEST_THREADS)
 	@cargo xtask fuzz --seconds 6 --fixed
 
