@@ -46,18 +46,18 @@ pub(crate) fn claim(sent: &[u8], names: &[&str]) -> Option<Vec<u8>> {
 }
 
 /// The digits of a whole number of at most 2^53 - 1, however it is written: with up to 64 bits of
-/// digits and an exponent of up to 32.
+/// digits and an exponent of up to 32. Zero is zero with every exponent.
 fn whole(number: &str) -> Option<String> {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let after = after.trim_end_matches('0');
     let digits: i64 = format!("{before}{after}").trim_start_matches('-').parse().ok()?;
-    let power: i32 = exponent.trim_start_matches(['+', '-']).parse().ok()?;
-    let power = if exponent.starts_with('-') { -i64::from(power) } else { i64::from(power) };
-    let shift = power - i64::try_from(after.len()).ok()?;
     if digits == 0 {
         return Some("0".to_owned());
     }
+    let power: i32 = exponent.trim_start_matches(['+', '-']).parse().ok()?;
+    let power = if exponent.starts_with('-') { -i64::from(power) } else { i64::from(power) };
+    let shift = power - i64::try_from(after.len()).ok()?;
     let zeros = "0".repeat(usize::try_from(shift.unsigned_abs().min(30)).ok()?);
     let digits = digits.to_string();
     let text = if shift < 0 { digits.strip_suffix(&zeros)?.to_owned() } else { digits + &zeros };
@@ -104,6 +104,8 @@ mod tests {
             ("4.711e3", Some("4711")),
             ("4711000E-3", Some("4711")),
             ("-0.0", Some("0")),
+            ("0e-22266666708", Some("0")),
+            ("1e-22266666708", None),
             ("9007199254740991", Some("9007199254740991")),
             ("9007199254740992", None),
             ("1e40", None),
