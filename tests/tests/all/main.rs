@@ -6,6 +6,7 @@ mod alerts;
 mod chain;
 mod controller;
 mod examples;
+mod forged_tokens;
 mod gitops;
 mod identity;
 mod images;
