@@ -236,6 +236,11 @@ impl Cluster {
         self.access.service_account(namespace, name).await
     }
 
+    /// Its programs.
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.access.parts
+    }
+
     /// Where istiod has its configuration for proxies.
     #[must_use]
     pub fn discovery(&self) -> u16 {

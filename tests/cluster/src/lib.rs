@@ -5,6 +5,7 @@
 //! plays a node and the pods on it, and istiod. [`Namespace`](namespace::Namespace) is one test's
 //! part of it, [`Pods`](pods::Pods) runs a real process for each played pod,
 //! [`Proxy`](proxy::Proxy) is a real Envoy that istiod configures, as a gateway or as a sidecar,
+//! [`Agent`](agent::Agent) is Istio's agent before one,
 //! [`Operator`](operator::Operator) a replica of the controller with the rights that it is given.
 //! [`Shop`](shop::Shop) puts them together, and [`Released`](released::Released) with a release.
 //! [`Relay`](relay::Relay) and [`Tunnel`](tunnel::Tunnel) stand between two of them where a test harms
@@ -13,6 +14,7 @@
 //! All listens on loopback, on ports that were free a moment before, and every process ends with
 //! the value that stands for it or with the program that started it.
 
+pub mod agent;
 pub mod apart;
 pub mod audit;
 pub mod cluster;

@@ -28,6 +28,8 @@ pub struct Parts {
     pub kwok: PathBuf,
     /// Istiod.
     pub pilot_discovery: PathBuf,
+    /// What Istio has beside each proxy.
+    pub pilot_agent: PathBuf,
     /// Traefik.
     pub traefik: PathBuf,
     /// Traefik's custom resources.

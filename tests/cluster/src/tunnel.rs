@@ -1,14 +1,22 @@
-//! A way to a port that a test cuts and mends.
+//! A way to a port or a socket that a test cuts and mends.
 
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// Leads to one port on loopback.
+/// What one leads to.
+#[derive(Clone, Debug)]
+enum Target {
+    Port(u16),
+    Socket(PathBuf),
+}
+
+/// Leads to one port on loopback, or to one socket.
 #[derive(Debug)]
 pub struct Tunnel {
     port: u16,
@@ -30,6 +38,18 @@ impl Tunnel {
     /// # Errors
     /// As [`to`](Self::to).
     pub async fn from(address: Ipv4Addr, target: u16) -> Result<Self> {
+        Self::open(address, Target::Port(target)).await
+    }
+
+    /// Opens one to a socket in the file system.
+    ///
+    /// # Errors
+    /// As [`to`](Self::to).
+    pub async fn to_socket(target: &Path) -> Result<Self> {
+        Self::open(Ipv4Addr::LOCALHOST, Target::Socket(target.to_owned())).await
+    }
+
+    async fn open(address: Ipv4Addr, target: Target) -> Result<Self> {
         let listener = TcpListener::bind((address, 0)).await?;
         let port = listener.local_addr()?.port();
         let (cut, is_cut) = watch::channel(false);
@@ -55,23 +75,31 @@ impl Drop for Tunnel {
     }
 }
 
-async fn accept(listener: TcpListener, target: u16, is_cut: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, target: Target, is_cut: watch::Receiver<bool>) {
     // Aborts the connections with the loop.
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Ok((near, _)) = listener.accept() => {
-                connections.spawn(join(near, target, is_cut.clone()));
+                connections.spawn(join(near, target.clone(), is_cut.clone()));
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn join(mut near: TcpStream, target: u16, mut is_cut: watch::Receiver<bool>) {
+async fn join(mut near: TcpStream, target: Target, mut is_cut: watch::Receiver<bool>) {
     let through = async {
-        let mut far = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await?;
-        copy_bidirectional(&mut near, &mut far).await
+        match target {
+            Target::Port(port) => {
+                let mut far = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+                copy_bidirectional(&mut near, &mut far).await
+            }
+            Target::Socket(path) => {
+                let mut far = UnixStream::connect(path).await?;
+                copy_bidirectional(&mut near, &mut far).await
+            }
+        }
     };
     // However it ends, both sides see a closed connection.
     tokio::select! {

@@ -58,8 +58,11 @@ pub(super) const PARTS: [Part; 5] = [
     },
     Part {
         folder: "istio",
-        packages: &["istio.io/istio/pilot/cmd/pilot-discovery"],
-        programs: &["pilot-discovery"],
+        packages: &[
+            "istio.io/istio/pilot/cmd/pilot-discovery",
+            "istio.io/istio/pilot/cmd/pilot-agent",
+        ],
+        programs: &["pilot-discovery", "pilot-agent"],
         files: &[
             istio("manifests/charts/base/files/crd-all.gen.yaml", "istio-crds.yaml"),
             istio("tools/packaging/common/envoy_bootstrap.json", "envoy-bootstrap.json"),

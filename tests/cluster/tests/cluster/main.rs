@@ -29,4 +29,5 @@ mod telemetry;
 mod traefik;
 mod traefik_file;
 mod traefik_rollout;
+mod unfetched;
 mod versions;
