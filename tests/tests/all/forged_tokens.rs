@@ -92,7 +92,8 @@ impl Site {
         let testers = json!([{"header": "x-try", "signed": {"audience": AUDIENCE}}]);
         let rollout = Rollout::new(NAME, HOST).weight("0%").with("testers", testers);
         let mut plugin = document(1, &[rollout]);
-        plugin["testerKeys"] = json!([{"id": "k1", "key": KEY}]);
+        let fields = plugin.as_object_mut().context("no object")?;
+        fields.insert("testerKeys".to_owned(), json!([{"id": "k1", "key": KEY}]));
         let filter = answering::wasm(&counting, &plugin);
         let configuration = answering::configuration("counting", Some(filter));
         let envoy = Envoy::start_with("envoy", &configuration, &scratch, 1).await?;
