@@ -38,7 +38,7 @@ Usage: cargo xtask <step>
   browser     fetch Chromium and axe-core for the tests of the page; write target/browser.json
   controller  build the controller to target/release/serin
   proxies     fetch NGINX and HAProxy; write target/proxies.json
-  cluster     build Kubernetes, Istio and Traefik for `make test-cluster`; write target/cluster.json
+  cluster     build Kubernetes, Istio, Traefik and ingress-nginx's admission for `make test-cluster`; write target/cluster.json
   flagger     build Flagger for `make bench-controller`; write target/flagger.json
   gitops      build Argo CD's and Flux's controllers for `make test-gitops`; write target/gitops.json
   wasm        build the filter to target/serin.wasm, with tripwires to target/serin-tripwire.wasm

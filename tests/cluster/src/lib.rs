@@ -24,6 +24,7 @@ pub mod flagger;
 pub mod gitops;
 pub mod hundred;
 pub mod image;
+pub mod ingress_nginx;
 pub mod kubectl;
 pub mod namespace;
 pub mod objects;

@@ -26,6 +26,11 @@ pub struct Parts {
     pub kubectl: PathBuf,
     /// Plays nodes and pods.
     pub kwok: PathBuf,
+    /// Ingress-nginx's admission.
+    pub ingress_nginx_admission: PathBuf,
+    /// What ingress-nginx makes nginx's configuration of.
+    #[serde(rename = "nginx.tmpl")]
+    pub nginx_template: PathBuf,
     /// Istiod.
     pub pilot_discovery: PathBuf,
     /// What Istio has beside each proxy.

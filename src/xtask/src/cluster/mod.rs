@@ -1,4 +1,5 @@
-//! The real Kubernetes, Istio and Traefik for `make test-cluster`, built from Go modules.
+//! The real Kubernetes, Istio and Traefik, and ingress-nginx's admission, for `make test-cluster`, built from
+//! Go modules.
 //!
 //! Nobody publishes all of these programs as files for a machine without containers, but all are Go
 //! modules. `tests/cluster/go` pins them; each part is built once into the user's cache folder,

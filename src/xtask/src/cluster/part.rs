@@ -34,7 +34,7 @@ impl Part {
 }
 
 /// The quick ones first: what is wrong shows soon.
-pub(super) const PARTS: [Part; 5] = [
+pub(super) const PARTS: [Part; 6] = [
     Part {
         folder: "etcd",
         packages: &["."],
@@ -53,6 +53,18 @@ pub(super) const PARTS: [Part; 5] = [
             stage("kustomize/stage/pod/fast/pod-complete.yaml", "pod-complete.yaml"),
             stage("kustomize/stage/pod/fast/pod-delete.yaml", "pod-delete.yaml"),
         ],
+        minutes: 2,
+        version_of: None,
+    },
+    Part {
+        folder: "ingress",
+        packages: &["."],
+        programs: &["ingress-nginx-admission"],
+        files: &[File {
+            module: "k8s.io/ingress-nginx",
+            path: "rootfs/etc/nginx/template/nginx.tmpl",
+            name: "nginx.tmpl",
+        }],
         minutes: 2,
         version_of: None,
     },

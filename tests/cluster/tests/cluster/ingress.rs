@@ -1,9 +1,9 @@
 //! A rollout by the annotations of ingress-nginx, on the real API server.
 //!
-//! There is no ingress-nginx, nor its webhook, which refuses annotations that it does not understand: what
-//! is to be seen here is that the object carries the right ones at each step and after a rollback. Of the
-//! proof of a weight, `serin serve-assign` is real; what asks it, as `auth-url` has ingress-nginx do for
-//! each request, is this test.
+//! There is no ingress-nginx (its admission is what [`crate::ingress_admission`] has): what is to be seen
+//! here is that the object carries the right annotations at each step and after a rollback. Of the proof of a
+//! weight, `serin serve-assign` is real; what asks it, as `auth-url` has ingress-nginx do for each request,
+//! is this test.
 
 use std::time::Duration;
 
@@ -41,8 +41,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn start(name: &str) -> Result<Self> {
+        let namespace = Cluster::shared().await?.namespace(name).await?;
+        Self::in_namespace(namespace, &["12.5%", "50%", "100%"]).await
+    }
+
+    /// The same in a namespace of the shared cluster, with steps of these weights.
+    pub(crate) async fn in_namespace(namespace: Namespace, steps: &[&str]) -> Result<Self> {
         let cluster = Cluster::shared().await?;
-        let namespace = cluster.namespace(name).await?;
         for app in ["web-stable", "web-canary"] {
             namespace.deployment(app, &[("app", app)], "shop:1.0", 1).await?;
         }
@@ -57,7 +62,7 @@ impl Stage {
         let prometheus =
             Prometheus::start(&[Target::metrics("serve-assign", port)], &scratch).await?;
         let operator = Operator::start(cluster, &namespace, "serin-0").await?;
-        namespace.apply(&release(&prometheus.address()).to_string()).await?;
+        namespace.apply(&release(&prometheus.address(), steps).to_string()).await?;
         until_phase(&namespace, "Succeeded").await?;
         let assign = ServeAssign::start(port, operator.port(), &scratch).await?;
         let mut requests = JoinSet::new();
@@ -101,7 +106,7 @@ async fn ask(port: u16) -> Result<()> {
     Ok(())
 }
 
-fn ingress(name: &str, service: &str, annotations: &Value) -> Value {
+pub(crate) fn ingress(name: &str, service: &str, annotations: &Value) -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
@@ -117,7 +122,9 @@ fn ingress(name: &str, service: &str, annotations: &Value) -> Value {
     })
 }
 
-fn release(prometheus: &str) -> Value {
+fn release(prometheus: &str, steps: &[&str]) -> Value {
+    let step = |weight: &&str| json!({"weight": weight, "bake": "2s"});
+    let steps: Vec<Value> = steps.iter().map(step).collect();
     json!({
         "apiVersion": "serin.dev/v1alpha1",
         "kind": "CanaryRelease",
@@ -135,11 +142,7 @@ fn release(prometheus: &str) -> Value {
                 "scrapeInterval": "1s",
                 "timeout": "2s",
             }},
-            "steps": [
-                {"weight": "12.5%", "bake": "2s"},
-                {"weight": "50%", "bake": "2s"},
-                {"weight": "100%", "bake": "2s"},
-            ],
+            "steps": steps,
         },
     })
 }

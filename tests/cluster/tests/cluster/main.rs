@@ -8,6 +8,7 @@ mod definition;
 mod gateway;
 mod http_route;
 mod ingress;
+mod ingress_admission;
 mod install;
 mod kills;
 mod leaders;
