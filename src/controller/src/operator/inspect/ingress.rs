@@ -1,6 +1,8 @@
 //! Whether ingress-nginx goes by a canary's weight: it sends nobody by that where no ordinary Ingress has the
-//! same host, path and type of path, and no session that has a cookie of its own.
+//! same host, path and type of path, or where it goes by another canary there, and no session that has a
+//! cookie of its own.
 
+use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::Value;
 use serin_routes::is_canary;
@@ -32,12 +34,15 @@ pub(super) fn look(canary: &DynamicObject, all: &LookedAtAll) -> Vec<Finding> {
         // Nothing of an object can fail to be JSON.
         !is_canary(&serde_json::to_value(one).unwrap_or_default())
     };
-    let ordinary: Vec<&DynamicObject> = all.iter().filter(is_ordinary).collect();
+    let (ordinary, canaries): (Vec<_>, Vec<_>) = all.iter().partition(is_ordinary);
     let own = ways(canary);
+    let is_beside = |one: &DynamicObject| ways(one).iter().any(|way| own.contains(way));
     let present: Vec<Way> = ordinary.iter().flat_map(|one| ways(one)).collect();
     let mut findings: Vec<Finding> =
         own.iter().filter(|way| !present.contains(way)).map(missing).collect();
-    let beside = ordinary.iter().filter(|one| ways(one).iter().any(|way| own.contains(way)));
+    let rivals = canaries.iter().filter(|one| one.name_any() != canary.name_any());
+    findings.extend(rivals.filter(|one| is_beside(one)).map(|one| rival(&one.name_any())));
+    let beside = ordinary.iter().filter(|one| is_beside(one));
     if beside.chain([&canary]).any(|one| annotation(one, AFFINITY) == Some("cookie")) {
         findings.push(sticky(annotation(canary, CANARY_BEHAVIOR) == Some("legacy")));
     }
@@ -53,6 +58,15 @@ fn missing(Way { host, path, kind }: &Way) -> Finding {
         "unless one of another namespace does, ingress-nginx sends nobody by the weight: make host, \
          path and pathType the same in both",
     )
+}
+
+/// Its admission takes both.
+fn rival(name: &str) -> Finding {
+    let says = format!(
+        "Ingress \"{name}\" is a canary of the same host and path, and ingress-nginx goes by one of the two"
+    );
+    Finding::bad(CHECK, says)
+        .mend(format!("delete \"{name}\", or give it a host or path of its own"))
 }
 
 /// `legacy`: the canary itself gives no cookies.
@@ -96,8 +110,12 @@ mod tests {
     const CANARY: &str = "nginx.ingress.kubernetes.io/canary";
 
     fn ingress(annotations: &Value, host: &str, path: &str, kind: &str) -> DynamicObject {
+        named("web", annotations, host, path, kind)
+    }
+
+    fn named(name: &str, annotations: &Value, host: &str, path: &str, kind: &str) -> DynamicObject {
         let object = json!({
-            "metadata": {"name": "web", "annotations": annotations},
+            "metadata": {"name": name, "annotations": annotations},
             "spec": {"rules": [{"host": host, "http": {"paths": [{"path": path, "pathType": kind}]}}]},
         });
         serde_json::from_value(object).unwrap()
@@ -132,5 +150,19 @@ mod tests {
         let told = look(&by_weight, &Ok(vec![by_weight.clone(), sticky]));
         assert_eq!((told.len(), told[0].outcome), (1, Outcome::Doubtful), "{told:?}");
         assert_eq!(look(&own, &Err("forbidden".to_owned()))[0].outcome, Outcome::Unknown);
+    }
+
+    #[test]
+    fn a_second_canary_of_the_same_way_is_bad() {
+        let (canary, none) = (json!({CANARY: "true"}), json!({}));
+        let of = |name, annotations: &Value, path| {
+            named(name, annotations, "shop.example.com", path, "Prefix")
+        };
+        let own = of("web-canary", &canary, "/");
+        let found = |other| look(&own, &Ok(vec![own.clone(), of("web", &none, "/"), other]));
+        assert_eq!(found(of("cart-canary", &canary, "/cart")), []);
+        let told = found(of("forgotten", &canary, "/"));
+        assert_eq!((told.len(), told[0].outcome), (1, Outcome::Bad), "{told:?}");
+        assert!(told[0].message.contains("\"forgotten\" is a canary of the same host"), "{told:?}");
     }
 }
