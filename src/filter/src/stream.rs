@@ -187,6 +187,11 @@ impl<R: RequestHeaders> Request for Asked<'_, R> {
     }
 }
 
+/// A cohort's number as text.
+pub(crate) fn cohort_text(cohort: Cohort) -> &'static str {
+    COHORTS.get(usize::from(cohort.get())).copied().unwrap_or_default()
+}
+
 /// Takes testers' tokens off, which few documents have: not generic, so that it is compiled for size.
 #[inline(never)]
 fn take_off(headers: &dyn RequestHeaders, block: &HeaderBlock, tokens: &TakeOff<'_>) {
@@ -211,9 +216,7 @@ fn write(headers: &impl RequestHeaders, block: &HeaderBlock, decisions: &Decisio
         let mark = decision.mark.as_str();
         write_one(headers, block, mark, decision.write.map(Variant::as_str));
         if let Some((header, cohort)) = decision.cohort_header {
-            let text = |cohort: Cohort| COHORTS.get(usize::from(cohort.get())).copied();
-            let cohort = cohort.map(|cohort| text(cohort).unwrap_or_default());
-            write_one(headers, block, header.as_str(), cohort);
+            write_one(headers, block, header.as_str(), cohort.map(cohort_text));
         }
     }
     for foreign in decisions.foreign() {

@@ -4,20 +4,24 @@
 //! a header, which applications and clients would see.
 
 use alloc::string::String;
-use core::fmt::Write as _;
 
 use serin_assignment::Variant;
 use serin_document::{Decision, Decisions};
 
+use crate::stream::cohort_text;
+
 /// The name under which the proxy keeps it; Envoy puts `wasm.` before it.
 pub const KEY: &str = "serin";
+
+/// Room for most lines, made at once.
+const ROOM: usize = 128;
 
 /// `rollout=shop/checkout variant=canary reason=hash cohort=7`, with `, ` between rollouts that
 /// share the request; none where it is no rollout's. Nothing in it is the client's.
 #[must_use]
 #[inline(never)]
 pub fn line(decisions: &Decisions<'_>) -> Option<String> {
-    let mut line = String::new();
+    let mut line = String::with_capacity(ROOM);
     for decision in decisions.iter() {
         add(&mut line, decision);
     }
@@ -26,12 +30,20 @@ pub fn line(decisions: &Decisions<'_>) -> Option<String> {
 
 fn add(line: &mut String, decision: &Decision<'_>) {
     let Some(found) = decision.rollout else { return };
-    let separator = if line.is_empty() { "" } else { ", " };
-    let (name, reason) = (found.rollout.name(), decision.reason.as_str());
-    let variant = decision.variant.map_or("none", Variant::as_str);
-    // Writing to a string cannot fail.
-    let _ = write!(line, "{separator}rollout={name} variant={variant} reason={reason}");
+    put(line, if line.is_empty() { "rollout=" } else { ", rollout=" });
+    put(line, found.rollout.name().as_str());
+    put(line, " variant=");
+    put(line, decision.variant.map_or("none", Variant::as_str));
+    put(line, " reason=");
+    put(line, decision.reason.as_str());
     if let Some(cohort) = decision.cohort {
-        let _ = write!(line, " cohort={cohort}");
+        put(line, " cohort=");
+        put(line, cohort_text(cohort));
     }
+}
+
+/// Formatting would cost each request more than the rest of this.
+#[inline(never)]
+fn put(line: &mut String, part: &str) {
+    line.push_str(part);
 }
