@@ -41,6 +41,18 @@ impl<'a> Decisions<'a> {
         self.removable.iter().filter(|header| !self.iter().any(|own| own.writes(header)))
     }
 
+    /// Whether the document has places for tokens, each was looked at while the request was decided, and
+    /// nothing stood there. Then nothing has to be taken off, but where cookies stand in several headers:
+    /// only the first was looked at. Else [`take_off`](Self::take_off) tells.
+    #[must_use]
+    pub fn found_no_token(&self) -> bool {
+        let places = |found: RolloutRef<'_>| found.rollout.token_places().len();
+        // A rollout's places are among the document's.
+        !self.token_places.is_empty()
+            && self.first.is_silent
+            && self.first.rollout.map(places) == Some(self.token_places.len())
+    }
+
     /// What has to be taken off the request, whatever became of it, so that no tester's token goes
     /// upstream; none where the document has no place for tokens.
     #[must_use]
@@ -70,6 +82,8 @@ pub struct Decision<'a> {
     pub cohort_header: Option<(&'a MarkName, Write<Cohort>)>,
     /// The testers' tokens that were refused.
     pub refused: Refusals,
+    /// Whether nothing stands where testers choose their side, and each such place was looked at.
+    is_silent: bool,
 }
 
 impl Decision<'_> {
@@ -130,11 +144,12 @@ struct Choice {
     reason: Reason,
     cohort: Option<Cohort>,
     refused: Refusals,
+    is_silent: bool,
 }
 
 impl Choice {
     fn plain(variant: Option<Variant>, reason: Reason) -> Self {
-        Self { variant, reason, cohort: None, refused: Refusals::default() }
+        Self { variant, reason, cohort: None, refused: Refusals::default(), is_silent: false }
     }
 }
 
@@ -189,6 +204,7 @@ impl Compiled {
             cohort: None,
             cohort_header: None,
             refused: Refusals::default(),
+            is_silent: false,
         }
     }
 
@@ -221,7 +237,7 @@ fn decide<'a>(
     set_cookies: &mut Vec<String>,
 ) -> Decision<'a> {
     let is_tripped = || tripped(found.index);
-    let Choice { variant, reason, cohort, refused } =
+    let Choice { variant, reason, cohort, refused, is_silent } =
         choose(found, reader, is_tripped, set_cookies);
     // One that was taken over is set, too: were it there twice, routes would go by neither.
     let write = variant.map_or(Write::Remove, Write::Set);
@@ -243,6 +259,7 @@ fn decide<'a>(
         cohort,
         cohort_header,
         refused,
+        is_silent,
     }
 }
 
@@ -270,13 +287,13 @@ fn choose(
     if let Some(reason) = rules.keep_out(reader) {
         return Choice::plain(stable, reason);
     }
-    let Said { variant, refused } = tester::ask(rollout, reader, set_cookies);
+    let Said { variant, refused, is_silent } = tester::ask(rollout, reader, set_cookies);
     let choice = match variant {
         Some(Variant::Canary) => Choice::plain(variant, Reason::OptIn),
         Some(Variant::Stable) => Choice::plain(variant, Reason::OptOut),
         None => by_user(found, reader, set_cookies),
     };
-    Choice { refused, ..choice }
+    Choice { refused, is_silent, ..choice }
 }
 
 /// By who the user is: the lists, the segments, the hash.

@@ -70,7 +70,8 @@ pub fn mark(request: &impl RequestHeaders, serving: &Serving, counts: &Counts) -
             serving.is_tripped(index)
         });
     write(request, &block, &decisions);
-    if let Some(tokens) = decisions.take_off() {
+    let is_searched = decisions.found_no_token() && block.values(COOKIE).nth(1).is_none();
+    if !is_searched && let Some(tokens) = decisions.take_off() {
         take_off(request, &block, &tokens);
     }
     if serving.in_force().filter_state()

@@ -78,6 +78,8 @@ pub(crate) struct Said {
     pub(crate) variant: Option<Variant>,
     /// The tokens that were refused.
     pub(crate) refused: Refusals,
+    /// Whether each place was looked at, and not even an empty word stands there.
+    pub(crate) is_silent: bool,
 }
 
 /// Asks for a tester's choice: the first place that names a side, else what was remembered. What
@@ -90,28 +92,33 @@ pub(crate) fn ask(
 ) -> Said {
     let testers = &rollout.rollout().testers;
     let mut refused = Refusals::default();
+    let mut is_silent = true;
     for tester in testers {
-        let word = reader.value(&tester.source).unwrap_or_default();
+        let word = reader.value(&tester.source);
+        is_silent &= word.is_none();
+        let Some(word) = word.filter(|word| !word.is_empty()) else { continue };
         if tester.remember.is_some() && *word == *FORGET {
             for (_, cookie) in remembering(testers) {
                 add(set_cookies, forget(cookie, reader));
             }
-            return Said { variant: None, refused };
+            return Said { refused, ..Said::default() };
         }
         match side(tester, &word, rollout, reader) {
             Ok(None) => {}
             Ok(Some(variant)) => {
                 add(set_cookies, remember(tester, &word, variant, reader));
-                return Said { variant: Some(variant), refused };
+                return Said { variant: Some(variant), refused, is_silent };
             }
             Err(refusal) => refused.add(refusal),
         }
     }
     for (tester, cookie) in remembering(testers) {
-        let word = reader.cookie(cookie).unwrap_or_default();
+        let word = reader.cookie(cookie);
+        is_silent &= word.is_none();
+        let Some(word) = word.filter(|word| !word.is_empty()) else { continue };
         match side(tester, word, rollout, reader) {
             Ok(None) => {}
-            Ok(variant) => return Said { variant, refused },
+            Ok(variant) => return Said { variant, refused, is_silent },
             Err(refusal) => {
                 refused.add(refusal);
                 // The others may hold at another proxy or for another rollout.
@@ -121,10 +128,10 @@ pub(crate) fn ask(
             }
         }
     }
-    Said { variant: None, refused }
+    Said { variant: None, refused, is_silent }
 }
 
-/// The side that a word asks for; none where it means nothing.
+/// The side that a word asks for, which is not empty; none where it means nothing.
 fn side(
     tester: &Tester,
     word: &[u8],
@@ -132,7 +139,6 @@ fn side(
     reader: &Reader<'_, impl Request>,
 ) -> Result<Option<Variant>, Refusal> {
     match &tester.signed {
-        _ if word.is_empty() => Ok(None),
         None => Ok(Variant::from_bytes(word)),
         Some(Signed { audience }) => {
             let claims = Token::read(word)?.verify(rollout.tester_keys())?;

@@ -114,6 +114,32 @@ fn who_carries_no_token_pays_for_none() {
     assert_eq!(request.asked(), [""; 0]);
 }
 
+#[test]
+fn what_deciding_does_not_look_at_is_taken_off_all_the_same() {
+    let far = r#", "testers": [{"header": "x-far", "signed": {"audience": "shop"}}]"#;
+    let shop = rollout("shop", 5, "0%", TESTERS);
+    let (plain, far) = (rollout("news", 5, "0%", ""), rollout("news", 5, "0%", far));
+    let token = token();
+    let second = format!("try={token}");
+    for (other, name, sent, left) in [
+        (&far, "x-far", &[&*token][..], &[][..]),
+        (&plain, "cookie", &["a=1", &second], &["a=1"]),
+        (&plain, "cookie", &["a=1", "b=2", "kept=serin1~"], &["a=1; b=2"]),
+        (&plain, "cookie", &["a=1; kept="], &["a=1"]),
+        (&plain, "x-try", &[""], &[]),
+        (&plain, ":path", &["/?a=1&try="], &["/?a=1"]),
+        (&plain, ":path", &["/?t%72y"], &["/"]),
+    ] {
+        let keys = format!(r#"{{"testerKeys": {}, "#, keys());
+        let config = document_of(5, &[&shop, other]).replacen('{', &keys, 1);
+        let headers = sent.iter().map(|value| (name, value.as_bytes()));
+        let host = (":authority", b"shop.test".as_slice());
+        let request = FakeRequest::new(&[host].into_iter().chain(headers).collect::<Vec<_>>());
+        Worker::start(&Proxy::new(), &config).mark_request(&request);
+        assert_eq!(request.values(name), left, "{name}: {sent:?}");
+    }
+}
+
 /// The side of a request with the token.
 fn side(worker: &Worker) -> Vec<String> {
     let token = token();
