@@ -46,12 +46,12 @@ decisions:
 # More than there are cores: most tests wait for a proxy, a browser or a rollout.
 TEST_THREADS ?= 4
 
-# The controller's last minutes are one core's, and the tests take the other: cargo would let the two
-# wait for each other.
+# The controller's last minutes are one core's: the tests are compiled beside it, and give way so that
+# these minutes come soon.
 programs: setup
 	$(call first-time,target/release/serin,the controller and the tests)
 	@target/debug/xtask controller & controller=$$!; \
-		cargo test --quiet --workspace --exclude serin-cluster --no-run; tests=$$?; \
+		nice cargo test --quiet --workspace --exclude serin-cluster --no-run; tests=$$?; \
 		wait $$controller && exit $$tests
 
 test: releases browser proxies programs wasm images decisions ## Run all tests, those on the real Envoy, NGINX, HAProxy and Prometheus among them

@@ -102,7 +102,7 @@ pub(crate) fn modules(repository: &Repository) -> Result<()> {
     let built = target_folder(repository, &toolchain).join(TARGET).join(PROFILE).join("examples");
     let place = repository.target("modules");
     fs::create_dir_all(&place)?;
-    for name in ["empty.wasm", "raw.wasm", "sdk.wasm"] {
+    for name in ["calls.wasm", "empty.wasm", "raw.wasm", "sdk.wasm"] {
         fs::copy(built.join(name), place.join(name))
             .with_context(|| format!("the build left no \"{name}\""))?;
     }

@@ -1,7 +1,7 @@
 //! What the figures have to reach, and whether they do.
 
 use crate::report::{Report, kilobytes};
-use crate::variants::{EVERY, FULL, LUA_FULL, PLAIN, RAW};
+use crate::variants::{CALLS, EVERY, FULL, LUA_FULL, PLAIN, RAW};
 
 /// Serin over Lua, both with the job in full and neither counting.
 const LUA: f64 = 1.0;
@@ -32,6 +32,11 @@ pub(crate) fn judge(report: &Report) -> usize {
                 format!(" (single starts {low:.3} to {high:.3}; of the time added: {added:.2})");
             goal(&format!("{what}, {shape}"), measured.ratio(one, other).median, limit, &more);
         }
+        // What no code of ours could go below.
+        let calls = measured.ratio(CALLS, LUA_FULL).median;
+        println!(
+            "         the calls of every feature alone / Lua, the job in full, {shape}: {calls:.3}"
+        );
     }
     goal("module, kB", kilobytes(report.module), MODULE, "");
     missed

@@ -46,9 +46,10 @@ impl Running {
     }
 
     fn check(&self, answers: Answers, sent: usize) -> Result<()> {
-        let Answers { canary, unmarked, .. } = answers;
+        let Answers { canary, stable, unmarked } = answers;
         let right = match self.variant.marks {
             Marks::Nobody => unmarked == sent,
+            Marks::Stable => stable == sent,
             Marks::Half => unmarked == 0 && canary * 3 > sent && canary * 3 < sent * 2,
         };
         ensure!(right, "{}: {answers:?} of {sent}", self.variant.key);

@@ -27,6 +27,8 @@ pub(crate) struct Variant {
 pub(crate) enum Marks {
     /// Envoy's own filter writes a mark as well, but has no route looked for again.
     Nobody,
+    /// Everybody the same.
+    Stable,
     /// Half of the users, by the salt `shop`.
     Half,
 }
@@ -40,6 +42,7 @@ pub(crate) const RULES: &str = "serin_rules";
 pub(crate) const EVERY: &str = "serin_every";
 pub(crate) const LUA_FULL: &str = "lua_full";
 pub(crate) const RAW: &str = "raw";
+pub(crate) const CALLS: &str = "calls";
 
 pub(crate) fn all() -> Result<Vec<Variant>> {
     let ours =
@@ -76,6 +79,12 @@ pub(crate) fn all() -> Result<Vec<Variant>> {
             Some(answering::lua_full(&full)?),
         ),
         variant(FULL, "Serin, the job in full, 100 rollouts", Marks::Half, ours(&full)?),
+        variant(
+            CALLS,
+            "Wasm: the calls of every feature, and nothing else",
+            Marks::Stable,
+            module("calls")?,
+        ),
         variant(RULES, "Serin, with rules, lists and cohorts too", Marks::Half, ours(&rules())?),
         variant(EVERY, "Serin, every feature configured", Marks::Half, ours(&every())?),
         variant(
