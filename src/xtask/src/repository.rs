@@ -48,7 +48,14 @@ impl Repository {
     }
 }
 
-/// The cargo that started this program, so that a `+toolchain` holds for the steps too.
+/// The cargo that started this program, so that a `+toolchain` holds for the steps too. What that one says
+/// of this program, it is not told: a package that asks for such a variable (ring) would be built anew, and
+/// all above it, each time that it is another way that the program is started.
 fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let said = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(said)) {
+        command.env_remove(name);
+    }
+    command
 }
