@@ -44,7 +44,7 @@ decisions:
 	@cargo build --quiet --profile counted --package serin-filter --example decisions
 
 # More than there are cores: most tests wait for a proxy, a browser or a rollout.
-TEST_THREADS ?= 4
+TEST_THREADS ?= 6
 
 # The controller's last minutes are one core's: the tests are compiled beside it, and give way so that
 # these minutes come soon.

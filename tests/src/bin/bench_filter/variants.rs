@@ -81,7 +81,7 @@ pub(crate) fn all() -> Result<Vec<Variant>> {
         variant(FULL, "Serin, the job in full, 100 rollouts", Marks::Half, ours(&full)?),
         variant(
             CALLS,
-            "Wasm: the calls of every feature, and nothing else",
+            "Wasm: every feature's calls, nothing else",
             Marks::Stable,
             module("calls")?,
         ),
