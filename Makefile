@@ -47,10 +47,10 @@ decisions:
 TEST_THREADS ?= 6
 
 # The controller's last minutes are one core's: the tests are compiled beside it, and give way so that
-# these minutes come soon.
+# these minutes come soon. The moment before is for cargo, which else would have the two take turns.
 programs: setup
 	$(call first-time,target/release/serin,the controller and the tests)
-	@target/debug/xtask controller & controller=$$!; \
+	@cargo xtask controller & controller=$$!; sleep 1; \
 		nice cargo test --quiet --workspace --exclude serin-cluster --no-run; tests=$$?; \
 		wait $$controller && exit $$tests
 
